@@ -1,0 +1,174 @@
+"""Every figure of the book: each function takes a table (or tensors to picture) and returns Axes."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+import torch
+from matplotlib.axes import Axes
+
+from vaeprivacy.metrics import mean_interval
+
+# Okabe and Ito's colours, which the colour-blind can tell apart.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+ATTACKS = {
+    "loss": "loss threshold",
+    "shadow": "shadow models, raw data",
+    "adaptive": "shadow models, own framework",
+    "nearest": "nearest synthetic record",
+}
+
+
+def use_style() -> None:
+    """Set the book's figure style: quiet axes, sizes that stay legible on a phone."""
+    sns.set_theme(
+        context="notebook",
+        style="whitegrid",
+        palette=COLOURS,
+        rc={"figure.figsize": (6, 3.6), "figure.dpi": 150, "axes.spines.top": False, "axes.spines.right": False},
+    )
+
+
+def setting_order(settings: Sequence[str]) -> list[str]:
+    """Return the settings that occur, by growing leakage: epsilons in order, then "no noise", then "raw data"."""
+    present = set(settings)
+    epsilons = sorted((s for s in present if s not in ("no noise", "raw data")), key=float)
+    return epsilons + [s for s in ("no noise", "raw data") if s in present]
+
+
+def picture_grid(rows: Mapping[str, torch.Tensor], image_shape: tuple[int, int], ax: Axes | None = None) -> Axes:
+    """Draw one row of images for each entry.
+
+    Parameters
+    ----------
+    rows : mapping of str to torch.Tensor
+        Label of the row, and its images as records in [0, 1], shape (images, height * width).
+    image_shape : tuple of int
+        Height and width.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    """
+    height, width = image_shape
+    n_images = len(next(iter(rows.values())))
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6, 6 * len(rows) * height / (n_images * width) * 0.9))
+    tiles = torch.cat([torch.cat(list(x.reshape(-1, height, width)), dim=1) for x in rows.values()])
+    ax.imshow(tiles.cpu(), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+    ax.set_yticks((np.arange(len(rows)) + 0.5) * height - 0.5, list(rows))
+    ax.set_xticks([])
+    ax.grid(visible=False)
+    ax.tick_params(length=0)
+    sns.despine(ax=ax, left=True, bottom=True)
+    return ax
+
+
+def training_curves(history: pd.DataFrame, columns: Sequence[str] = ("elbo", "reconstruction", "kl")) -> np.ndarray:
+    """Draw the history of :func:`vaeprivacy.vae.fit_vae`, one panel a column; return the array of Axes."""
+    titles = {"elbo": "ELBO", "reconstruction": "reconstruction", "kl": "KL divergence"}
+    _, axes = plt.subplots(1, len(columns), figsize=(8, 2.8), layout="constrained")
+    for ax, column in zip(axes, columns, strict=True):
+        sns.lineplot(history, x="epoch", y=column, hue="part", ax=ax, legend=ax is axes[0])
+        ax.set(title=titles[column], ylabel="nats per record" if ax is axes[0] else "")
+    axes[0].legend(title=None)
+    return axes
+
+
+def loss_histogram(losses: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the target's loss on members and non-members.
+
+    Parameters
+    ----------
+    losses : pandas.DataFrame
+        One row a candidate, with columns ``loss`` (cross-entropy in nats, positive) and ``group``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    """
+    ax = sns.histplot(
+        losses,
+        x="loss",
+        hue="group",
+        bins=40,
+        log_scale=True,
+        element="step",
+        stat="proportion",
+        common_norm=False,
+        ax=ax,
+    )
+    ax.get_legend().set_title(None)
+    ax.set(xlabel="cross-entropy loss (nats)", ylabel="share of the group")
+    return ax
+
+
+def roc_curves(curves: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw ROC curves on logarithmic axes, with the line of guessing.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        Columns ``fpr``, ``tpr`` (see :func:`vaeprivacy.metrics.roc`) and ``attack``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(4.6, 4.2))
+    sns.lineplot(curves, x="fpr", y="tpr", hue="attack", errorbar=None, estimator=None, drawstyle="steps-post", ax=ax)
+    smallest = 1e-3
+    ax.plot([smallest, 1], [smallest, 1], color="0.5", linestyle="--", label="guessing")
+    ax.set(xscale="log", yscale="log", xlim=(smallest, 1), ylim=(smallest, 1.05))
+    ax.set(xlabel="false-positive rate", ylabel="true-positive rate")
+    ax.legend(title=None, loc="lower right", fontsize="small")
+    return ax
+
+
+def against_setting(
+    results: pd.DataFrame, y: str, *, hue: str | None = None, chance: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw a measurement against epsilon, "no noise" and "raw data": means over seeds with 95% t intervals.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        As from :func:`vaeprivacy.experiment.tidy`, one row per seed and curve.
+    y : str
+        Column to draw.
+    hue : str, optional
+        Column that tells the curves apart.
+    chance : float, optional
+        Where to draw the line of guessing.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    """
+    results = results.assign(
+        setting=pd.Categorical(results.setting, setting_order(results.setting), ordered=True),
+        **({hue: results[hue].map(lambda name: ATTACKS.get(name, name))} if hue else {}),
+    )
+    ax = sns.pointplot(
+        results, x="setting", y=y, hue=hue, dodge=0.3 if hue else False, capsize=0.15, linewidth=1.2, markersize=4,
+        err_kws={"linewidth": 1.2}, errorbar=lambda values: mean_interval(values)[1:], ax=ax,
+    )  # fmt: skip
+    if chance is not None:
+        ax.axhline(chance, color="0.5", linestyle="--", zorder=0)
+    if hue:
+        ax.legend(title=None, fontsize="small")
+    ax.set(xlabel=r"$\varepsilon$ per unit of latent distance")
+    return ax
+
+
+def noise_cloud(noise: pd.DataFrame) -> sns.FacetGrid:
+    """Draw two-dimensional noise, one panel for each value of epsilon.
+
+    Parameters
+    ----------
+    noise : pandas.DataFrame
+        Columns ``z1``, ``z2`` and ``epsilon``.
+    """
+    grid = sns.relplot(
+        noise, x="z1", y="z2", col="epsilon", height=2.6, s=6, alpha=0.4, linewidth=0, color=COLOURS[0],
+        facet_kws={"despine": False},
+    )  # fmt: skip
+    grid.set_titles(r"$\varepsilon$ = {col_name:g}")
+    for ax in grid.axes.flat:
+        ax.set_aspect("equal")
+    return grid

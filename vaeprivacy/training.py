@@ -1,0 +1,101 @@
+"""The pieces that every training loop shares: seeded generators, layers, mini-batches."""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import nn
+
+
+def seeded_generator(seed: int, use: str) -> torch.Generator:
+    """Return the generator that belongs to one use of one seed.
+
+    Two different uses (or seeds) get streams that have nothing to do with each other, so no two parts of an experiment
+    ever share random numbers.
+
+    Parameters
+    ----------
+    seed : int
+        The seed of the experiment.
+    use : str
+        What the numbers are for, for example ``"split"`` or ``"noise"``.
+
+    Returns
+    -------
+    torch.Generator
+        A generator on the CPU.
+    """
+    digest = hashlib.sha256(f"{seed}/{use}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big"))
+
+
+def mlp(sizes: Sequence[int], *, generator: torch.Generator) -> nn.Sequential:
+    """Return a multilayer perceptron with ReLU between its linear layers.
+
+    The weights are drawn from `generator`, with the distribution that PyTorch uses by default: uniform on
+    :math:`\\pm 1/\\sqrt{n_\\text{in}}`.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Number of inputs, of each hidden layer's units, and of outputs.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        The network, on the generator's device.
+    """
+    layers: list[nn.Module] = []
+    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+        # skip_init leaves PyTorch's global generator alone: every weight comes from ours.
+        layer = nn.utils.skip_init(nn.Linear, n_in, n_out, device=generator.device)
+        bound = 1 / math.sqrt(n_in)
+        nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+        nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+        layers += [layer, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def minibatches(n: int, *, batch_size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
+    """Yield the indices 0 to n - 1 in random order, `batch_size` at a time (the last batch may be smaller)."""
+    yield from torch.randperm(n, generator=generator, device=generator.device).split(batch_size)
+
+
+def checked_records(x: torch.Tensor, name: str = "x") -> torch.Tensor:
+    """Return `x` if it can be a table of records: two-dimensional, floating point, not empty and finite.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not a floating-point tensor.
+    ValueError
+        If it has another rank than 2, no rows, or a NaN or infinite value.
+    """
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+        kind = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__
+        raise TypeError(f"{name} must be a floating-point torch.Tensor, not {kind}; convert it, e.g. with .float().")
+    if x.ndim != 2 or len(x) == 0:
+        raise ValueError(f"{name} must have shape (records, features) with at least one record, not {tuple(x.shape)}.")
+    if not torch.isfinite(x).all():
+        raise ValueError(f"{name} contains NaN or infinite values; remove or replace these records first.")
+    return x
+
+
+def checked_positive(value: float, name: str) -> float:
+    """Return `value` as a float if it is a positive, finite number.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not a real number.
+    ValueError
+        If it is zero, negative, NaN or infinite.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a positive number, not {value!r} of type {type(value).__name__}.")
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be positive and finite, not {value!r}.")
+    return float(value)
