@@ -15,7 +15,9 @@ The modules, in the order in which data flows through them::
     classifiers    the target model
     attacks        membership-inference attacks
     metrics        what an attack's scores amount to, with confidence intervals
-    experiment     one run is one row of results; a sweep is many
+    storage        files that are written whole or not at all
+    experiment     one run is one row of results
+    sweep          many runs, resumable
     figures        every figure of the book
     cli            the ``vaeprivacy`` command
 """

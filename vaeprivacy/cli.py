@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from vaeprivacy.data import find_fashion_mnist, load
-from vaeprivacy.experiment import Config, sweep
+from vaeprivacy.experiment import Config
 from vaeprivacy.figures import ATTACKS
 from vaeprivacy.storage import RESULTS
+from vaeprivacy.sweep import sweep
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -31,9 +32,7 @@ def data(dataset: Annotated[str, typer.Argument(help="fashion-mnist or digits")]
     where = (
         find_fashion_mnist("train-images-idx3-ubyte").parent if dataset == "fashion-mnist" else "inside scikit-learn"
     )
-    print(
-        f"{dataset}: {len(records.x):,} records of {records.x.shape[1]} features in {records.n_classes} classes, {where}"
-    )
+    print(f"{dataset}: {len(records.x):,} records, {records.x.shape[1]} features, {records.n_classes} classes; {where}")
 
 
 @app.command()
@@ -48,7 +47,7 @@ def run(
     shadows: Annotated[int, typer.Option(help="Number of the adversary's shadow models.")] = 4,
     directory: Annotated[Path, typer.Option(help="Where results and intermediate files go.")] = Path("runs"),
 ) -> None:
-    """Train a target on a release (or on the records), attack it, print a table and append a row to the results file."""
+    """Train a target on a release (or on the records), attack it, print a table, append a row to the results file."""
     # With one thread the numbers do not depend on how many cores there are.
     torch.set_num_threads(1)
     try:

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pooch
 import torch
 from sklearn.datasets import load_digits
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 SOURCE_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 
-# File name -> SHA-256 of the authors' .gz file (what is downloaded) and of the bytes inside it (what is checked whatever
-# the source: Debian re-compresses the files, so their .gz differ while their contents do not).
+# File name -> SHA-256 of the authors' .gz file (what is downloaded) and of the bytes inside it (what is checked
+# whatever the source: Debian re-compresses the files, so their .gz differ while their contents do not).
 FASHION_MNIST_SHA256 = {
     "train-images-idx3-ubyte": (
         "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
@@ -139,6 +138,8 @@ def find_fashion_mnist(file: str) -> Path:
         raise FileNotFoundError(
             f"VAEPRIVACY_DATA names {chosen}, which has no {file}.gz. Unset the variable, or: {ADVICE}"
         )
+    import pooch  # only a download needs it, and importing it makes tqdm complain in notebooks without widgets
+
     cache = pooch.os_cache("vaeprivacy")
     try:
         sha256_of_gz = FASHION_MNIST_SHA256[file][0]
@@ -190,7 +191,7 @@ class Split:
 
     @property
     def candidates(self) -> torch.Tensor:
-        """Members followed by non-members: the records whose membership an attack is asked to tell."""
+        """Members followed by non-members, the records whose membership an attack is asked to tell."""
         return torch.cat([self.members, self.non_members])
 
     @property
@@ -226,8 +227,8 @@ def stratified_parts(y: torch.Tensor, sizes: Sequence[int], *, generator: torch.
     """
     if any(size < 1 for size in sizes) or sum(sizes) > len(y):
         raise ValueError(
-            f"Cannot draw disjoint parts of {', '.join(f'{s:,}' for s in sizes)} records from {len(y):,}: each size must "
-            f"be at least 1 and their sum ({sum(sizes):,}) at most {len(y):,}."
+            f"Cannot draw disjoint parts of {', '.join(f'{s:,}' for s in sizes)} records from {len(y):,}: each size "
+            f"must be at least 1 and their sum ({sum(sizes):,}) at most {len(y):,}."
         )
     shuffled = torch.randperm(len(y), generator=generator)
     position = torch.empty(len(y), dtype=torch.float64)

@@ -1,36 +1,34 @@
-"""One run is one configuration in, one row and its scores out; a sweep is many runs.
+"""One run is one configuration in, one row and its scores out.
 
-Every stage leaves a file under one directory: VAEs, the answers of shadow models, the scores of each run's attacks. Each
-file is named after all that it depends on, the package's own code included. So an interrupted sweep continues where it
-stopped, and changed code never meets old files.
+Every stage leaves a file under one directory: VAEs, the answers of shadow models, the scores of each run's attacks.
+Each file is named after all that it depends on, the package's own code included. So an interrupted sweep continues
+where it stopped, and changed code never meets old files.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import joblib
 import numpy as np
-import pandas as pd
 import torch
-from tqdm.auto import tqdm
 
 from vaeprivacy.attacks import Shadows, ShokriAttack, draw_memberships, loss_score, nearest_record_score, train_shadows
 from vaeprivacy.classifiers import ClassifierSettings, accuracy, fit_classifier, predict
-from vaeprivacy.data import Dataset, Split, load, split
+from vaeprivacy.data import Split, load, split
 from vaeprivacy.mechanisms import EuclideanLaplace
 from vaeprivacy.metrics import evaluate
-from vaeprivacy.storage import append_row, read_arrays, read_rows, stored, write_arrays
+from vaeprivacy.storage import read_arrays, stored, write_arrays
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.training import checked_positive, seeded_generator
 from vaeprivacy.vae import VAE, VAESettings, fit_vae
 
 DEFENCES = ("none", "framework")
-T = TypeVar("T")
+
+# Runs of one process share their data set in memory.
+load_once = cache(load)
 
 
 @dataclass(frozen=True)
@@ -82,14 +80,14 @@ class Config:
 
     @property
     def label(self) -> str:
-        """What the run is called in tables and figures: "raw data", "no noise" or the value of epsilon."""
+        """What the run is called in tables and figures, which is "raw data", "no noise" or the value of epsilon."""
         if self.defence == "none":
             return "raw data"
         return "no noise" if self.epsilon is None else f"{self.epsilon:g}"
 
     @property
     def shared(self) -> "Config":
-        """The same configuration without its defence: what runs with the same VAEs and raw shadow models share."""
+        """The same configuration without its defence, common to runs with the same VAEs and raw shadow models."""
         return replace(self, defence="none", epsilon=None)
 
     def split(self, y: torch.Tensor) -> Split:
@@ -118,7 +116,7 @@ def run_key(config: Config, stage: str = "run") -> str:
 
 
 def framework_vae(config: Config, directory: Path, x: torch.Tensor, who: str) -> VAE:
-    """Return the VAE that the defender ("target") or one of the adversary's copies ("shadow 0", ...) fits on its records."""
+    """Return the VAE that the defender ("target") or an adversary's copy ("shadow 0", ...) fits on its records."""
     path = directory / "vaes" / f"{run_key(config.shared, who)}.safetensors"
     generator = seeded_generator(config.seed, f"{who} vae")
     return stored(path, lambda: fit_vae(x, config.vae, generator=generator)[0], VAE.save, VAE.load)
@@ -142,8 +140,9 @@ def _fit_on(config: Config, release: Release, n_classes: int, who: str) -> torch
     return fit_classifier(release.x, release.y, config.classifier, n_classes=n_classes, generator=generator)
 
 
-def shadows(config: Config, directory: Path, data: Dataset) -> Shadows:
+def shadows(config: Config, directory: Path) -> Shadows:
     """Return the adversary's shadow models, trained with the defence of `config` on its reference records."""
+    data = load_once(config.dataset)
     reference = config.split(data.y).reference
     x, y = data.x[reference], data.y[reference]
 
@@ -165,7 +164,7 @@ def attack_scores(config: Config, directory: Path) -> dict[str, np.ndarray]:
     For each attack (``loss``, ``shadow``; with the framework also ``adaptive``, ``nearest``) there are an array of one
     score per candidate and the threshold above which the attack says "member", under ``threshold_`` and its name.
     """
-    data = load(config.dataset)
+    data = load_once(config.dataset)
     parts = config.split(data.y)
     x, y = data.x[parts.members], data.y[parts.members]
     synthesizer, release = training_records(config, directory, x, y, "target")
@@ -173,12 +172,12 @@ def attack_scores(config: Config, directory: Path) -> dict[str, np.ndarray]:
 
     candidate_x, candidate_y = data.x[parts.candidates], data.y[parts.candidates]
     answers = predict(target, candidate_x)
-    raw = shadows(config.shared, directory, data)
+    raw = shadows(config.shared, directory)
     scores = {"loss": loss_score(answers, candidate_y), "shadow": ShokriAttack().fit(raw).score(answers, candidate_y)}
     # Yeom et al.'s threshold is the average training loss, which the adversary reads off its shadow models.
     thresholds = {"loss": loss_score(raw.log_posteriors, raw.y)[raw.is_member].mean().item(), "shadow": 0.5}
     if synthesizer is not None:
-        scores["adaptive"] = ShokriAttack().fit(shadows(config, directory, data)).score(answers, candidate_y)
+        scores["adaptive"] = ShokriAttack().fit(shadows(config, directory)).score(answers, candidate_y)
         decoded = synthesizer.decode(synthesizer.encode(candidate_x))
         scores["nearest"] = nearest_record_score(decoded, candidate_y, release_x=release.x, release_y=release.y)
         # The adversary knows that half of the candidates are members.
@@ -229,86 +228,3 @@ def run(config: Config, *, directory: Path | str) -> dict[str, Any]:
 def run_scores(config: Config, *, directory: Path | str) -> dict[str, np.ndarray]:
     """Return the arrays that a finished run left, as described at :func:`attack_scores`."""
     return read_arrays(Path(directory) / "runs" / f"{run_key(config)}.npz")
-
-
-def tidy(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Turn rows of runs into a table with one row per run and attack.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``dataset``, ``defence``, ``epsilon``, ``setting`` (see :attr:`Config.label`), ``seed``, ``n_members``,
-        ``train_accuracy``, ``test_accuracy``, ``attack`` and the metrics of :func:`vaeprivacy.metrics.evaluate`.
-    """
-    table = []
-    for row in rows:
-        config = row["config"]
-        label = Config(**{name: config[name] for name in ("defence", "epsilon")}).label
-        for attack, metrics in row["attacks"].items():
-            table.append(
-                {name: config[name] for name in ("dataset", "defence", "epsilon")}
-                | {"setting": label, "seed": config["seed"], "n_members": config["n_members"]}
-                | {name: row[name] for name in ("train_accuracy", "test_accuracy")}
-                | {"attack": attack, **metrics}
-            )
-    return pd.DataFrame(table)
-
-
-def sweep(configs: Iterable[Config], *, directory: Path | str, n_jobs: int = -1, progress: bool = True) -> pd.DataFrame:
-    """Compute many runs, skipping those that are in the results file.
-
-    Parameters
-    ----------
-    configs : iterable of Config
-        What to run.
-    directory : path-like
-        Where the files of all stages and the results file live.
-    n_jobs : int
-        Number of processes with one thread each; -1 takes one per core.
-    progress : bool
-        Show progress bars.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The runs asked for, as :func:`tidy` lays them out.
-    """
-    configs, directory = list(configs), Path(directory)
-    done = read_rows(directory)
-    missing = [config for config in configs if run_key(config) not in done]
-    # First what several runs share, each piece once; then the runs.
-    shared = dict.fromkeys(config.shared for config in missing)
-    with_vae = dict.fromkeys(config.shared for config in missing if config.defence == "framework")
-    stages = [partial(_prepare_vae, config, directory, i) for config in with_vae for i in range(-1, config.n_shadows)]
-    stages += [partial(_prepare_shadows, config, directory) for config in shared]
-    for _ in _in_parallel(stages, n_jobs, "VAEs and shadow models" if progress else ""):
-        pass
-    for row in _in_parallel(
-        [partial(run, c, directory=directory) for c in missing], n_jobs, "runs" if progress else ""
-    ):
-        append_row(row, directory=directory)
-    done = read_rows(directory)
-    return tidy(done[run_key(config)] for config in configs)
-
-
-def _prepare_vae(config: Config, directory: Path, number: int) -> None:
-    """Fit the VAE of the defender (number -1) or of one of the adversary's copies, and leave it in its file."""
-    data = load(config.dataset)
-    parts = config.split(data.y)
-    if number < 0:
-        framework_vae(config, directory, data.x[parts.members], "target")
-    else:
-        mine = config.shadow_memberships(data.y[parts.reference])[number]
-        framework_vae(config, directory, data.x[parts.reference[mine]], f"shadow {number}")
-
-
-def _prepare_shadows(config: Config, directory: Path) -> None:
-    shadows(config, directory, load(config.dataset))
-
-
-def _in_parallel(tasks: list[Callable[[], T]], n_jobs: int, title: str) -> Iterable[T]:
-    """Yield the results of tasks as they are done, with a progress bar if there is a title."""
-    with joblib.parallel_config("loky", inner_max_num_threads=1):
-        parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-        results = parallel(joblib.delayed(task)() for task in tasks)
-        yield from tqdm(results, total=len(tasks), desc=title, disable=not title)

@@ -130,7 +130,7 @@ def against_setting(
     Parameters
     ----------
     results : pandas.DataFrame
-        As from :func:`vaeprivacy.experiment.tidy`, one row per seed and curve.
+        As from :func:`vaeprivacy.sweep.tidy`, one row per seed and curve.
     y : str
         Column to draw.
     hue : str, optional

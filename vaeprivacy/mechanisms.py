@@ -62,9 +62,10 @@ def laplace_log_density(noise: torch.Tensor, *, epsilon: float) -> torch.Tensor:
 class EuclideanLaplace:
     """Noise with density proportional to exp(-epsilon * Euclidean norm), also called multivariate Laplace noise.
 
-    It gives epsilon-metric privacy for the Euclidean distance between codes, in any dimension (:prf:ref:`laplace-is-private`
-    of the metric-privacy chapter; after Chatzikokolakis, Andrés, Bordenabe and Palamidessi, 2013). Adding independent
-    one-dimensional Laplace noise to each coordinate is another mechanism, with another metric.
+    It gives epsilon-metric privacy for the Euclidean distance between codes, in any dimension
+    (:prf:ref:`laplace-is-private` of the metric-privacy chapter; after Chatzikokolakis, Andrés, Bordenabe and
+    Palamidessi, 2013). Adding independent one-dimensional Laplace noise to each coordinate is another mechanism, with
+    another metric.
 
     Attributes
     ----------

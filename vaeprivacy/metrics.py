@@ -19,6 +19,9 @@ class Estimate(NamedTuple):
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
 
 def roc(scores: ArrayLike, is_member: ArrayLike) -> pd.DataFrame:
     """Return the ROC curve of an attack.
@@ -48,13 +51,14 @@ def roc(scores: ArrayLike, is_member: ArrayLike) -> pd.DataFrame:
 def auc(scores: ArrayLike, is_member: ArrayLike) -> Estimate:
     """Return the area under the ROC curve with the interval of DeLong, DeLong and Clarke-Pearson (1988).
 
-    Parameters and errors are those of :func:`roc`. The interval covers the choice of candidates, not the training of the
-    target.
+    Parameters and errors are those of :func:`roc`. The interval covers the choice of candidates, not the training of
+    the target.
     """
     scores, is_member = _checked(scores, is_member)
     value = roc_auc_score(is_member, scores)
     members, others = scores[is_member], scores[~is_member]
-    # Share of the other group that each candidate beats (ties count half), from ranks in the whole and in its own group.
+    # Share of the other group that each candidate beats (ties count half), from ranks in the whole and in its own
+    # group.
     ranks = stats.rankdata(scores)
     of_members = (ranks[is_member] - stats.rankdata(members)) / len(others)
     of_others = (ranks[~is_member] - stats.rankdata(others)) / len(members)
@@ -80,8 +84,8 @@ def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, *, fpr: float) -> Estima
 def attack_accuracy(scores: ArrayLike, is_member: ArrayLike, *, threshold: float) -> float:
     """Return the balanced accuracy of saying "member" above a threshold.
 
-    Parameters and errors are those of :func:`roc`. Balanced means that members and non-members weigh the same, as they do
-    in the usual membership game.
+    Parameters and errors are those of :func:`roc`. Balanced means that members and non-members weigh the same, as they
+    do in the usual membership game.
     """
     scores, is_member = _checked(scores, is_member)
     return float(((scores > threshold)[is_member].mean() + (scores <= threshold)[~is_member].mean()) / 2)
@@ -100,9 +104,10 @@ def evaluate(scores: ArrayLike, is_member: ArrayLike, *, threshold: float) -> di
     Returns
     -------
     dict
-        ``auc``, ``auc_low``, ``auc_high``, ``tpr_at_1_fpr``, ``tpr_low``, ``tpr_high`` (at a false-positive rate of 1%),
-        ``attack_accuracy`` (balanced, at the threshold), and ``advantage``: true-positive minus false-positive rate at the
-        threshold (Yeom et al., arXiv 1709.01604).
+        ``auc``, ``auc_low``, ``auc_high``, ``tpr_at_1_fpr``, ``tpr_low``, ``tpr_high`` (at a false-positive rate of
+        1%),
+        ``attack_accuracy`` (balanced, at the threshold), and ``advantage``: true-positive minus false-positive rate at
+        the threshold (Yeom et al., arXiv 1709.01604).
     """
     area = auc(scores, is_member)
     tpr = tpr_at_fpr(scores, is_member, fpr=0.01)

@@ -55,7 +55,7 @@ def append_row(row: dict[str, Any], *, directory: Path | str) -> None:
 
 
 def read_rows(directory: Path | str) -> dict[str, dict[str, Any]]:
-    """Return all rows of the results file of a directory by their keys; an unfinished line is skipped with a warning."""
+    """Return all rows of a directory's results file by their keys; an unfinished line is skipped with a warning."""
     path = Path(directory) / RESULTS
     rows = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:

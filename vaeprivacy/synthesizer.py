@@ -41,8 +41,8 @@ class Synthesizer:
     settings : VAESettings
         Sizes and training of the VAE.
     radius : float or None
-        Radius of the ball. By default the square root of the latent dimension, near which the codes of the prior N(0, I)
-        lie: it depends on no record (our choice).
+        Radius of the ball. By default the square root of the latent dimension, near which the codes of the prior N(0,
+        I) lie: it depends on no record (our choice).
     vae : VAE or None
         Encoder and decoder, once they are fitted.
     """
@@ -108,8 +108,8 @@ class Synthesizer:
         y : torch.Tensor
             Their labels, shape (records,).
         generator : torch.Generator
-            Source of the noise. A seeded one is for experiments only: whoever knows the seed can subtract the noise. For
-            a real release take ``generator = torch.Generator(); generator.seed()`` and keep neither.
+            Source of the noise. A seeded one is for experiments only: whoever knows the seed can subtract the noise.
+            For a real release take ``generator = torch.Generator(); generator.seed()`` and keep neither.
 
         Returns
         -------

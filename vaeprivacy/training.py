@@ -2,10 +2,15 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
+from tqdm import tqdm  # plain text: it needs no widgets
+
+T = TypeVar("T")
 
 
 def seeded_generator(seed: int, use: str) -> torch.Generator:
@@ -49,7 +54,7 @@ def mlp(sizes: Sequence[int], *, generator: torch.Generator) -> nn.Sequential:
         The network, on the generator's device.
     """
     layers: list[nn.Module] = []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for n_in, n_out in pairwise(sizes):
         # skip_init leaves PyTorch's global generator alone: every weight comes from ours.
         layer = nn.utils.skip_init(nn.Linear, n_in, n_out, device=generator.device)
         bound = 1 / math.sqrt(n_in)
@@ -62,6 +67,12 @@ def mlp(sizes: Sequence[int], *, generator: torch.Generator) -> nn.Sequential:
 def minibatches(n: int, *, batch_size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
     """Yield the indices 0 to n - 1 in random order, `batch_size` at a time (the last batch may be smaller)."""
     yield from torch.randperm(n, generator=generator, device=generator.device).split(batch_size)
+
+
+def progress_bar(iterable: Iterable[T], *, show: bool, **options: Any) -> "tqdm[T]":
+    """Wrap an iterable in tqdm's progress bar; `show` turns it on, unless the user's ``TQDM_DISABLE`` turns it off."""
+    # An explicit disable=False would overrule the environment variable.
+    return tqdm(iterable, **options, **({} if show else {"disable": True}))
 
 
 def checked_records(x: torch.Tensor, name: str = "x") -> torch.Tensor:

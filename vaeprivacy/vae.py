@@ -10,9 +10,8 @@ import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reade
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
-from tqdm.auto import tqdm
 
-from vaeprivacy.training import checked_records, minibatches, mlp
+from vaeprivacy.training import checked_records, minibatches, mlp, progress_bar
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Elbo(NamedTuple):
 
     @property
     def value(self) -> torch.Tensor:
-        """Reconstruction minus KL: a lower bound on the log-likelihood of a record."""
+        """Reconstruction minus KL, a lower bound on the log-likelihood of a record."""
         return self.reconstruction - self.kl
 
 
@@ -179,7 +178,7 @@ def fit_vae(
     optimizer = torch.optim.Adam(vae.parameters(), lr=settings.learning_rate, fused=True)
 
     best, best_epoch, best_weights, rows = -torch.inf, 0, vae.state_dict(), []
-    bar = tqdm(range(1, settings.epochs + 1), desc="VAE", unit="epoch", disable=not progress)
+    bar = progress_bar(range(1, settings.epochs + 1), show=progress, desc="VAE", unit="epoch")
     for epoch in bar:
         in_training = _train_epoch(vae, optimizer, train, settings.batch_size, generator)
         with torch.no_grad():

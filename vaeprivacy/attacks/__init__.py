@@ -1,8 +1,8 @@
 """Membership-inference attacks: each gives one score per candidate record, higher meaning more likely a member.
 
-Attributes of the adversary's knowledge are the arguments of each function or class: posteriors of the target and records
-of its own (:mod:`~vaeprivacy.attacks.shokri`), posteriors only (:mod:`~vaeprivacy.attacks.threshold`), or the release
-with its encoder and decoder (:mod:`~vaeprivacy.attacks.nearest`).
+What the adversary knows are the arguments of each function or class: posteriors of the target and records of its own
+(:mod:`~vaeprivacy.attacks.shokri`), posteriors only (:mod:`~vaeprivacy.attacks.threshold`), or the release with its
+encoder and decoder (:mod:`~vaeprivacy.attacks.nearest`).
 """
 
 from vaeprivacy.attacks.nearest import nearest_record_score

@@ -9,7 +9,8 @@ from torch import nn
 from vaeprivacy.classifiers import predict
 from vaeprivacy.data import stratified_parts
 
-# Turns (records, labels, number of the shadow) into a trained classifier, as the adversary believes the defender does it.
+# Turns (records, labels, number of the shadow) into a trained classifier, as the adversary believes the defender does
+# it.
 Recipe = Callable[[torch.Tensor, torch.Tensor, int], nn.Module]
 
 

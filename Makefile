@@ -1,0 +1,45 @@
+# Two commands do everything: `make book` and `make test`. Each sets itself up in .venv first.
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8000
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# One thread a process: networks this small gain nothing from more, and the numbers do not depend on the cores.
+export OMP_NUM_THREADS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: book test notebooks pair serve clean help
+
+book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
+	$(BIN)/python tools/ensure_data.py
+	$(BIN)/python tools/pair.py --check
+	$(BIN)/python tools/execute.py
+	$(BIN)/python tools/build.py
+
+test: $(INSTALLED) ## run the tests
+	$(BIN)/python -m pytest
+
+notebooks: $(INSTALLED) ## run every changed notebook
+	$(BIN)/python tools/ensure_data.py
+	$(BIN)/python tools/execute.py
+
+pair: $(INSTALLED) ## write the .ipynb for Colab from the text sources of the notebooks
+	$(BIN)/python tools/pair.py
+
+serve: book ## build the book and serve it on http://localhost:$(PORT)
+	$(BIN)/python -m http.server $(PORT) --directory _build/book/_build/html
+
+clean: ## delete the book, executed notebooks and results; the environment stays (delete .venv to renew it)
+	rm -rf _build runs
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(INSTALLED): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, but $(PYTHON) is older; set PYTHON, e.g. make book PYTHON=python3.12."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "$(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv."; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[book,test]'
+	@touch $@

@@ -1,0 +1,83 @@
+"""The notebooks: in step with their sources, free of outputs, and running from their .ipynb alone."""
+
+import re
+
+import nbformat
+import pytest
+from common import code_cells, read_source
+from conftest import NOTEBOOKS, ROOT
+from pair import for_colab, plain_markdown
+
+
+def read(name: str) -> nbformat.NotebookNode:
+    return nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+
+
+def test_there_is_a_notebook_for_every_source_and_no_other():
+    assert sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")) == NOTEBOOKS
+
+
+def test_a_role_without_a_plain_form_is_refused():
+    with pytest.raises(ValueError, match=r"notebooks/x.*unheard"):
+        plain_markdown("see {unheard}`of`", "notebooks/x")
+
+
+def test_directives_roles_and_labels_become_plain_markdown():
+    theorem = "```{prf:theorem} Name\n:label: t\n\nBody {eq}`eq-a`.\n```"
+    text = f"(label)=\n# Title\n$$\na\n$$ (eq-a)\n\n{theorem}\n[x](02_vae.ipynb)"
+    plain = plain_markdown(text, "notebooks/x")
+    assert plain.startswith("# Title\n$$\na\n$$\n\n> **Theorem (Name).**\n>\n> Body [equation *eq-a*](https://")
+    assert plain.endswith("/notebooks/02_vae.html)")
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_notebook_is_in_step_with_its_source(name):
+    source = for_colab(ROOT / "notebooks" / f"{name}.md")
+    assert nbformat.writes(source, version=4, indent=1) == nbformat.writes(read(name), version=4, indent=1)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_no_output_is_committed(name):
+    cells = [cell for cell in read(name).cells if cell.cell_type == "code"]
+    assert cells
+    assert all(cell.outputs == [] and cell.execution_count is None for cell in cells)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_notebook_installs_the_package_first_and_has_one_cell_of_parameters(name):
+    cells = [cell for cell in read(name).cells if cell.cell_type == "code"]
+    assert "%pip install" in cells[0].source
+    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    assert tagged == [cells[1]]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_colab_gets_no_myst(name):
+    text = "\n".join(cell.source for cell in read(name).cells if cell.cell_type == "markdown")
+    assert not re.search(r"^(:::|```)\{|\{[\w:]+\}`|^\([\w-]+\)=$|^:\w+:", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_code_fits_a_narrow_page_and_fences_are_closed(name):
+    path = ROOT / "notebooks" / f"{name}.md"
+    lines = [line for cell in code_cells(read_source(path)) for line in cell.source.splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert path.read_text(encoding="utf-8").count("\n```") % 2 == 0
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_figure_has_a_caption_a_name_and_alternative_text(name):
+    drawing = re.compile(r"figures\.(?!use_style|ATTACKS|COLOURS|setting_order)\w+\(")
+    for cell in code_cells(read_source(ROOT / "notebooks" / f"{name}.md")):
+        if drawing.search(cell.source):
+            myst = cell.metadata["mystnb"]
+            assert myst["figure"]["caption"] and myst["figure"]["name"] and myst["image"]["alt"]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_notebook_runs_on_the_digits_and_shows_no_noise_of_the_machine(executed, name):
+    run = nbformat.read(executed / f"{name}.ipynb", as_version=4)
+    outputs = [output for cell in run.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert any(output.output_type in ("display_data", "execute_result") for output in outputs)
+    assert not any(output.get("name") == "stderr" for output in outputs)
+    assert str(ROOT) not in "".join(str(output) for output in outputs)

@@ -1,0 +1,104 @@
+"""The book: it builds without a warning, reads offline, and its links and buttons lead somewhere."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from build import build
+from common import BOOK_URL, REPOSITORY
+from conftest import NOTEBOOKS, ROOT
+
+
+class Page(HTMLParser):
+    """What a page links to, loads, and can be linked at."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path, self.links, self.loads, self.ids, self.pictures = path, [], [], set(), []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.ids |= {given[key] for key in ("id", "name") if given.get(key)}
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"])
+        if tag == "link" and given.get("rel") in ("stylesheet", "preload", "icon"):
+            self.loads.append(given["href"])
+        if tag in ("script", "img", "iframe", "source") and given.get("src"):
+            self.loads.append(given["src"])
+        if tag == "img":
+            self.pictures.append(given)
+
+
+@pytest.fixture(scope="session")
+def html(executed, tmp_path_factory) -> Path:
+    """Build the book from the notebooks that were run on the digits; a warning of Sphinx fails the tests."""
+    return build(executed, tmp_path_factory.mktemp("build"))
+
+
+@pytest.fixture(scope="session")
+def pages(html) -> dict[Path, Page]:
+    return {path: Page(path) for path in [*html.glob("book/*.html"), *html.glob("notebooks/*.html")]}
+
+
+def test_every_page_of_the_contents_is_built(html, pages):
+    read_only = {path.stem for path in (ROOT / "book").glob("*.md")}
+    assert {path.stem for path in pages} == read_only | set(NOTEBOOKS)
+
+
+def test_internal_links_and_anchors_lead_somewhere(html, pages):
+    broken = []
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            no_anchor = parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].ids
+            if not target.exists() or no_anchor:
+                broken.append(f"{path.name}: {link}")
+    assert broken == []
+
+
+def test_pages_load_nothing_from_other_hosts(pages):
+    remote = {load for page in pages.values() for load in page.loads if urlsplit(load).netloc}
+    assert remote == set()
+
+
+def test_every_picture_has_alternative_text(pages):
+    missing = [(p.path.name, img["src"]) for p in pages.values() for img in p.pictures if not img.get("alt")]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_colab_and_download_buttons_lead_to_the_clean_notebook(html, pages, name):
+    page = pages[html / "notebooks" / f"{name}.html"]
+    colab = f"https://colab.research.google.com/github/{REPOSITORY.split('github.com/')[1]}/blob/main/notebooks/{name}.ipynb"
+    assert colab in page.links
+    assert f"../_sources/notebooks/{name}.ipynb" in page.links
+    clean = (ROOT / "notebooks" / f"{name}.ipynb").read_bytes()
+    assert (html / "_sources" / "notebooks" / f"{name}.ipynb").read_bytes() == clean
+
+
+def test_colab_notebooks_link_to_pages_and_anchors_of_the_book(html, pages):
+    links = set()
+    for name in NOTEBOOKS:
+        text = (ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
+        links |= set(re.findall(rf"\({re.escape(BOOK_URL)}/([^)]+)\)", text))
+    assert links
+    for link in links:
+        parts = urlsplit(link)
+        page = pages[html / parts.path]
+        assert not parts.fragment or parts.fragment in page.ids, link
+
+
+def test_each_equation_named_in_a_docstring_is_linked(pages):
+    api = next(page for path, page in pages.items() if path.stem == "api")
+    named = set()
+    for source in (ROOT / "vaeprivacy").rglob("*.py"):
+        named |= set(re.findall(r":eq:`([\w-]+)`", source.read_text(encoding="utf-8")))
+    assert len(named) >= 8
+    linked = {urlsplit(link).fragment for link in api.links}
+    assert {f"equation-{name}" for name in named} <= linked

@@ -1,0 +1,65 @@
+"""What several test files share: the digits, a configuration that trains in a moment, and no network."""
+
+from collections.abc import Iterator
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import pooch
+import pytest
+import torch
+from hypothesis import settings
+from seeding import seeded
+
+from vaeprivacy.classifiers import ClassifierSettings
+from vaeprivacy.data import Dataset, load
+from vaeprivacy.experiment import Config
+from vaeprivacy.vae import VAE, VAESettings
+
+# The same examples at every run: a failure on one machine is a failure on all. No deadline, because machines differ.
+settings.register_profile("suite", derandomize=True, deadline=None, max_examples=60)
+settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep each test off the network, away from the user's data folder, and to one thread."""
+
+    def no_network(*args: object, **options: object) -> None:
+        # Not an OSError: the package turns those into advice, and a test would not notice the attempt.
+        raise AssertionError("A test tried to download something.")
+
+    monkeypatch.setattr(pooch, "retrieve", no_network)
+    monkeypatch.delenv("VAEPRIVACY_DATA", raising=False)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    plt.close("all")
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    """The 1,797 images that come with scikit-learn."""
+    return load("digits")
+
+
+@pytest.fixture(scope="session")
+def config() -> Config:
+    """A run on 100 members that takes a fraction of a second."""
+    return Config(
+        dataset="digits",
+        epsilon=1.0,
+        n_members=100,
+        n_shadows=2,
+        vae=VAESettings(latent_dim=3, hidden=16, epochs=3),
+        classifier=ClassifierSettings(hidden=16, epochs=20),
+    )
+
+
+@pytest.fixture(scope="session")
+def vae() -> VAE:
+    """A VAE for digits as it is before training: what holds for any weights is tested on these."""
+    return VAE(64, latent_dim=3, hidden=16, generator=seeded(5))

@@ -1,0 +1,65 @@
+"""The repository's promises about itself: versions agree, and no file depends on one machine."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCK = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").split())
+
+
+def requirements() -> list[Requirement]:
+    extras = [one for group in PROJECT["optional-dependencies"].values() for one in group]
+    return [Requirement(text) for text in [*PROJECT["dependencies"], *extras]]
+
+
+@pytest.mark.parametrize("requirement", requirements(), ids=str)
+def test_each_dependency_has_both_bounds_and_the_lock_satisfies_them(requirement):
+    operators = {specifier.operator for specifier in requirement.specifier}
+    assert operators == {">=", "<"}
+    assert requirement.specifier.contains(LOCK[canonicalize_name(requirement.name)])
+
+
+def test_the_lock_leaves_the_build_of_torch_to_the_user():
+    assert "+" not in LOCK["torch"]
+    assert not [name for name in LOCK if name.startswith(("nvidia", "cuda", "triton"))]
+
+
+def test_conda_users_get_the_locked_versions():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    pip = environment["dependencies"][-1]["pip"]
+    assert pip == ["-c requirements.lock", "-e .[book,test]"]
+
+
+def test_ci_runs_the_commands_of_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^make \w+$", readme, flags=re.MULTILINE)
+    ci = [line for line in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines() if line.startswith("make")]
+    assert commands == ci == ["make book", "make test"]
+
+
+def test_the_version_is_the_same_everywhere():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["version"]
+    assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_address_of_the_repository_is_the_same_everywhere():
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    address = config["repository"]["url"]
+    assert PROJECT["urls"]["Repository"] == address
+    assert f"git clone {address}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"git clone {address}\n" in (ROOT / "book" / "running.md").read_text(encoding="utf-8")
+
+
+def test_ruff_has_nothing_to_say():
+    for command in (["check"], ["format", "--check"]):
+        done = subprocess.run(["ruff", *command, str(ROOT)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout

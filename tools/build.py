@@ -1,0 +1,63 @@
+"""Build the book from the executed notebooks: stage all pages in one folder, then run Jupyter Book on it."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+from common import EXECUTED, ROOT, notebook_sources, read_source, with_outputs, write_notebook
+
+
+def stage(executed: Path, folder: Path) -> None:
+    """Lay out configuration, read-only pages and notebooks (our text, the executed copies' outputs) for Jupyter Book.
+
+    The names of pages stay those of the repository, so that Colab and edit buttons lead to the right files.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "_config.yml", folder)
+    shutil.copy(ROOT / "book" / "_toc.yml", folder)
+    shutil.copytree(ROOT / "book", folder / "book")
+    for source in notebook_sources():
+        run = nbformat.read(executed / f"{source.stem}.ipynb", as_version=4)
+        write_notebook(with_outputs(read_source(source), run), folder / "notebooks" / f"{source.stem}.ipynb")
+
+
+def offer_clean_downloads(html: Path) -> None:
+    """Let the download button of each notebook page give the notebook that Colab opens, not the one with MyST text."""
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        shutil.copy(notebook, html / "_sources" / "notebooks" / notebook.name)
+
+
+def build(executed: Path, folder: Path) -> Path:
+    """Build the book in a folder and return where its pages are; exit on any warning."""
+    stage(executed, folder / "stage")
+    command = [
+        Path(sys.executable).with_name("jupyter-book"),
+        "build",
+        folder / "stage",
+        "--path-output",
+        folder / "book",
+    ]
+    # Every warning is an error, and so is every reference without a target.
+    status = subprocess.run([*command, "-W", "--keep-going", "-n", "--quiet"]).returncode
+    if status != 0:
+        sys.exit("The book was not built: mend the warnings above.")
+    html = folder / "book" / "_build" / "html"
+    offer_clean_downloads(html)
+    return html
+
+
+def main() -> None:
+    """Build the book from the notebooks that `make notebooks` has run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--executed", type=Path, default=EXECUTED, help="folder of the executed notebooks")
+    parser.add_argument("--output", type=Path, default=ROOT / "_build", help="where to build")
+    arguments = parser.parse_args()
+    print(f"The book is built: {build(arguments.executed, arguments.output) / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()

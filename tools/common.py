@@ -1,0 +1,66 @@
+"""What the book's tools share: where things are, and the order of the notebooks."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import jupytext
+import nbformat
+import yaml
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parent.parent
+EXECUTED = ROOT / "_build" / "executed"
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+REPOSITORY = CONFIG["repository"]["url"]
+BOOK_URL = CONFIG["html"]["baseurl"].rstrip("/")
+
+
+def notebook_sources() -> list[Path]:
+    """Return the text sources of all notebooks, in the order of the book."""
+    return sorted((ROOT / "notebooks").glob("[0-9]*.md"))
+
+
+def read_source(path: Path) -> NotebookNode:
+    """Read the text source of a notebook, with cell ids that follow from the position (jupytext draws random ones)."""
+    notebook = jupytext.read(path, fmt="md:myst")
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02d}"
+    return notebook
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the code cells that come from the source: not what papermill or the Colab converter put in."""
+    added = {"injected-parameters", "install"}
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [cell for cell in cells if not added & set(cell.metadata.get("tags", []))]
+
+
+def execution_key(notebook: NotebookNode) -> str:
+    """Return a hash of all that the outputs of a notebook depend on: its code, the package and the locked versions."""
+    sources = [*sorted((ROOT / "vaeprivacy").rglob("*.py")), ROOT / "requirements.lock"]
+    parts = [json.dumps([[cell.source, cell.metadata] for cell in code_cells(notebook)], sort_keys=True).encode()]
+    parts += [path.read_bytes() for path in sources if path.name != "cli.py"]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def with_outputs(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
+    """Return the source with the outputs of an executed copy, cell by cell.
+
+    Raises
+    ------
+    ValueError
+        If the two do not have the same code cells.
+    """
+    ours, theirs = code_cells(source), code_cells(executed)
+    if [cell.source for cell in ours] != [cell.source for cell in theirs]:
+        raise ValueError("The executed notebook has other code cells than its source: run `make notebooks`.")
+    for cell, run in zip(ours, theirs, strict=True):
+        cell.outputs, cell.execution_count = run.outputs, run.execution_count
+    return source
+
+
+def write_notebook(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook in the one format that all our .ipynb have."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(nbformat.writes(notebook, version=4, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,79 @@
+"""Run with papermill every notebook whose code, package or versions have changed since its last run."""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from common import EXECUTED, ROOT, execution_key, notebook_sources, read_source, write_notebook
+
+# Longest time for one notebook, in minutes; only the sweep takes more than a few.
+LIMITS = {"05_epsilon_sweep": 40}
+DEFAULT_LIMIT = 15
+
+
+def papermill(source: Path, output: Path, *, limit_s: float) -> int:
+    """Run one notebook in _build/notebooks and return papermill's exit status; -1 if it took too long."""
+    folder = ROOT / "_build" / "notebooks"
+    folder.mkdir(parents=True, exist_ok=True)
+    bar = "--progress-bar" if sys.stderr.isatty() else "--no-progress-bar"
+    command = [sys.executable, "-m", "papermill", bar, "--kernel", "python3", "--cwd", str(folder)]
+    # Progress bars of the package would end up in the pages.
+    environment = os.environ | {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    process = subprocess.Popen([*command, str(source), str(output)], env=environment, start_new_session=True)
+    try:
+        return process.wait(limit_s)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt) as stopped:
+        # Interrupted politely, papermill stops its kernel and the kernel's processes; what they stored stays.
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        if isinstance(stopped, KeyboardInterrupt):
+            raise
+        return -1
+
+
+def execute(source: Path, *, limit_s: float) -> str:
+    """Run one notebook if need be and return what to tell the user; exit if it fails."""
+    notebook = read_source(source)
+    output, stamp = EXECUTED / f"{source.stem}.ipynb", EXECUTED / f"{source.stem}.key"
+    key = execution_key(notebook)
+    if output.exists() and stamp.exists() and stamp.read_text() == key:
+        return "unchanged"
+    EXECUTED.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        write_notebook(notebook, Path(folder) / output.name)
+        status = papermill(Path(folder) / output.name, output, limit_s=limit_s)
+    if status == -1:
+        sys.exit(f"{source.name} was stopped after its limit of {limit_s / 60:.0f} minutes (tools/execute.py).")
+    if status != 0:
+        sys.exit(f"{source.name} failed; the notebook up to the failing cell is {output}.")
+    stamp.write_text(key)
+    return f"done in {time.monotonic() - start:.0f} s"
+
+
+def main() -> None:
+    """Run all notebooks, one after the other: each may use all cores."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--limit", type=float, help="minutes for each notebook, in place of its own limit")
+    arguments = parser.parse_args()
+    sources = notebook_sources()
+    for number, source in enumerate(sources, start=1):
+        print(f"[{number}/{len(sources)}] {source.stem} ... ", end="", flush=True)
+        minutes = arguments.limit or LIMITS.get(source.stem, DEFAULT_LIMIT)
+        print(execute(source, limit_s=60 * minutes), flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted. What was computed is kept: the same command goes on from there.")

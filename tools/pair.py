@@ -1,0 +1,121 @@
+"""Write the .ipynb that Colab opens from the text source of each notebook.
+
+The source is MyST Markdown, which Colab does not know: directives, roles and labels become plain Markdown, and what
+only the book has (citations, equations, other chapters) becomes a link into the published book. The first cells say
+where the notebook comes from and, on Colab, install the package.
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+from common import BOOK_URL, REPOSITORY, ROOT, notebook_sources, read_source, write_notebook
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
+from pybtex.database import parse_file
+
+INSTALL = f"""\
+import sys
+
+if "google.colab" in sys.modules:  # elsewhere the package is installed already
+    %pip install --quiet "vaeprivacy @ git+{REPOSITORY}"
+"""
+BIBLIOGRAPHY = parse_file(str(ROOT / "book" / "references.bib"))
+
+
+def citation(key: str, *, in_text: bool) -> str:
+    """Return "Shokri et al., 2017" (or "Shokri et al. (2017)" in a sentence) with a link to the bibliography."""
+    entry = BIBLIOGRAPHY.entries[key]
+    names = [" ".join([*person.prelast_names, *person.last_names]) for person in entry.persons["author"]]
+    who = names[0] if len(names) == 1 else " and ".join(names) if len(names) == 2 else f"{names[0]} et al."
+    year = entry.fields["year"]
+    return (
+        f"[{who} ({year})]({link('book/bibliography')})" if in_text else f"[{who}, {year}]({link('book/bibliography')})"
+    )
+
+
+def link(page: str, anchor: str = "") -> str:
+    """Return the address of a page in the published book."""
+    return f"{BOOK_URL}/{page}.html{anchor}"
+
+
+def plain_role(match: re.Match, page: str) -> str:
+    """Return plain Markdown for one role, e.g. {cite:p}`shokri2017`."""
+    role, text = match.groups()
+    written = re.fullmatch(r"(.+?)\s*<(.+)>", text, flags=re.DOTALL)  # {term}`the text <the target>`
+    text, target = written.groups() if written else (text, text)
+    if role in ("cite:p", "cite:t"):
+        return "; ".join(citation(key.strip(), in_text=role == "cite:t") for key in text.split(","))
+    if role == "eq":
+        return f"[equation *{text}*]({link(page, f'#equation-{text}')})"
+    if role == "term":
+        return f"[{text}]({link('book/glossary', '#term-' + target.replace(' ', '-'))})"
+    if role in ("prf:ref", "numref"):
+        return f"[{text.replace('-', ' ')}]({link(page, f'#{text}')})"
+    raise ValueError(f"{page}: the role {{{role}}} has no plain form yet; add one to tools/pair.py.")
+
+
+def plain_directive(match: re.Match) -> str:
+    """Return plain Markdown for one directive: a block quote with a bold head, or a folded solution."""
+    name, title, body = match["name"], match["title"].strip(), match["body"]
+    body = re.sub(r"^:[\w-]+:.*\n", "", body, flags=re.MULTILINE).strip()
+    kind = name.removeprefix("prf:")
+    if kind == "solution":
+        return f"<details><summary>Solution</summary>\n\n{body}\n\n</details>"
+    title = title if kind == "admonition" else f"{kind.capitalize()}{f' ({title})' if title else ''}"
+    return f"> **{title}.**\n>\n" + "\n".join(f"> {line}".rstrip() for line in body.splitlines())
+
+
+def plain_markdown(text: str, page: str) -> str:
+    """Turn MyST Markdown into the Markdown that Colab shows."""
+    text = re.sub(r"^\([\w-]+\)=\n", "", text, flags=re.MULTILINE)  # labels
+    text = re.sub(r"^(\$\$)\s*\([\w-]+\)$", r"\1", text, flags=re.MULTILINE)  # labels of equations
+    directive = r"^(?P<fence>:{3,}|`{3,})\{(?P<name>[\w:-]+)\}(?P<title>.*)\n(?P<body>(?:.*\n)*?)(?P=fence)$"
+    text = re.sub(directive, plain_directive, text, flags=re.MULTILINE)
+    text = re.sub(r"\{([\w:]+)\}`([^`]+)`", lambda match: plain_role(match, page), text)
+    text = re.sub(r"\]\((\d\w+)\.ipynb(#[\w-]+)?\)", lambda m: f"]({link(f'notebooks/{m[1]}', m[2] or '')})", text)
+    text = re.sub(r"\]\(\.\./book/(\w+)\.md(#[\w-]+)?\)", lambda m: f"]({link(f'book/{m[1]}', m[2] or '')})", text)
+    return text
+
+
+def for_colab(source: Path) -> NotebookNode:
+    """Return the notebook that Colab opens: no outputs, plain Markdown, a first code cell that installs the package."""
+    notebook = read_source(source)
+    page = f"notebooks/{source.stem}"
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = plain_markdown(cell.source, page)
+    badge = (
+        "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+        f"(https://colab.research.google.com/github/{REPOSITORY.split('github.com/')[1]}/blob/main/{page}.ipynb)"
+    )
+    head = new_markdown_cell(f"{badge} This notebook is a [page of the book]({link(page)}).", id="head")
+    install = new_code_cell(INSTALL.strip(), id="install", metadata={"tags": ["install"]})
+    notebook.cells = [head, install, *notebook.cells]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = {"accelerator": "GPU", "kernelspec": kernel, "language_info": {"name": "python"}}
+    return notebook
+
+
+def main() -> None:
+    """Write the .ipynb of every source, or only check them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a notebook is out of step")
+    check = parser.parse_args().check
+    stale = []
+    for source in notebook_sources():
+        notebook, path = for_colab(source), source.with_suffix(".ipynb")
+        written = nbformat.writes(notebook, version=4, indent=1) + "\n"
+        if not path.exists() or path.read_text(encoding="utf-8") != written:
+            stale.append(path.name)
+            if not check:
+                write_notebook(notebook, path)
+    if check and stale:
+        sys.exit(f"Not in step with their text sources: {', '.join(stale)}. Run `make pair` and commit the result.")
+    print(f"{len(stale)} notebooks written." if not check else "All notebooks are in step with their text sources.")
+
+
+if __name__ == "__main__":
+    main()

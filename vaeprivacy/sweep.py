@@ -1,0 +1,130 @@
+"""A sweep is many runs: computed in parallel, resumable, and laid out as one tidy table."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import joblib
+import pandas as pd
+
+from vaeprivacy.experiment import Config, framework_vae, load_once, run, run_key, run_scores, shadows
+from vaeprivacy.storage import append_row, read_rows
+from vaeprivacy.training import progress_bar
+
+T = TypeVar("T")
+
+
+def tidy(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Turn rows of runs into a table with one row per run and attack.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``dataset``, ``defence``, ``epsilon``, ``setting`` (see :attr:`vaeprivacy.experiment.Config.label`),
+        ``seed``, ``n_members``, ``train_accuracy``, ``test_accuracy``, ``attack`` and the metrics of
+        :func:`vaeprivacy.metrics.evaluate`.
+    """
+    table = []
+    for row in rows:
+        config = row["config"]
+        label = Config(**{name: config[name] for name in ("defence", "epsilon")}).label
+        for attack, metrics in row["attacks"].items():
+            table.append(
+                {name: config[name] for name in ("dataset", "defence", "epsilon")}
+                | {"setting": label, "seed": config["seed"], "n_members": config["n_members"]}
+                | {name: row[name] for name in ("train_accuracy", "test_accuracy")}
+                | {"attack": attack, **metrics}
+            )
+    return pd.DataFrame(table)
+
+
+def shadow_fit(configs: Iterable[Config], *, directory: Path | str) -> pd.DataFrame:
+    """Compare shadow models with their target: an attack by shadows that behave otherwise is weaker than it could be.
+
+    Parameters
+    ----------
+    configs : iterable of Config
+        Finished runs.
+    directory : path-like
+        Where their files are.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run: ``setting``, ``seed``, and the accuracy of the target and (on average) of the shadow models that
+        were trained with the same defence, on members and on other records.
+    """
+    table = []
+    for config in configs:
+        arrays = run_scores(config, directory=directory)
+        trained = shadows(config, Path(directory))
+        right = (trained.log_posteriors.argmax(dim=2) == trained.y).double()
+        target_right = arrays["log_posteriors"].argmax(axis=1) == arrays["y"]
+        table.append(
+            {
+                "setting": config.label,
+                "seed": config.seed,
+                "target on members": target_right[arrays["is_member"]].mean(),
+                "shadows on members": right[trained.is_member].mean().item(),
+                "target on others": target_right[~arrays["is_member"]].mean(),
+                "shadows on others": right[~trained.is_member].mean().item(),
+            }
+        )
+    return pd.DataFrame(table)
+
+
+def sweep(configs: Iterable[Config], *, directory: Path | str, n_jobs: int = -1, progress: bool = True) -> pd.DataFrame:
+    """Compute many runs, skipping those that are in the results file.
+
+    Parameters
+    ----------
+    configs : iterable of Config
+        What to run.
+    directory : path-like
+        Where the files of all stages and the results file live.
+    n_jobs : int
+        Number of processes with one thread each; -1 takes one per core.
+    progress : bool
+        Show progress bars.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The runs asked for, as :func:`tidy` lays them out.
+    """
+    configs, directory = list(configs), Path(directory)
+    done = read_rows(directory)
+    missing = [config for config in configs if run_key(config) not in done]
+    # First what several runs share, each piece once; then the runs.
+    shared = dict.fromkeys(config.shared for config in missing)
+    with_vae = dict.fromkeys(config.shared for config in missing if config.defence == "framework")
+    stages = [partial(_prepare_vae, config, directory, i) for config in with_vae for i in range(-1, config.n_shadows)]
+    stages += [partial(shadows, config, directory) for config in shared]
+    for _ in _in_parallel(stages, n_jobs, "VAEs and shadow models" if progress else ""):
+        pass
+    for row in _in_parallel(
+        [partial(run, c, directory=directory) for c in missing], n_jobs, "runs" if progress else ""
+    ):
+        append_row(row, directory=directory)
+    done = read_rows(directory)
+    return tidy(done[run_key(config)] for config in configs)
+
+
+def _prepare_vae(config: Config, directory: Path, number: int) -> None:
+    """Fit the VAE of the defender (number -1) or of one of the adversary's copies, and leave it in its file."""
+    data = load_once(config.dataset)
+    parts = config.split(data.y)
+    if number < 0:
+        framework_vae(config, directory, data.x[parts.members], "target")
+    else:
+        mine = config.shadow_memberships(data.y[parts.reference])[number]
+        framework_vae(config, directory, data.x[parts.reference[mine]], f"shadow {number}")
+
+
+def _in_parallel(tasks: list[Callable[[], T]], n_jobs: int, title: str) -> Iterable[T]:
+    """Yield the results of tasks as they are done, with a progress bar if there is a title."""
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+        results = parallel(joblib.delayed(task)() for task in tasks)
+        yield from progress_bar(results, show=bool(title), total=len(tasks), desc=title)
