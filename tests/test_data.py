@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
 import torch
 from hypothesis import given
@@ -75,9 +76,7 @@ def test_an_unknown_data_set_is_refused_with_the_names_of_the_known() -> None:
         load("mnist")
 
 
-def test_a_chosen_folder_without_the_files_is_named(
-    folder: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_chosen_folder_without_the_files_is_named(folder: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The Debian folder has them, but who chooses a folder wants to know that it is the wrong one.
     monkeypatch.setattr(data, "DEBIAN_FOLDER", folder)
     monkeypatch.setenv("VAEPRIVACY_DATA", str(empty))
@@ -87,7 +86,7 @@ def test_a_chosen_folder_without_the_files_is_named(
 
 @pytest.mark.parametrize("error", [OSError("no network"), ValueError("wrong hash"), PermissionError("read-only cache")])
 def test_a_failing_download_ends_in_advice(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    monkeypatch.setattr(data.pooch, "retrieve", failing_with(error))
+    monkeypatch.setattr(pooch, "retrieve", failing_with(error))
     with pytest.raises(FileNotFoundError, match=f"{FILE}.gz.*{data.SOURCE_URL}.*{type(error).__name__}") as caught:
         load("fashion-mnist")
     assert str(caught.value).endswith(data.ADVICE)
@@ -200,7 +199,7 @@ def test_a_file_that_is_nowhere_is_downloaded_and_its_hash_checked(
         asked.update(options, url=url)
         return str(folder / f"{FILE}.gz")
 
-    monkeypatch.setattr(data.pooch, "retrieve", retrieve)
+    monkeypatch.setattr(pooch, "retrieve", retrieve)
     assert find_fashion_mnist(FILE) == folder / f"{FILE}.gz"
     sha256 = hashlib.sha256((folder / f"{FILE}.gz").read_bytes()).hexdigest()
     assert (asked["url"], asked["known_hash"]) == (f"{data.SOURCE_URL}{FILE}.gz", sha256)
@@ -288,7 +287,7 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another(digits: Dat
     )
     for part in ("members", "non_members", "reference", "test"):
         assert torch.equal(getattr(first, part), getattr(again, part))
-        assert not set(getattr(first, part).tolist()) == set(getattr(other, part).tolist())
+        assert set(getattr(first, part).tolist()) != set(getattr(other, part).tolist())
 
 
 def test_a_split_has_four_disjoint_parts_of_the_sizes_asked_for(digits: Dataset) -> None:

@@ -21,7 +21,18 @@ def papermill(source: Path, output: Path, *, limit_s: float) -> int:
     folder = ROOT / "_build" / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
     bar = "--progress-bar" if sys.stderr.isatty() else "--no-progress-bar"
-    command = [sys.executable, "-m", "papermill", bar, "--kernel", "python3", "--cwd", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        bar,
+        "--log-level",
+        "WARNING",
+        "--kernel",
+        "python3",
+        "--cwd",
+        str(folder),
+    ]
     # Progress bars of the package would end up in the pages.
     environment = os.environ | {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     process = subprocess.Popen([*command, str(source), str(output)], env=environment, start_new_session=True)
@@ -67,9 +78,9 @@ def main() -> None:
     arguments = parser.parse_args()
     sources = notebook_sources()
     for number, source in enumerate(sources, start=1):
-        print(f"[{number}/{len(sources)}] {source.stem} ... ", end="", flush=True)
         minutes = arguments.limit or LIMITS.get(source.stem, DEFAULT_LIMIT)
-        print(execute(source, limit_s=60 * minutes), flush=True)
+        print(f"[{number}/{len(sources)}] {source.stem} (at most {minutes:g} minutes)", flush=True)
+        print(f"      {execute(source, limit_s=60 * minutes)}", flush=True)
 
 
 if __name__ == "__main__":

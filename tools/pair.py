@@ -23,6 +23,8 @@ if "google.colab" in sys.modules:  # elsewhere the package is installed already
     %pip install --quiet "vaeprivacy @ git+{REPOSITORY}"
 """
 BIBLIOGRAPHY = parse_file(str(ROOT / "book" / "references.bib"))
+GLOSSARY = re.findall(r"^(\w.*)\n  ", (ROOT / "book" / "glossary.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+ANCHORS = {term.lower(): f"#term-{term.replace(' ', '-')}" for term in GLOSSARY}
 
 
 def citation(key: str, *, in_text: bool) -> str:
@@ -45,13 +47,13 @@ def plain_role(match: re.Match, page: str) -> str:
     """Return plain Markdown for one role, e.g. {cite:p}`shokri2017`."""
     role, text = match.groups()
     written = re.fullmatch(r"(.+?)\s*<(.+)>", text, flags=re.DOTALL)  # {term}`the text <the target>`
-    text, target = written.groups() if written else (text, text)
+    text, target = (" ".join(part.split()) for part in (written.groups() if written else (text, text)))
     if role in ("cite:p", "cite:t"):
         return "; ".join(citation(key.strip(), in_text=role == "cite:t") for key in text.split(","))
     if role == "eq":
         return f"[equation *{text}*]({link(page, f'#equation-{text}')})"
     if role == "term":
-        return f"[{text}]({link('book/glossary', '#term-' + target.replace(' ', '-'))})"
+        return f"[{text}]({link('book/glossary', ANCHORS[target.lower()])})"
     if role in ("prf:ref", "numref"):
         return f"[{text.replace('-', ' ')}]({link(page, f'#{text}')})"
     raise ValueError(f"{page}: the role {{{role}}} has no plain form yet; add one to tools/pair.py.")

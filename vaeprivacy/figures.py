@@ -151,7 +151,10 @@ def against_setting(
     if chance is not None:
         ax.axhline(chance, color="0.5", linestyle="--", zorder=0)
     if hue:
-        ax.legend(title=None, fontsize="small")
+        sns.move_legend(
+            ax, "lower center", bbox_to_anchor=(0.5, 1), ncols=2, title=None, fontsize="small", frameon=False
+        )
+    ax.set_xticks(ax.get_xticks(), [label.get_text().replace(" ", "\n") for label in ax.get_xticklabels()])
     ax.set(xlabel=r"$\varepsilon$ per unit of latent distance")
     return ax
 

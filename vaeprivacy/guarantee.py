@@ -77,10 +77,11 @@ class Guarantee:
 
     def __str__(self) -> str:
         return (
-            f"Given the encoder and decoder, the features of each record have {self.epsilon:g}-metric privacy for the "
-            f"Euclidean distance between latent codes: replacing one record by another changes the probability of any "
-            f"release by a factor of at most exp({self.epsilon:g} x their distance). Codes lie in a ball of radius "
-            f"{self.radius:g}, so the factor is at most exp({self.local_epsilon:g}) for any two records. Not covered: "
-            "the labels, which are released as they are; and what encoder and decoder learned from the records they "
-            "were trained on. Whoever knows the seed of the noise can subtract it."
+            "Given the encoder and decoder, the features of each record have metric privacy with epsilon "
+            f"{self.epsilon:g} per unit of Euclidean distance between latent codes: replacing one record by another "
+            "changes the probability of any release by a factor of at most "
+            f"exp({self.epsilon:g} x their distance). Codes lie in a ball of radius {self.radius:g}, so the factor is "
+            f"at most exp({self.local_epsilon:g}) for any two records. Not covered: the labels, which are released as "
+            "they are; and what encoder and decoder learned from the records they were trained on. Whoever knows the "
+            "seed of the noise can subtract it."
         )

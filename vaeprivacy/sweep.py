@@ -15,6 +15,26 @@ from vaeprivacy.training import progress_bar
 T = TypeVar("T")
 
 
+def grid(*, seeds: Iterable[int], epsilons: Iterable[float], **common: Any) -> list[Config]:
+    """Return the runs of the book's sweep: for each seed raw data, the framework without noise, and with each epsilon.
+
+    Parameters
+    ----------
+    seeds : iterable of int
+        Seeds.
+    epsilons : iterable of float
+        Metric-privacy parameters, per unit of latent distance.
+    **common
+        Fields that all runs share, see :class:`vaeprivacy.experiment.Config`.
+    """
+    epsilons = list(epsilons)
+    configs = []
+    for seed in seeds:
+        configs.append(Config(defence="none", seed=seed, **common))
+        configs += [Config(epsilon=epsilon, seed=seed, **common) for epsilon in [None, *epsilons]]
+    return configs
+
+
 def tidy(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """Turn rows of runs into a table with one row per run and attack.
 
