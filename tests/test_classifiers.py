@@ -48,7 +48,7 @@ def test_labels_that_are_no_integers_are_refused() -> None:
     ("x", "error"), [(torch.zeros(3, 2, dtype=torch.int64), TypeError), (torch.full((3, 2), math.inf), ValueError)]
 )
 def test_what_is_no_table_of_records_is_refused(x: torch.Tensor, error: type[Exception]) -> None:
-    with pytest.raises(error, match="^x "):
+    with pytest.raises(error, match=r"^x "):
         fit_classifier(x, torch.zeros(3, dtype=torch.int64), QUICK, n_classes=3, generator=seeded())
 
 

@@ -66,7 +66,7 @@ def test_an_attack_without_false_positives_has_no_true_ones(epsilon: float) -> N
 
 def test_the_guarantee_says_what_it_covers_and_what_not() -> None:
     text = str(Guarantee(epsilon=0.5, radius=3))
-    assert "0.5-metric privacy" in text
+    assert "metric privacy with epsilon 0.5 per unit" in text
     assert "exp(0.5 x their distance)" in text
     assert "ball of radius 3" in text
     assert "at most exp(3) for any two records" in text

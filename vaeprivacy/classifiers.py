@@ -69,10 +69,12 @@ def fit_classifier(
     """
     settings = settings or ClassifierSettings()
     checked_records(x)
+    if y.is_floating_point():
+        raise TypeError(f"y must hold integer labels, not {y.dtype}; convert it with .long().")
     if y.shape != (len(x),) or y.min() < 0 or y.max() >= n_classes:
         raise ValueError(
             f"y must hold one label from 0 to {n_classes - 1} for each of the {len(x)} records, but has shape "
-            f"{tuple(y.shape)} and values from {y.min()} to {y.max()}."
+            f"{tuple(y.shape)} and values {sorted(set(y.flatten().tolist()))[:20]}."
         )
     model = mlp([x.shape[1], settings.hidden, n_classes], generator=generator).to(x.device)
     # Same steps as plain Adam in one kernel: measured 1.2 times faster on a CPU for networks of this size.

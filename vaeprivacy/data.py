@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,7 +156,7 @@ def _read_idx(path: Path, sha256: str) -> np.ndarray:
     """Read a file in IDX format (magic number, big-endian sizes, bytes) after checking what it contains."""
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ValueError(
             f"{path} is damaged: it does not unpack ({error}). Delete it and get it again. {ADVICE}"
         ) from error
@@ -218,7 +219,8 @@ def stratified_parts(y: torch.Tensor, sizes: Sequence[int], *, generator: torch.
     -------
     list of torch.Tensor
         Indices into `y`, one tensor a part, in random order. In each part, the number of records of a class differs
-        from that class's share of it by less than one plus the number of classes tied at its two ends (see the test).
+        from its proportional share by at most 1 + p (K - 2), where p is the share of the class in all records and K the
+        number of classes.
 
     Raises
     ------

@@ -33,9 +33,8 @@ def max_tpr(fpr: float, epsilon: float) -> float:
         Logarithm of the largest factor between the probabilities of any output: the local-DP parameter for the worst
         pair, or the metric-privacy parameter times the distance for a given pair.
     """
-    if epsilon > 700:  # exp would overflow; nothing is excluded any more
-        return 1.0
-    return min(math.exp(epsilon) * fpr, 1 - math.exp(-epsilon) * (1 - fpr))
+    factor = math.exp(min(epsilon, 700.0))  # beyond, exp would overflow, and nothing is excluded any more
+    return min(factor * fpr, 1 - (1 - fpr) / factor)
 
 
 def max_auc(epsilon: float) -> float:

@@ -28,14 +28,17 @@ def clip(codes: torch.Tensor, *, radius: float) -> torch.Tensor:
     Raises
     ------
     TypeError, ValueError
-        If `codes` is not a finite floating-point table or `radius` not a positive number.
+        If `codes` is not a finite table of float32 or float64, or `radius` not a positive number.
     """
-    checked_records(codes, "codes")
+    _checked_codes(codes)
     checked_positive(radius, "radius")
-    # Norms in float64 and a hair inside the ball: rounding to float32 must not carry a code out of it.
-    norms = codes.double().norm(dim=1, keepdim=True)
-    on_surface = codes.double() * (radius * (1 - 2**-20) / norms.clamp(min=torch.finfo(torch.float64).tiny))
-    return torch.where(norms > radius * (1 - 2**-20), on_surface.to(codes.dtype), codes)
+    # Norms in float64 and a hair inside the ball: rounding to float32 must not carry a code out of it. Large codes are
+    # scaled down first, since the squares in the norm would overflow.
+    largest = codes.double().abs().amax(dim=1, keepdim=True).clamp(min=1)
+    scaled = codes.double() / largest
+    norms, limit = scaled.norm(dim=1, keepdim=True), radius * (1 - 2**-20)
+    on_surface = scaled * (limit / norms.clamp(min=torch.finfo(torch.float64).tiny))
+    return torch.where(norms * largest > limit, on_surface.to(codes.dtype), codes)
 
 
 def laplace_log_density(noise: torch.Tensor, *, epsilon: float) -> torch.Tensor:
@@ -127,11 +130,7 @@ class EuclideanLaplace:
         TypeError, ValueError
             If `codes` is not a finite table of float32 or float64.
         """
-        checked_records(codes, "codes")
-        if codes.dtype not in (torch.float32, torch.float64):
-            raise TypeError(
-                f"codes must be float32 or float64, not {codes.dtype}: half precision would truncate the noise."
-            )
+        _checked_codes(codes)
         noise = self.sample(*codes.shape, generator=generator).to(codes.device)
         return (codes.double() + noise).to(codes.dtype)
 
@@ -142,3 +141,12 @@ class EuclideanLaplace:
     def guarantee(self, radius: float) -> Guarantee:
         """Return what this noise promises for codes inside a ball of the given radius."""
         return Guarantee(epsilon=self.epsilon, radius=radius)
+
+
+def _checked_codes(codes: torch.Tensor) -> None:
+    """Refuse what is not a finite table in single or double precision."""
+    checked_records(codes, "codes")
+    if codes.dtype not in (torch.float32, torch.float64):
+        raise TypeError(
+            f"codes must be float32 or float64, not {codes.dtype}: half precision would truncate the noise."
+        )
