@@ -1,0 +1,66 @@
+"""The command: a table, a row, and one sentence for each mistake."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from vaeprivacy import cli
+from vaeprivacy.experiment import Config
+from vaeprivacy.storage import RESULTS, read_rows
+
+FAST = ["run", "--dataset", "digits", "--members", "60", "--shadows", "1"]
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch, config: Config) -> None:
+    """Give the command the tests' training settings: it has no options for them."""
+    settings = {"vae": config.vae, "classifier": config.classifier}
+    monkeypatch.setattr(cli, "Config", lambda **options: Config(**options, **settings))
+    monkeypatch.setattr(cli, "sweep", lambda configs, directory: cli_sweep(configs, directory))
+
+
+def cli_sweep(configs: list[Config], directory: Path) -> object:
+    from vaeprivacy.sweep import sweep
+
+    return sweep(configs, directory=directory, n_jobs=1, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["run", "--epsilon", "-1"], "epsilon must be positive and finite, not -1.0."),
+        (["run", "--epsilon", "nan"], "epsilon must be positive and finite, not nan."),
+        (["run", "--dataset", "x"], "There is no data set 'x'"),
+        (["run", "--dataset", "digits", "--members", "1000"], "Cannot draw disjoint parts"),
+        (["run", "--dataset", "digits", "--defence", "prayer"], "defence must be one of 'none', 'framework'"),
+        (["run", "--defence", "none", "--epsilon", "1"], "Without a defence there is no noise"),
+        (["data", "x"], "There is no data set 'x'"),
+    ],
+)
+def test_a_mistake_gets_one_sentence_and_leaves_nothing(
+    options: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli.app, options)
+    assert result.exit_code == 2
+    assert sentence in result.output
+    assert len(result.output.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_prints_a_table_and_appends_one_row_only_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        result = CliRunner().invoke(cli.app, [*FAST, "--epsilon", "2", "--directory", str(tmp_path)])
+        assert result.exit_code == 0, result.output
+        assert "epsilon 2, seed 0" in result.output
+        assert "nearest" in result.output
+        assert "on test records" in result.output
+        assert len(read_rows(tmp_path)) == 1
+    assert len((tmp_path / RESULTS).read_text().split()) > 1
+
+
+def test_the_data_command_says_what_it_found() -> None:
+    result = CliRunner().invoke(cli.app, ["data", "digits"])
+    assert result.exit_code == 0
+    assert "1,797 records, 64 features, 10 classes" in result.output

@@ -1,0 +1,74 @@
+"""Figures: what is drawn, and what is written on the axes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from vaeprivacy import figures
+
+
+@pytest.fixture
+def results() -> pd.DataFrame:
+    rows = [
+        {"setting": setting, "seed": seed, "attack": attack, "auc": 0.5 + 0.01 * seed}
+        for setting in ("raw data", "8", "16", "no noise")
+        for seed in (0, 1, 2)
+        for attack in ("loss", "nearest")
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_settings_come_in_order_of_growing_leakage() -> None:
+    assert figures.setting_order(["raw data", "16", "no noise", "2", "16"]) == ["2", "16", "no noise", "raw data"]
+
+
+def test_each_attack_gets_a_curve_with_the_name_that_tables_use(results: pd.DataFrame) -> None:
+    ax = figures.against_setting(results, "auc", hue="attack", chance=0.5)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["loss threshold", "nearest synthetic record"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["8", "16", "no\nnoise", "raw\ndata"]
+    assert "varepsilon" in ax.get_xlabel()
+
+
+def test_the_error_bars_are_students_intervals(results: pd.DataFrame) -> None:
+    ax = figures.against_setting(results[results.attack == "loss"], "auc")
+    heights = np.concatenate([line.get_ydata() for line in ax.lines])
+    # Mean 0.51, standard error 0.01 / sqrt(3), and Student's factor for two degrees of freedom.
+    assert np.nanmax(heights) == pytest.approx(0.51 + 4.3027 * 0.01 / np.sqrt(3), abs=1e-4)
+
+
+def test_the_grid_shows_every_image_in_its_place() -> None:
+    rows = {"a": torch.zeros(3, 6), "b": torch.ones(3, 6)}
+    ax = figures.picture_grid(rows, (2, 3))
+    image = ax.images[0].get_array()
+    assert image.shape == (4, 9)
+    assert (image[:2] == 0).all() and (image[2:] == 1).all()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+
+
+def test_training_curves_have_one_panel_a_column() -> None:
+    history = pd.DataFrame(
+        {"epoch": [1, 1, 2, 2], "part": ["training", "held out"] * 2, "elbo": 1.0, "reconstruction": 1.0, "kl": 0.0}
+    )
+    axes = figures.training_curves(history)
+    assert [ax.get_title() for ax in axes] == ["ELBO", "reconstruction", "KL divergence"]
+
+
+def test_roc_curves_are_logarithmic_with_the_line_of_guessing() -> None:
+    curves = pd.DataFrame({"fpr": [0, 0.5, 1], "tpr": [0, 0.8, 1], "attack": "mine"})
+    ax = figures.roc_curves(curves)
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["mine", "guessing"]
+
+
+def test_the_loss_histogram_has_both_groups() -> None:
+    losses = pd.DataFrame({"loss": [0.1, 0.2, 1.0, 2.0], "group": ["members", "members", "non-members", "non-members"]})
+    ax = figures.loss_histogram(losses)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["members", "non-members"]
+
+
+def test_noise_gets_one_panel_for_each_epsilon() -> None:
+    noise = pd.DataFrame({"z1": [0.0, 1.0], "z2": [1.0, 0.0], "epsilon": [0.5, 2.0]})
+    grid = figures.noise_cloud(noise)
+    assert [ax.get_title() for ax in grid.axes.flat] == [r"$\varepsilon$ = 0.5", r"$\varepsilon$ = 2"]
+    assert all(ax.get_aspect() == 1 for ax in grid.axes.flat)

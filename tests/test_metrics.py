@@ -1,0 +1,111 @@
+"""Metrics of attacks, against scikit-learn, SciPy and cases that can be done by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from vaeprivacy.metrics import attack_accuracy, auc, evaluate, mean_interval, roc, tpr_at_fpr
+
+HALF = np.array([True, False])
+
+
+@pytest.mark.parametrize("metric", [roc, auc, lambda s, m: tpr_at_fpr(s, m, fpr=0.1)])
+@pytest.mark.parametrize(
+    ("scores", "is_member", "message"),
+    [
+        ([1.0, 2.0], [True, True], "must include members and non-members"),
+        ([1.0, 2.0], [False, False], "must include members and non-members"),
+        ([1.0, 2.0, 3.0], [True, False], "one value a candidate"),
+        ([1.0, np.nan], [True, False], "1 of 2 scores are NaN"),
+    ],
+)
+def test_scores_that_cannot_be_judged_are_refused(metric, scores, is_member, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        metric(scores, is_member)
+
+
+def test_no_measurements_have_no_mean() -> None:
+    with pytest.raises(ValueError, match="at least one value"):
+        mean_interval([])
+
+
+def test_perfect_scores_have_auc_one_and_equal_scores_one_half() -> None:
+    is_member = np.repeat(HALF, 50)
+    assert tuple(auc(is_member, is_member)) == (1, 1, 1)
+    assert auc(np.zeros(100), is_member).value == 0.5
+
+
+def test_infinite_scores_keep_their_place() -> None:
+    assert auc([np.inf, 1.0, 0.0, -np.inf], [True, True, False, False]).value == 1
+
+
+def test_the_interval_of_the_auc_is_that_of_normal_theory() -> None:
+    # For two normal groups, the variance of the AUC follows from two probabilities (Hanley and McNeil, 1982), which
+    # numerical integration gives.
+    generator, n = np.random.default_rng(0), 2000
+    scores = np.concatenate([generator.normal(1, 1, n), generator.normal(0, 1, n)])
+    estimate = auc(scores, np.repeat(HALF, n))
+    area = stats.norm.cdf(1 / np.sqrt(2))
+    both = stats.multivariate_normal(cov=[[2, 1], [1, 2]]).cdf([1, 1])  # one member beats two others, or the reverse
+    deviation = np.sqrt((area * (1 - area) + 2 * (n - 1) * (both - area**2)) / n**2)
+    assert (estimate.high - estimate.low) / 2 == pytest.approx(1.96 * deviation, rel=0.05)
+    assert estimate.low < area < estimate.high
+
+
+def test_the_interval_of_the_auc_covers_it_as_often_as_it_says() -> None:
+    generator, truth, n = np.random.default_rng(1), stats.norm.cdf(0.5 / np.sqrt(2)), 100
+    hits = 0
+    for _ in range(400):
+        scores = np.concatenate([generator.normal(0.5, 1, n), generator.normal(0, 1, n)])
+        estimate = auc(scores, np.repeat(HALF, n))
+        hits += estimate.low <= truth <= estimate.high
+    assert stats.binomtest(hits, 400, 0.95).pvalue > 1e-3
+
+
+def test_with_fifty_non_members_one_percent_allows_no_false_positive() -> None:
+    is_member = np.repeat(HALF, 50)
+    scores = np.where(is_member, np.arange(100), 20.5)
+    scores[99] = 45.5  # one non-member above most members
+    assert tpr_at_fpr(scores, is_member, fpr=0.01).value == pytest.approx(4 / 50)
+    assert tpr_at_fpr(scores, is_member, fpr=0.02).value == pytest.approx(29 / 50)
+
+
+def test_the_interval_of_the_rate_is_clopper_and_pearsons() -> None:
+    scores, is_member = np.arange(20.0), np.arange(20) >= 10
+    scores[10:13] = -1  # seven of ten members above all others
+    estimate = tpr_at_fpr(scores, is_member, fpr=0)
+    expected = stats.binomtest(7, 10).proportion_ci(0.95)
+    assert tuple(estimate) == pytest.approx((0.7, expected.low, expected.high))
+
+
+def test_the_accuracy_weighs_members_and_others_the_same() -> None:
+    scores, is_member = [2.0, 2.0, 0.0, 0.0, 0.0, 2.0], [True, True, True, True, False, False]
+    assert attack_accuracy(scores, is_member, threshold=1) == (0.5 + 0.5) / 2
+    assert evaluate(scores, is_member, threshold=1)["advantage"] == 0
+
+
+def test_the_mean_has_students_interval() -> None:
+    values = [0.5, 0.6, 0.55]
+    expected = stats.t.interval(0.95, 2, loc=np.mean(values), scale=stats.sem(values))
+    assert tuple(mean_interval(values)) == pytest.approx((np.mean(values), *expected))
+    assert tuple(mean_interval([0.5])) == (0.5, -np.inf, np.inf)
+    assert str(mean_interval([0.5, 0.5])) == "0.500 (0.500 to 0.500)"
+
+
+@given(st.lists(st.tuples(st.integers(-5, 5), st.booleans()), min_size=4, max_size=40))
+def test_monotone_maps_change_nothing_and_the_auc_is_scikit_learns(pairs: list[tuple[int, bool]]) -> None:
+    scores, is_member = np.array([p[0] for p in pairs] + [0, 0]), np.array([p[1] for p in pairs] + [True, False])
+    mapped = np.exp(scores / 3) - 7
+    assert auc(scores, is_member).value == pytest.approx(roc_auc_score(is_member, scores))
+    assert tuple(auc(mapped, is_member)) == pytest.approx(tuple(auc(scores, is_member)), nan_ok=True)
+    assert tpr_at_fpr(mapped, is_member, fpr=0.2) == tpr_at_fpr(scores, is_member, fpr=0.2)
+
+
+@given(st.lists(st.tuples(st.floats(-9, 9), st.booleans()), min_size=2, max_size=40))
+def test_the_roc_curve_climbs_from_corner_to_corner(pairs: list[tuple[float, bool]]) -> None:
+    curve = roc([p[0] for p in pairs] + [0, 0], [p[1] for p in pairs] + [True, False])
+    assert curve.fpr.is_monotonic_increasing and curve.tpr.is_monotonic_increasing
+    assert tuple(curve.iloc[0]) == (0, 0) and tuple(curve.iloc[-1]) == (1, 1)

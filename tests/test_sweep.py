@@ -1,0 +1,96 @@
+"""Sweeps: the table, and what an interruption leaves of it."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from vaeprivacy import experiment
+from vaeprivacy.experiment import Config
+from vaeprivacy.storage import RESULTS
+from vaeprivacy.sweep import grid, shadow_fit, sweep
+
+
+@pytest.fixture(scope="module")
+def configs(config: Config) -> list[Config]:
+    return [config.shared, replace(config, epsilon=None), config]
+
+
+@pytest.fixture(scope="module")
+def swept(configs: list[Config], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
+    directory = tmp_path_factory.mktemp("swept")
+    return directory, sweep(configs, directory=directory, n_jobs=1, progress=False)
+
+
+def test_bad_epsilons_are_refused_before_any_work() -> None:
+    with pytest.raises(ValueError, match="epsilon must be positive"):
+        grid(seeds=[0], epsilons=[1.0, -1.0])
+
+
+def test_the_grid_has_raw_data_no_noise_and_each_epsilon_for_each_seed() -> None:
+    configs = grid(seeds=[3, 4], epsilons=[1.0, 8.0], dataset="digits")
+    assert [c.label for c in configs] == ["raw data", "no noise", "1", "8"] * 2
+    assert [c.seed for c in configs] == [3] * 4 + [4] * 4
+    assert {c.dataset for c in configs} == {"digits"}
+
+
+def test_the_table_has_one_row_for_each_run_and_attack(swept: tuple[Path, pd.DataFrame]) -> None:
+    table = swept[1]
+    assert table.groupby("setting").attack.apply(list).to_dict() == {
+        "raw data": ["loss", "shadow"],
+        "no noise": ["loss", "shadow", "adaptive", "nearest"],
+        "1": ["loss", "shadow", "adaptive", "nearest"],
+    }
+    assert table.auc.between(0, 1).all()
+    assert (table.advantage == 2 * table.attack_accuracy - 1).all()
+
+
+def test_without_noise_the_release_gives_every_member_away(swept: tuple[Path, pd.DataFrame]) -> None:
+    table = swept[1].set_index(["setting", "attack"])
+    assert table.auc["no noise", "nearest"] > 0.999
+    assert table.auc["1", "nearest"] < 0.75
+
+
+def test_a_finished_sweep_computes_nothing_again(
+    configs: list[Config], swept: tuple[Path, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def computed(*args: object) -> None:
+        raise AssertionError("A finished run was computed again.")
+
+    monkeypatch.setattr(experiment, "attack_scores", computed)
+    directory, table = swept
+    pd.testing.assert_frame_equal(sweep(configs, directory=directory, n_jobs=1, progress=False), table)
+
+
+def test_a_killed_sweep_continues_and_ends_with_the_same_table(
+    configs: list[Config], swept: tuple[Path, pd.DataFrame], tmp_path: Path
+) -> None:
+    directory = tmp_path / "killed"
+    shutil.copytree(swept[0], directory)
+    # As a kill may leave it: a torn last line, stages missing, and a file that was being written.
+    results = directory / RESULTS
+    results.write_text(results.read_text()[:-40])
+    for stage in ("runs", "vaes", "shadows"):
+        next((directory / stage).iterdir()).unlink()
+    (directory / "runs" / "x.npz.1.unfinished").write_bytes(b"half")
+    with pytest.warns(UserWarning, match="killed process left unfinished"):
+        table = sweep(configs, directory=directory, n_jobs=1, progress=False)
+    pd.testing.assert_frame_equal(table, swept[1], check_exact=True)
+
+
+def test_two_processes_give_the_table_of_one(
+    configs: list[Config], swept: tuple[Path, pd.DataFrame], tmp_path: Path
+) -> None:
+    table = sweep(configs, directory=tmp_path, n_jobs=2, progress=False)
+    pd.testing.assert_frame_equal(table, swept[1], check_exact=True)
+
+
+def test_shadow_models_are_compared_with_their_target(configs: list[Config], swept: tuple[Path, pd.DataFrame]) -> None:
+    table = shadow_fit(configs, directory=swept[0])
+    assert table.setting.tolist() == ["raw data", "no noise", "1"]
+    raw = table.set_index("setting").loc["raw data"]
+    train = swept[1].set_index("setting").train_accuracy["raw data"].iloc[0]
+    assert raw["target on members"] == pytest.approx(train)
+    assert abs(raw["shadows on members"] - raw["target on members"]) < 0.15
