@@ -1,5 +1,7 @@
-"""Files are whole or absent, whatever happens while they are written."""
+"""Files that are written whole or not at all, and the results file."""
 
+import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,68 +10,139 @@ import pytest
 from vaeprivacy.storage import RESULTS, append_row, read_arrays, read_rows, stored, write_arrays
 
 
-def write(text: str, path: Path) -> None:
+def write_text(text: str, path: Path) -> None:
     path.write_text(text)
 
 
-def test_python_objects_are_refused_when_reading(tmp_path: Path) -> None:
-    np.savez(tmp_path / "x.npz", a=np.array([{}], dtype=object))
-    with pytest.raises(ValueError, match="allow_pickle"):
-        read_arrays(tmp_path / "x.npz")
+def not_called(*args: object) -> str:
+    raise AssertionError("This was to be read from its file.")
 
 
-def test_a_stage_that_fails_leaves_no_file(tmp_path: Path) -> None:
+# Impossible input
+
+
+def test_a_computation_that_fails_leaves_no_file(tmp_path: Path) -> None:
     def fail() -> str:
+        raise RuntimeError("out of luck")
+
+    with pytest.raises(RuntimeError, match="out of luck"):
+        stored(tmp_path / "stage", fail, write_text, Path.read_text)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_is_cut_off_leaves_no_file_under_the_final_name(tmp_path: Path) -> None:
+    path = tmp_path / "stage"
+
+    def cut_off(text: str, path: Path) -> None:
+        path.write_text(text[:3])
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        stored(tmp_path / "a" / "x", fail, write, Path.read_text)
-    assert not (tmp_path / "a" / "x").exists()
+        stored(path, lambda: "complete", cut_off, Path.read_text)
+    assert not path.exists()
+    # And what it left elsewhere does not stop the next attempt.
+    assert stored(path, lambda: "complete", write_text, Path.read_text) == "complete"
 
 
-def test_a_write_that_is_cut_off_leaves_no_file_and_is_repeated(tmp_path: Path) -> None:
-    def cut_off(text: str, path: Path) -> None:
-        path.write_text(text[:2])
-        raise OSError("disk full")
+def test_a_file_with_python_objects_is_refused(tmp_path: Path) -> None:
+    # Reading them would run whatever code is in the file.
+    np.savez(tmp_path / "objects.npz", a=np.array([{}], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        read_arrays(tmp_path / "objects.npz")
 
-    with pytest.raises(OSError, match="disk full"):
-        stored(tmp_path / "x", lambda: "whole", cut_off, Path.read_text)
-    assert not (tmp_path / "x").exists()
-    assert stored(tmp_path / "x", lambda: "whole", write, Path.read_text) == "whole"
+
+# A known answer
 
 
 def test_a_stage_is_computed_once(tmp_path: Path) -> None:
-    calls = []
-    for _ in range(3):
-        assert stored(tmp_path / "x", lambda: calls.append(1) or "text", write, Path.read_text) == "text"
-    assert calls == [1]
-    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    path = tmp_path / "folder" / "stage"
+    assert stored(path, lambda: "first", write_text, Path.read_text) == "first"
+    assert path.read_text() == "first"
+    assert stored(path, not_called, not_called, Path.read_text) == "first"
 
 
-def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
-    arrays = {"a": np.arange(6).reshape(2, 3), "b": np.array(0.1), "c": np.array([True, False])}
-    write_arrays(arrays, tmp_path / "x.npz")
-    back = read_arrays(tmp_path / "x.npz")
-    assert set(back) == set(arrays)
-    assert all(np.array_equal(back[name], arrays[name]) and back[name].dtype == arrays[name].dtype for name in arrays)
+def test_what_is_returned_is_what_was_read(tmp_path: Path) -> None:
+    # So a result does not depend on whether it was computed now or earlier.
+    assert stored(tmp_path / "stage", lambda: 7, lambda n, path: path.write_text(str(n)), Path.read_text) == "7"
 
 
-def test_rows_come_back_by_key_and_the_last_of_a_key_counts(tmp_path: Path) -> None:
+def test_no_file_but_the_final_one_is_left(tmp_path: Path) -> None:
+    stored(tmp_path / "stage", lambda: "text", write_text, Path.read_text)
+    assert [path.name for path in tmp_path.iterdir()] == ["stage"]
+
+
+def test_an_unfinished_file_is_not_taken_for_the_finished_one(tmp_path: Path) -> None:
+    (tmp_path / f"stage.{os.getpid()}.unfinished").write_text("half")
+    (tmp_path / "stage.1.unfinished").write_text("half")
+    assert stored(tmp_path / "stage", lambda: "whole", write_text, Path.read_text) == "whole"
+
+
+def test_a_directory_without_results_has_no_rows(tmp_path: Path) -> None:
     assert read_rows(tmp_path) == {}
-    rows = [{"key": "a", "v": 1.5}, {"key": "b", "v": None}, {"key": "a", "v": 2}]
+    assert read_rows(tmp_path / "no such folder") == {}
+
+
+def test_the_last_row_of_a_key_counts(tmp_path: Path) -> None:
+    for value in (1, 2):
+        append_row({"key": "a", "value": value}, directory=tmp_path)
+    assert read_rows(tmp_path) == {"a": {"key": "a", "value": 2}}
+
+
+# Properties
+
+
+def test_arrays_are_read_as_they_were_written(tmp_path: Path) -> None:
+    arrays = {
+        "scores": np.array([0.1, -np.inf, 1e-300]),
+        "single": np.float32([[1.5], [2.5]]),
+        "flags": np.array([True, False]),
+        "number": np.array(0.3),
+    }
+    write_arrays(arrays, tmp_path / "arrays.npz")
+    read = read_arrays(tmp_path / "arrays.npz")
+    assert list(read) == list(arrays)
+    for name, array in arrays.items():
+        assert (read[name].dtype, read[name].tolist()) == (array.dtype, array.tolist())
+
+
+@pytest.mark.parametrize("name", ["arrays.npz", "arrays", "arrays.npz.17.unfinished"])
+def test_arrays_are_written_under_just_the_name_given(tmp_path: Path, name: str) -> None:
+    # numpy would append .npz to it, and the file would not be found again.
+    write_arrays({"a": np.zeros(1)}, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
+    rows = [
+        {"key": "a", "value": 0.1 + 0.2, "nested": {"list": [1, None, "ε\n"]}},
+        {"key": "b", "value": 1e-300},
+    ]
     for row in rows:
-        append_row(row, directory=tmp_path / "new")
-    assert read_rows(tmp_path / "new") == {"a": rows[2], "b": rows[1]}
+        append_row(row, directory=tmp_path / "new folder")
+    assert list(read_rows(tmp_path / "new folder").values()) == rows
 
 
-@pytest.mark.parametrize("cut", [1, 2, 5, 20])
-def test_a_torn_line_is_skipped_and_the_next_row_is_readable(tmp_path: Path, cut: int) -> None:
-    append_row({"key": "a", "text": "x" * 30}, directory=tmp_path)
-    append_row({"key": "b", "text": "x" * 30}, directory=tmp_path)
+@pytest.mark.filterwarnings("error")  # a warning without reason would be one too
+@pytest.mark.parametrize("left", [1, 7, 30, -2])
+def test_a_line_that_was_cut_off_is_skipped_and_the_next_row_is_safe(tmp_path: Path, left: int) -> None:
+    rows = [{"key": name, "value": list(range(20))} for name in "abc"]
+    for row in rows[:2]:
+        append_row(row, directory=tmp_path)
     path = tmp_path / RESULTS
-    path.write_text(path.read_text()[: -cut - 1])
+    whole = path.read_text()
+    start = whole.index(json.dumps(rows[1]))
+    path.write_text(whole[: start + left] if left > 0 else whole[:left])
+    with pytest.warns(UserWarning, match=f"{path} has a line that a killed process left unfinished"):
+        assert read_rows(tmp_path) == {"a": rows[0]}
+    append_row(rows[2], directory=tmp_path)
     with pytest.warns(UserWarning, match="unfinished"):
-        assert set(read_rows(tmp_path)) == {"a"}
-    append_row({"key": "c"}, directory=tmp_path)
-    with pytest.warns(UserWarning, match="unfinished"):
-        assert set(read_rows(tmp_path)) == {"a", "c"}
+        assert read_rows(tmp_path) == {"a": rows[0], "c": rows[2]}
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_line_that_lacks_only_its_end_of_line_counts(tmp_path: Path) -> None:
+    append_row({"key": "a"}, directory=tmp_path)
+    path = tmp_path / RESULTS
+    path.write_text(path.read_text().rstrip("\n"))
+    append_row({"key": "b"}, directory=tmp_path)
+    assert list(read_rows(tmp_path)) == ["a", "b"]
