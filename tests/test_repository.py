@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -61,5 +62,6 @@ def test_the_address_of_the_repository_is_the_same_everywhere():
 
 def test_ruff_has_nothing_to_say():
     for command in (["check"], ["format", "--check"]):
-        done = subprocess.run(["ruff", *command, str(ROOT)], capture_output=True, text=True, check=False)
+        ruff = [sys.executable, "-m", "ruff", *command, str(ROOT)]
+        done = subprocess.run(ruff, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout

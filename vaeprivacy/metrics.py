@@ -88,6 +88,7 @@ def attack_accuracy(scores: ArrayLike, is_member: ArrayLike, *, threshold: float
     do in the usual membership game.
     """
     scores, is_member = _checked(scores, is_member)
+    threshold = np.nan_to_num(threshold)  # as the scores: minus infinity is not above minus infinity
     return float(((scores > threshold)[is_member].mean() + (scores <= threshold)[~is_member].mean()) / 2)
 
 
