@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from vaeprivacy import cli
 from vaeprivacy.experiment import Config
 from vaeprivacy.storage import RESULTS, read_rows
+from vaeprivacy.sweep import sweep
 
 FAST = ["run", "--dataset", "digits", "--members", "60", "--shadows", "1"]
 
@@ -21,7 +22,6 @@ def tiny(monkeypatch: pytest.MonkeyPatch, config: Config) -> None:
 
 
 def cli_sweep(configs: list[Config], directory: Path) -> object:
-    from vaeprivacy.sweep import sweep
 
     return sweep(configs, directory=directory, n_jobs=1, progress=False)
 
@@ -64,3 +64,11 @@ def test_the_data_command_says_what_it_found() -> None:
     result = CliRunner().invoke(cli.app, ["data", "digits"])
     assert result.exit_code == 0
     assert "1,797 records, 64 features, 10 classes" in result.output
+
+
+@pytest.mark.parametrize("defence", ["none", "framework"])
+def test_too_few_members_are_refused_in_the_users_words(defence: str, tmp_path: Path) -> None:
+    options = ["--dataset", "digits", "--members", "5", "--shadows", "1", "--defence", defence]
+    result = CliRunner().invoke(cli.app, ["run", *options, "--directory", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "member" in result.output

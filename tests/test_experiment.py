@@ -1,13 +1,19 @@
 """One run: its configuration, its key, its row."""
 
-from dataclasses import replace
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from vaeprivacy import experiment
+from vaeprivacy.data import Dataset
 from vaeprivacy.experiment import Config, run, run_key, run_scores, training_records
+from vaeprivacy.mechanisms import EuclideanLaplace
 from vaeprivacy.vae import VAESettings
 
 
@@ -94,3 +100,140 @@ def test_keys_tell_stages_apart(config: Config) -> None:
     keys = {run_key(config, stage) for stage in ("run", "target", "shadow 0", "shadow 1")}
     assert len(keys) == 4
     assert all(np.char.isalnum(key) for key in keys)
+
+
+@pytest.fixture
+def fitted_on(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[torch.Tensor]]:
+    """The records that each VAE and each classifier of a run is fitted on, in order."""
+    seen: dict[str, list[torch.Tensor]] = {"fit_vae": [], "fit_classifier": []}
+
+    def spy(name: str) -> Callable:
+        fit = getattr(experiment, name)
+
+        def spying(x: torch.Tensor, *args: object, **options: object) -> object:
+            seen[name].append(x)
+            return fit(x, *args, **options)
+
+        return spying
+
+    for name in seen:
+        monkeypatch.setattr(experiment, name, spy(name))
+    return seen
+
+
+def private_records(config: Config, digits: Dataset) -> list[torch.Tensor]:
+    """Return what the target and then each shadow may be trained on: members, and halves of the reference records."""
+    parts = config.split(digits.y)
+    reference = digits.x[parts.reference]
+    return [
+        digits.x[parts.members],
+        *(reference[mine] for mine in config.shadow_memberships(digits.y[parts.reference])),
+    ]
+
+
+def same(seen: list[torch.Tensor], expected: list[torch.Tensor]) -> bool:
+    return len(seen) == len(expected) and all(map(torch.equal, seen, expected))
+
+
+def test_without_defence_target_and_shadows_are_trained_on_their_own_records(
+    config: Config, digits: Dataset, fitted_on: dict[str, list[torch.Tensor]], tmp_path: Path
+) -> None:
+    run(config.shared, directory=tmp_path)
+    assert same(fitted_on["fit_classifier"], private_records(config, digits))
+
+
+def test_with_the_framework_no_classifier_sees_a_private_record(
+    config: Config, digits: Dataset, fitted_on: dict[str, list[torch.Tensor]], tmp_path: Path
+) -> None:
+    run(config, directory=tmp_path)
+    private = private_records(config, digits)
+    assert same(fitted_on["fit_vae"], private)
+    # The target, then the shadows on raw data, then those that copy the framework.
+    target, raw, own = (fitted_on["fit_classifier"][part] for part in (slice(1), slice(1, 3), slice(3, None)))
+    assert same(raw, private[1:])
+    for synthetic, original in zip([*target, *own], private, strict=True):
+        assert synthetic.shape == original.shape
+        assert not (torch.cdist(synthetic, digits.x).min(dim=1).values == 0).any()
+        assert len(synthetic.unique(dim=0)) == len(synthetic)
+
+
+def test_target_shadows_and_runs_with_another_epsilon_share_no_noise(
+    config: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Whoever subtracts the noise of two releases that share it, has one of them without noise.
+    lengths, sample = [], EuclideanLaplace.sample
+
+    def spying(mechanism: EuclideanLaplace, *shape: int, **options: object) -> torch.Tensor:
+        noise = sample(mechanism, *shape, **options)
+        lengths.append((mechanism.epsilon * noise[0].norm()).item())
+        return noise
+
+    monkeypatch.setattr(EuclideanLaplace, "sample", spying)
+    for epsilon in (1.0, 2.0):
+        run(replace(config, epsilon=epsilon), directory=tmp_path)
+    assert len(lengths) == len({round(length, 9) for length in lengths}) == 6
+
+
+def changes(config: Config) -> list[Config]:
+    """Return configurations that differ from one in one field each, those of VAE and classifier included."""
+    changed = {
+        "dataset": "fashion-mnist",
+        "defence": "none",
+        "epsilon": 2.0,
+        "seed": 1,
+        "n_members": 99,
+        "n_shadows": 3,
+    }
+    nested = ("vae", "classifier")
+    assert {*changed, *nested} == {field.name for field in fields(Config)}  # a new field must be added here
+    found = [replace(config, epsilon=None, defence="none")]
+    found += [replace(config, **{name: value}) for name, value in changed.items() if name != "defence"]
+    for name in nested:
+        part = getattr(config, name)
+        for field in fields(part):
+            longer = replace(part, **{field.name: getattr(part, field.name) * 2})
+            found.append(replace(config, **{name: longer}))
+    return found
+
+
+def test_the_key_changes_with_every_field_of_every_part(config: Config) -> None:
+    others = changes(config)
+    assert len({run_key(config), *map(run_key, others)}) == 1 + len(others)
+
+
+def test_equal_configurations_have_equal_keys() -> None:
+    assert Config(epsilon=8) == Config(epsilon=8.0)
+    assert run_key(Config(epsilon=8)) == run_key(Config(epsilon=8.0))
+
+
+@pytest.mark.parametrize("value", [2.5, True, "100", math.nan])
+@pytest.mark.parametrize("field", ["n_members", "n_shadows"])
+def test_a_number_of_things_is_an_integer(field: str, value: object) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"^{field} must"):
+        Config(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("file", "matters"),
+    [("mechanisms.py", True), ("attacks/shokri.py", True), ("figures.py", False), ("cli.py", False)],
+)
+def test_the_key_changes_with_the_code_that_computes_results(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str, matters: bool
+) -> None:
+    copy = shutil.copytree(Path(experiment.__file__).parent, tmp_path / "copy", ignore=shutil.ignore_patterns("__py*"))
+    monkeypatch.setattr(experiment, "__file__", str(copy / "experiment.py"))
+    before = experiment._code.__wrapped__()
+    (copy / file).write_text("changed")
+    after = experiment._code.__wrapped__()
+    assert (before != after) is matters
+    keys = []
+    for code in (before, after):
+        monkeypatch.setattr(experiment, "_code", lambda code=code: code)
+        keys.append(run_key(Config()))
+    assert (keys[0] != keys[1]) is matters
+
+
+def test_the_key_changes_with_the_version_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run_key(Config())
+    monkeypatch.setattr(torch, "__version__", "0.0")
+    assert run_key(Config()) != before

@@ -72,3 +72,8 @@ def test_noise_gets_one_panel_for_each_epsilon() -> None:
     grid = figures.noise_cloud(noise)
     assert [ax.get_title() for ax in grid.axes.flat] == [r"$\varepsilon$ = 0.5", r"$\varepsilon$ = 2"]
     assert all(ax.get_aspect() == 1 for ax in grid.axes.flat)
+
+
+def test_training_curves_can_have_a_single_panel() -> None:
+    history = pd.DataFrame({"epoch": [1, 1], "part": ["training", "held out"], "elbo": [1.0, 2.0]})
+    assert [ax.get_title() for ax in figures.training_curves(history, columns=["elbo"])] == ["ELBO"]

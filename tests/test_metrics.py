@@ -1,5 +1,7 @@
 """Metrics of attacks, against scikit-learn, SciPy and cases that can be done by hand."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -115,3 +117,17 @@ def test_the_roc_curve_climbs_from_corner_to_corner(pairs: list[tuple[float, boo
     curve = roc([p[0] for p in pairs] + [0, 0], [p[1] for p in pairs] + [True, False])
     assert curve.fpr.is_monotonic_increasing and curve.tpr.is_monotonic_increasing
     assert tuple(curve.iloc[0]) == (0, 0) and tuple(curve.iloc[-1]) == (1, 1)
+
+
+def test_the_interval_of_the_auc_is_delongs_with_ties_and_groups_of_unequal_size() -> None:
+    members, others = np.array([9, 7, 7, 3]), np.array([7, 4, 3, 3, 2, 1])
+    # By the definition: how much the share of pairs won varies over members and over non-members.
+    wins = (members[:, None] > others) + 0.5 * (members[:, None] == others)
+    variance = wins.mean(axis=1).var(ddof=1) / 4 + wins.mean(axis=0).var(ddof=1) / 6
+    estimate = auc([*members, *others], [True] * 4 + [False] * 6)
+    assert estimate.value == pytest.approx(wins.mean())
+    assert estimate.low == pytest.approx(wins.mean() - 1.959964 * math.sqrt(variance))
+
+
+def test_a_score_at_the_threshold_is_not_above_it() -> None:
+    assert attack_accuracy([1, 2, 1, 0], [True, True, False, False], threshold=1) == 0.75

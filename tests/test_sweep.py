@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from vaeprivacy import experiment
-from vaeprivacy.experiment import Config
+from vaeprivacy.experiment import Config, run
 from vaeprivacy.storage import RESULTS
-from vaeprivacy.sweep import grid, shadow_fit, sweep
+from vaeprivacy.sweep import _in_parallel, grid, shadow_fit, sweep
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +95,28 @@ def test_shadow_models_are_compared_with_their_target(configs: list[Config], swe
     train = swept[1].set_index("setting").train_accuracy["raw data"].iloc[0]
     assert raw["target on members"] == pytest.approx(train)
     assert abs(raw["shadows on members"] - raw["target on members"]) < 0.15
+
+
+def test_a_finished_sweep_appends_nothing(config: Config, tmp_path: Path) -> None:
+    for _ in range(2):
+        sweep([config.shared], directory=tmp_path, n_jobs=1, progress=False)
+        assert len((tmp_path / RESULTS).read_text().split("\n\n")) == 1
+
+
+def test_a_run_that_is_asked_for_twice_is_computed_once(config: Config, tmp_path: Path) -> None:
+    table = sweep([config.shared] * 2, directory=tmp_path, n_jobs=1, progress=False)
+    assert len(table) == 4
+    assert len((tmp_path / RESULTS).read_text().split("\n\n")) == 1
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_each_process_has_one_thread(n_jobs: int) -> None:
+    # As the documentation of n_jobs says; results could depend on it in their last digits.
+    torch.set_num_threads(2)
+    assert list(_in_parallel([torch.get_num_threads], n_jobs, "")) == [1]
+
+
+def test_a_run_by_itself_gives_the_row_of_a_sweep(config: Config, tmp_path: Path) -> None:
+    table = sweep([config], directory=tmp_path / "sweep", n_jobs=1, progress=False)
+    row = run(config, directory=tmp_path / "run")
+    assert table.set_index("attack").auc.to_dict() == {name: m["auc"] for name, m in row["attacks"].items()}

@@ -117,7 +117,8 @@ def _load_fashion_mnist() -> Dataset:
 def find_fashion_mnist(file: str) -> Path:
     """Return the path of one file of Fashion-MNIST, downloading it if it is nowhere on this machine.
 
-    It is looked for in the folder that the environment variable ``VAEPRIVACY_DATA`` names, then where Debian's package
+    It is looked for in the folder that the environment variable ``VAEPRIVACY_DATA`` names and nowhere else, if that is
+    set; otherwise where Debian's package
     ``dataset-fashion-mnist`` puts it, then in pooch's cache; last it is downloaded from the authors' server.
 
     Parameters

@@ -46,7 +46,7 @@ class Config:
     seed : int
         Decides the split, all training and the noise.
     n_members : int
-        Number of members; as many non-members, and twice as many reference and test records.
+        Number of members, at least 10; as many non-members, and twice as many reference and test records.
     n_shadows : int
         Number of shadow models of the adversary.
     vae, classifier : VAESettings, ClassifierSettings
@@ -71,12 +71,17 @@ class Config:
         if self.defence not in DEFENCES:
             raise ValueError(f"defence must be one of {', '.join(map(repr, DEFENCES))}, not {self.defence!r}.")
         if self.epsilon is not None:
-            checked_positive(self.epsilon, "epsilon")
+            # As a float, so that epsilon 8 and 8.0 are the same run. A frozen dataclass sets its fields this way.
+            object.__setattr__(self, "epsilon", checked_positive(self.epsilon, "epsilon"))
             if self.defence == "none":
                 raise ValueError(f"Without a defence there is no noise: leave epsilon out (it is {self.epsilon:g}).")
-        for name in ("n_members", "n_shadows"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        # A VAE needs ten records, one of them held out.
+        for name, least in (("n_members", 10), ("n_shadows", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise TypeError(f"{name} must be a whole number, not {value!r} of type {type(value).__name__}.")
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, not {value}.")
 
     @property
     def label(self) -> str:

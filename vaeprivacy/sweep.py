@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import joblib
 import pandas as pd
+import torch
 
 from vaeprivacy.experiment import Config, framework_vae, load_once, run, run_key, run_scores, shadows
 from vaeprivacy.storage import append_row, read_rows
@@ -115,7 +116,7 @@ def sweep(configs: Iterable[Config], *, directory: Path | str, n_jobs: int = -1,
     """
     configs, directory = list(configs), Path(directory)
     done = read_rows(directory)
-    missing = [config for config in configs if run_key(config) not in done]
+    missing = [config for config in dict.fromkeys(configs) if run_key(config) not in done]
     # First what several runs share, each piece once; then the runs.
     shared = dict.fromkeys(config.shared for config in missing)
     with_vae = dict.fromkeys(config.shared for config in missing if config.defence == "framework")
@@ -142,9 +143,19 @@ def _prepare_vae(config: Config, directory: Path, number: int) -> None:
         framework_vae(config, directory, data.x[parts.reference[mine]], f"shadow {number}")
 
 
+def _with_one_thread(task: Callable[[], T]) -> T:
+    """Run a task with one thread, also in the calling process: the last digits depend on their number."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return task()
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _in_parallel(tasks: list[Callable[[], T]], n_jobs: int, title: str) -> Iterable[T]:
     """Yield the results of tasks as they are done, with a progress bar if there is a title."""
     with joblib.parallel_config("loky", inner_max_num_threads=1):
         parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-        results = parallel(joblib.delayed(task)() for task in tasks)
+        results = parallel(joblib.delayed(_with_one_thread)(task) for task in tasks)
         yield from progress_bar(results, show=bool(title), total=len(tasks), desc=title)

@@ -18,7 +18,7 @@ class Release:
     Attributes
     ----------
     x : torch.Tensor
-        Synthetic records, shape (records, features), float32, values in (0, 1).
+        Synthetic records, shape (records, features), float32, values in [0, 1].
     y : torch.Tensor
         Their labels, shape (records,): those of the originals, unchanged.
     guarantee : Guarantee or None
@@ -95,7 +95,7 @@ class Synthesizer:
 
     @torch.no_grad()
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
-        """Return the record that each code stands for, shape (records, features), values in (0, 1)."""
+        """Return the record that each code stands for, shape (records, features), values in [0, 1]."""
         return self._fitted_vae().decode(codes)
 
     def release(self, x: torch.Tensor, y: torch.Tensor, *, generator: torch.Generator) -> Release:

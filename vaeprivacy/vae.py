@@ -84,7 +84,7 @@ class VAE(nn.Module):
         return mean, log_variance
 
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
-        """Return the record that each code stands for, shape (records, features), values in (0, 1)."""
+        """Return the record that each code stands for, shape (records, features), values in [0, 1]."""
         return torch.sigmoid(self.decoder(codes))
 
     def elbo(self, x: torch.Tensor, *, generator: torch.Generator) -> Elbo:

@@ -47,6 +47,11 @@ class ShokriAttack:
         -------
         ShokriAttack
             Itself, fitted.
+
+        Raises
+        ------
+        ValueError
+            If the shadow models have only members or only non-members of a class.
         """
         self._models = {}
         n_shadows = len(shadows.log_posteriors)
@@ -55,6 +60,11 @@ class ShokriAttack:
             answers = shadows.log_posteriors[:, mine].flatten(0, 1)
             features = attack_features(answers, shadows.y[mine].repeat(n_shadows))
             is_member = shadows.is_member[:, mine].flatten().cpu().numpy()
+            if is_member.all() or not is_member.any():
+                raise ValueError(
+                    f"The shadow models have no member, or nothing but members, of class {label} among their "
+                    f"{int(mine.sum())} records of it: the attack needs more members (and reference records)."
+                )
             self._models[label] = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(
                 features, is_member
             )
