@@ -78,6 +78,7 @@ def plain_markdown(text: str, page: str) -> str:
     text = re.sub(directive, plain_directive, text, flags=re.MULTILINE)
     text = re.sub(r"\{([\w:]+)\}`([^`]+)`", lambda match: plain_role(match, page), text)
     text = re.sub(r"\]\((\d\w+)\.ipynb(#[\w-]+)?\)", lambda m: f"]({link(f'notebooks/{m[1]}', m[2] or '')})", text)
+    text = re.sub(r"\]\((#[\w-]+)\)", lambda m: f"]({link(page, m[1])})", text)
     text = re.sub(r"\]\(\.\./book/(\w+)\.md(#[\w-]+)?\)", lambda m: f"]({link(f'book/{m[1]}', m[2] or '')})", text)
     return text
 

@@ -77,7 +77,7 @@ def fit_classifier(
             f"{tuple(y.shape)} and values {sorted(set(y.flatten().tolist()))[:20]}."
         )
     model = mlp([x.shape[1], settings.hidden, n_classes], generator=generator).to(x.device)
-    # Same steps as plain Adam in one kernel: measured 1.2 times faster on a CPU for networks of this size.
+    # fused: the same steps as plain Adam, in one kernel.
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
     for _ in progress_bar(range(settings.epochs), show=progress, desc="classifier", unit="epoch"):
         for batch in minibatches(len(x), batch_size=settings.batch_size, generator=generator):

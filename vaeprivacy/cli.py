@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -48,8 +47,6 @@ def run(
     directory: Annotated[Path, typer.Option(help="Where results and intermediate files go.")] = Path("runs"),
 ) -> None:
     """Train a target on a release (or on the records), attack it, print a table, append a row to the results file."""
-    # With one thread the numbers do not depend on how many cores there are.
-    torch.set_num_threads(1)
     try:
         config = Config(
             dataset=dataset, defence=defence, epsilon=epsilon, seed=seed, n_members=members, n_shadows=shadows

@@ -20,6 +20,7 @@ QUICK = {
     "n_samples": 300,
     "epsilons": [1.0, 8.0],
     "seeds": [0, 1],
+    "early_epochs": [2],
 }
 
 
