@@ -172,7 +172,7 @@ def _read_idx(path: Path, sha256: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Split:
-    """Four disjoint sets of records, as indices into one data set.
+    """Disjoint sets of records, as indices into one data set.
 
     Attributes
     ----------
@@ -184,12 +184,15 @@ class Split:
         The adversary's own records.
     test : torch.Tensor
         What utility is measured on.
+    public : torch.Tensor
+        Records on which encoder and decoder may be trained without touching any other part; may be none.
     """
 
     members: torch.Tensor
     non_members: torch.Tensor
     reference: torch.Tensor
     test: torch.Tensor
+    public: torch.Tensor
 
     @property
     def candidates(self) -> torch.Tensor:
@@ -244,8 +247,10 @@ def stratified_parts(y: torch.Tensor, sizes: Sequence[int], *, generator: torch.
     return [part[torch.randperm(len(part), generator=generator)] for part in parts]
 
 
-def split(y: torch.Tensor, *, n_members: int, n_reference: int, n_test: int, generator: torch.Generator) -> Split:
-    """Split records into members, as many non-members, reference and test records: disjoint, random and stratified.
+def split(
+    y: torch.Tensor, *, n_members: int, n_reference: int, n_test: int, n_public: int = 0, generator: torch.Generator
+) -> Split:
+    """Split records into members, as many non-members, reference, test and public records, all random and stratified.
 
     Parameters
     ----------
@@ -253,12 +258,16 @@ def split(y: torch.Tensor, *, n_members: int, n_reference: int, n_test: int, gen
         Labels, shape (n,).
     n_members, n_reference, n_test : int
         Number of records in each part; there are as many non-members as members.
+    n_public : int
+        Number of public records. The other parts do not depend on it.
     generator : torch.Generator
         Source of the random order.
 
     Raises
     ------
     ValueError
-        If a size is not positive or there are not enough records.
+        If a size is not positive (public records may be none) or there are not enough records.
     """
-    return Split(*stratified_parts(y, [n_members, n_members, n_reference, n_test], generator=generator))
+    sizes = [n_members, n_members, n_reference, n_test, *([n_public] if n_public else [])]
+    parts = stratified_parts(y, sizes, generator=generator)
+    return Split(*parts[:4], public=parts[4] if n_public else torch.empty(0, dtype=torch.long))

@@ -15,15 +15,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from vaeprivacy.attacks import Shadows, ShokriAttack, draw_memberships, loss_score, nearest_record_score, train_shadows
+from vaeprivacy.attacks import (
+    Shadows,
+    ShokriAttack,
+    calibrated_reconstruction_score,
+    draw_memberships,
+    loss_score,
+    nearest_record_score,
+    train_shadows,
+)
 from vaeprivacy.classifiers import ClassifierSettings, accuracy, fit_classifier, predict
+from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training
 from vaeprivacy.data import Split, load, split
 from vaeprivacy.mechanisms import EuclideanLaplace
 from vaeprivacy.metrics import evaluate
+from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.storage import read_arrays, stored, write_arrays
 from vaeprivacy.synthesizer import Release, Synthesizer
-from vaeprivacy.training import checked_positive, seeded_generator
-from vaeprivacy.vae import VAE, VAESettings, fit_vae
+from vaeprivacy.training import checked_positive
+from vaeprivacy.vae import VAE, VAESettings
 
 DEFENCES = ("none", "framework")
 
@@ -43,6 +53,8 @@ class Config:
         Train the target on a release of the framework, or on the records themselves.
     epsilon : float or None
         Metric-privacy parameter per unit of latent distance; None releases reconstructions without noise.
+    training : OnPrivateRecords, OnDisjointRecords or WithDPSGD
+        How encoder and decoder are trained: on the members; on as many public records; or on the members with DP-SGD.
     seed : int
         Decides the split, all training and the noise.
     n_members : int
@@ -61,6 +73,7 @@ class Config:
     dataset: str = "fashion-mnist"
     defence: str = "framework"
     epsilon: float | None = None
+    training: Training = field(default_factory=OnPrivateRecords)
     seed: int = 0
     n_members: int = 2500
     n_shadows: int = 4
@@ -91,14 +104,26 @@ class Config:
         return "no noise" if self.epsilon is None else f"{self.epsilon:g}"
 
     @property
-    def shared(self) -> "Config":
-        """The same configuration without its defence, common to runs with the same VAEs and raw shadow models."""
-        return replace(self, defence="none", epsilon=None)
+    def raw(self) -> "Config":
+        """The same configuration without defence, common to runs with the same raw shadow models."""
+        return replace(self, defence="none", epsilon=None, vae=VAESettings(), training=OnPrivateRecords())
+
+    @property
+    def model(self) -> "Config":
+        """The same configuration without noise and classifier, common to runs with the same VAEs."""
+        return replace(self, defence="framework", epsilon=None, classifier=ClassifierSettings())
+
+    @property
+    def reference_model(self) -> "Config":
+        """How the adversary trains VAEs to compare with: as the defender does, but on records of its own."""
+        disjoint = isinstance(self.training, OnDisjointRecords)
+        return replace(self.model, training=OnPrivateRecords()) if disjoint else self.model
 
     def split(self, y: torch.Tensor) -> Split:
         """Return the split of a data set with labels `y` that this configuration stands for."""
+        n_public = self.n_members if isinstance(self.training, OnDisjointRecords) else 0
         sizes = {"n_members": self.n_members, "n_reference": 2 * self.n_members, "n_test": 2 * self.n_members}
-        return split(y, **sizes, generator=seeded_generator(self.seed, "split"))
+        return split(y, **sizes, n_public=n_public, generator=seeded_generator(self.seed, "split"))
 
     def shadow_memberships(self, y: torch.Tensor) -> torch.Tensor:
         """Return which reference records (with labels `y`) each shadow model is trained on."""
@@ -120,11 +145,31 @@ def run_key(config: Config, stage: str = "run") -> str:
     return hashlib.sha256(parts.encode()).hexdigest()[:20]
 
 
-def framework_vae(config: Config, directory: Path, x: torch.Tensor, who: str) -> VAE:
-    """Return the VAE that the defender ("target") or an adversary's copy ("shadow 0", ...) fits on its records."""
-    path = directory / "vaes" / f"{run_key(config.shared, who)}.safetensors"
-    generator = seeded_generator(config.seed, f"{who} vae")
-    return stored(path, lambda: fit_vae(x, config.vae, generator=generator)[0], VAE.save, VAE.load)
+def framework_vae(config: Config, directory: Path, who: str) -> VAE:
+    """Return the VAE of the defender ("target") or of an adversary's copy of the framework ("shadow 0", ...).
+
+    Trained on disjoint records, which are public, the defender's VAE is everybody's.
+    """
+    who = "public" if isinstance(config.training, OnDisjointRecords) else who
+    path = directory / "vaes" / f"{run_key(config.model, who)}.safetensors"
+
+    def make() -> VAE:
+        data = load_once(config.dataset)
+        parts = config.split(data.y)
+        if who.startswith("shadow"):
+            number = int(who.removeprefix("shadow "))
+            mine = parts.reference[config.shadow_memberships(data.y[parts.reference])[number]]
+        else:
+            mine = parts.public if who == "public" else parts.members
+        generator = seeded_generator(config.seed, f"{who} vae")
+        return config.training.fit(data.x[mine], config.vae, generator=generator)[0]
+
+    return stored(path, make, VAE.save, VAE.load)
+
+
+def reference_vaes(config: Config, directory: Path) -> list[VAE]:
+    """Return the VAEs that the adversary has trained on its own records, to compare the defender's with."""
+    return [framework_vae(config.reference_model, directory, f"shadow {i}") for i in range(config.n_shadows)]
 
 
 def training_records(
@@ -134,7 +179,7 @@ def training_records(
     if config.defence == "none":
         return None, Release(x, y, None)
     mechanism = None if config.epsilon is None else EuclideanLaplace(config.epsilon)
-    synthesizer = Synthesizer(mechanism, config.vae, vae=framework_vae(config, directory, x, who))
+    synthesizer = Synthesizer(mechanism, config.vae, vae=framework_vae(config, directory, who))
     return synthesizer, synthesizer.release(
         x, y, generator=seeded_generator(config.seed, f"{who} noise {config.label}")
     )
@@ -166,8 +211,9 @@ def shadows(config: Config, directory: Path) -> Shadows:
 def attack_scores(config: Config, directory: Path) -> dict[str, np.ndarray]:
     """Train the target of a run and attack it; return scores, thresholds, memberships and accuracies as arrays.
 
-    For each attack (``loss``, ``shadow``; with the framework also ``adaptive``, ``nearest``) there are an array of one
-    score per candidate and the threshold above which the attack says "member", under ``threshold_`` and its name.
+    For each attack (``loss``, ``shadow``; with the framework also ``adaptive``, ``nearest``, ``vae``) there is an array
+    of one score per candidate and the threshold above which the attack says "member", under ``threshold_`` and its
+    name.
     """
     data = load_once(config.dataset)
     parts = config.split(data.y)
@@ -177,7 +223,7 @@ def attack_scores(config: Config, directory: Path) -> dict[str, np.ndarray]:
 
     candidate_x, candidate_y = data.x[parts.candidates], data.y[parts.candidates]
     answers = predict(target, candidate_x)
-    raw = shadows(config.shared, directory)
+    raw = shadows(config.raw, directory)
     scores = {"loss": loss_score(answers, candidate_y), "shadow": ShokriAttack().fit(raw).score(answers, candidate_y)}
     # Yeom et al.'s threshold is the average training loss, which the adversary reads off its shadow models.
     thresholds = {"loss": loss_score(raw.log_posteriors, raw.y)[raw.is_member].mean().item(), "shadow": 0.5}
@@ -185,8 +231,10 @@ def attack_scores(config: Config, directory: Path) -> dict[str, np.ndarray]:
         scores["adaptive"] = ShokriAttack().fit(shadows(config, directory)).score(answers, candidate_y)
         decoded = synthesizer.decode(synthesizer.encode(candidate_x))
         scores["nearest"] = nearest_record_score(decoded, candidate_y, release_x=release.x, release_y=release.y)
+        references = reference_vaes(config, directory)
+        scores["vae"] = calibrated_reconstruction_score(synthesizer.vae, references, candidate_x)
         # The adversary knows that half of the candidates are members.
-        thresholds |= {"adaptive": 0.5, "nearest": scores["nearest"].median().item()}
+        thresholds |= {"adaptive": 0.5, **{name: scores[name].median().item() for name in ("nearest", "vae")}}
     return {
         "is_member": parts.is_member.numpy(),
         "log_posteriors": answers.numpy(),
@@ -211,8 +259,9 @@ def run(config: Config, *, directory: Path | str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``key``, ``config``, ``train_accuracy`` (on the members' own records), ``test_accuracy`` and ``attacks``, which
-        holds the metrics of each attack (see :func:`vaeprivacy.metrics.evaluate`).
+        ``key``, ``config``, ``setting`` and ``training`` in words, ``train_accuracy`` (on the members' own records),
+        ``test_accuracy`` and ``attacks``, which holds the metrics of each attack (see
+        :func:`vaeprivacy.metrics.evaluate`).
     """
     directory = Path(directory)
     make = partial(attack_scores, config, directory)
@@ -222,6 +271,8 @@ def run(config: Config, *, directory: Path | str) -> dict[str, Any]:
     return {
         "key": run_key(config),
         "config": asdict(config),
+        "setting": config.label,
+        "training": str(config.training),
         "train_accuracy": float(arrays["train_accuracy"]),
         "test_accuracy": float(arrays["test_accuracy"]),
         "attacks": {

@@ -18,6 +18,7 @@ ATTACKS = {
     "shadow": "shadow models, raw data",
     "adaptive": "shadow models, own framework",
     "nearest": "nearest synthetic record",
+    "vae": "reconstruction by the VAE",
 }
 
 

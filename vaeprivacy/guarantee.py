@@ -1,86 +1,240 @@
-"""What a release promises, and the bounds on any attack that follow from it."""
+"""What a release promises, to whom, and what it leaves out."""
 
-import math
 from dataclasses import dataclass
+from typing import Literal
 
+from vaeprivacy.bounds import Indistinguishability, Measure
+from vaeprivacy.distances import EUCLIDEAN, Metric
 from vaeprivacy.training import checked_positive
 
+How = Literal["private records", "disjoint records", "DP-SGD"]
 
-def local_epsilon(epsilon: float, radius: float) -> float:
-    """Return the local-DP parameter of metric privacy on a ball (:eq:`local-dp` of the metric-privacy chapter).
 
-    Two codes in a ball of the given radius are at most a diameter apart, so the factor between the probabilities of
-    any output is at most :math:`e^{2 R \\varepsilon}`.
+@dataclass(frozen=True)
+class ModelCoverage:
+    """Whether encoder and decoder, too, keep what they learned from the records.
 
-    Parameters
+    Attributes
     ----------
-    epsilon : float
-        Metric-privacy parameter, per unit of latent distance.
-    radius : float
-        Radius R of the ball.
+    how : {"private records", "disjoint records", "DP-SGD"}
+        What they were trained on: the private records without protection (nothing is covered), records disjoint from
+        those of the release (nothing to cover), or the private records with DP-SGD.
+    training : Indistinguishability or None
+        With DP-SGD, what its accountant states for adding or removing one record.
+    seeded : bool
+        Whether the noise of DP-SGD came from a seeded generator.
+
+    Raises
+    ------
+    ValueError
+        If `training` is given without DP-SGD, or missing with it.
     """
-    return 2 * radius * epsilon
+
+    how: How = "private records"
+    training: Indistinguishability | None = None
+    seeded: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.how == "DP-SGD") != (self.training is not None):
+            raise ValueError(
+                f"training states what DP-SGD gave, so it goes with DP-SGD and only with it, not {self.how!r}."
+            )
+
+    @property
+    def covered(self) -> bool:
+        """Whether there is a promise that includes encoder and decoder."""
+        return self.how != "private records"
+
+    @property
+    def replace_one(self) -> Indistinguishability:
+        """What encoder and decoder add to the promise for replacing one record (:eq:`replace-one`).
+
+        DP-SGD's accountants speak of adding or removing a record; replacing one is a removal and an addition.
+
+        Raises
+        ------
+        ValueError
+            If they are not covered.
+        """
+        if self.how == "disjoint records":
+            return Indistinguishability(0.0)
+        if self.training is None:
+            raise ValueError(
+                "Encoder and decoder were trained on the private records without protection: no number holds."
+            )
+        return self.training.group(2)
 
 
-def max_tpr(fpr: float, epsilon: float) -> float:
-    """Return the highest true-positive rate of any attack on an epsilon-indistinguishable pair (:eq:`tpr-bound`).
-
-    Parameters
-    ----------
-    fpr : float
-        False-positive rate of the attack, from 0 to 1.
-    epsilon : float
-        Logarithm of the largest factor between the probabilities of any output: the local-DP parameter for the worst
-        pair, or the metric-privacy parameter times the distance for a given pair.
-    """
-    factor = math.exp(min(epsilon, 700.0))  # beyond, exp would overflow, and nothing is excluded any more
-    return min(factor * fpr, 1 - (1 - fpr) / factor)
-
-
-def max_auc(epsilon: float) -> float:
-    """Return the highest area under the ROC curve of any attack on an epsilon-indistinguishable pair.
-
-    The bounding ROC curve has one corner, and the area under it is the height of that corner (:eq:`auc-bound`).
-    """
-    return 1 / (1 + math.exp(-epsilon))
+NOT_COVERED = ModelCoverage()
 
 
 @dataclass(frozen=True)
 class Guarantee:
-    """Metric privacy of a release, given the encoder and decoder that made it.
+    """The promise of a release: metric privacy of each record's features, and what else is covered.
+
+    Two releases are compared that were made from as many records, all the same but one (replace-one); the number of
+    records, the radius and all settings are taken to be public.
 
     Attributes
     ----------
-    epsilon : float
-        Metric-privacy parameter, per unit of Euclidean distance between latent codes.
+    per_unit : Indistinguishability or GaussianIndistinguishability
+        Measure for two codes at distance one; it grows in proportion to the distance.
     radius : float
-        Radius of the ball onto which the codes were projected before the noise.
+        Radius R of the ball onto which the codes were projected before the noise, in the same distance.
+    metric : Metric
+        The distance between latent codes.
+    labels : Indistinguishability or None
+        What randomised response gives for a label; None if labels are released as they are.
+    model : ModelCoverage
+        Whether encoder and decoder are covered.
+    releases : int
+        How many releases were made, counted as if all were of the same records.
+    seeded : bool
+        Whether the noise came from a seeded generator, with which anybody can subtract it.
 
     Raises
     ------
     TypeError, ValueError
-        If one of them is not a positive, finite number.
+        If a number is out of its range, or `per_unit` has a delta.
     """
 
-    epsilon: float
+    per_unit: Measure
     radius: float
+    metric: Metric = EUCLIDEAN
+    labels: Indistinguishability | None = None
+    model: ModelCoverage = NOT_COVERED
+    releases: int = 1
+    seeded: bool = False
 
     def __post_init__(self) -> None:
-        checked_positive(self.epsilon, "epsilon")
         checked_positive(self.radius, "radius")
+        self.per_unit.times(2)  # refuses a delta, which metric privacy has not
+        if isinstance(self.releases, bool) or not isinstance(self.releases, int) or self.releases < 1:
+            raise ValueError(f"releases must be a whole number of at least 1, not {self.releases!r}.")
+
+    def at_distance(self, distance: float) -> Measure:
+        """Return how well two records can be told apart whose codes are `distance` apart, given encoder and decoder.
+
+        All releases are seen. The two records have the same label. No two codes are more than 2 R apart, so a larger
+        distance counts as 2 R (:eq:`pair-of-records` of the guarantee chapter).
+        """
+        distance = min(checked_positive(distance, "distance", zero=True), 2 * self.radius)
+        return self.per_unit.times(distance).repeated(self.releases)
 
     @property
-    def local_epsilon(self) -> float:
-        """Local-DP parameter of the features of one record, given the encoder and decoder."""
-        return local_epsilon(self.epsilon, self.radius)
+    def any_two_records(self) -> Measure:
+        """How well any two records of the same label can be told apart: local DP (:eq:`local-dp`), given the model."""
+        return self.at_distance(2 * self.radius)
+
+    def whole_release(self, *, delta: float = 0.0) -> Indistinguishability:
+        """Return the (epsilon, delta) of replacing one record, label included, encoder and decoder included.
+
+        This is differential privacy of everything that is published (:eq:`whole-release` of the guarantee chapter).
+
+        Parameters
+        ----------
+        delta : float
+            What may be spent on converting Gaussian noise, which has no guarantee without it; else leave it 0.
+
+        Raises
+        ------
+        ValueError
+            If labels, or encoder and decoder, are not covered: then nothing is promised for the whole.
+        """
+        if self.labels is None:
+            raise ValueError("The labels are released as they are: there is no promise for the whole release.")
+        features = self.any_two_records.approximate(delta)
+        return features.together_with(self.labels.repeated(self.releases)).together_with(self.model.replace_one)
 
     def __str__(self) -> str:
-        return (
-            "Given the encoder and decoder, the features of each record have metric privacy with epsilon "
-            f"{self.epsilon:g} per unit of Euclidean distance between latent codes: replacing one record by another "
-            "changes the probability of any release by a factor of at most "
-            f"exp({self.epsilon:g} x their distance). Codes lie in a ball of radius {self.radius:g}, so the factor is "
-            f"at most exp({self.local_epsilon:g}) for any two records. Not covered: the labels, which are released as "
-            "they are; and what encoder and decoder learned from the records they were trained on. Whoever knows the "
-            "seed of the noise can subtract it."
+        sentences = [
+            self._promise(),
+            self._ball(),
+            self._repetition(),
+            self._labels(),
+            self._model(),
+            self._whole(),
+            self._seed(),
+        ]
+        return " ".join(sentence for sentence in sentences if sentence)
+
+    def _promise(self) -> str:
+        given = "" if self.model.how == "disjoint records" else "Given the encoder and decoder, "
+        subject = "the features of each record have "
+        unit = f" per unit of {self.metric.name} between latent codes: "
+        if isinstance(self.per_unit, Indistinguishability):
+            rate = f"{self.per_unit.epsilon:g}"
+            promise = (
+                f"metric privacy with epsilon {rate}{unit}replacing one record by another of the same label changes "
+                f"the probability of any release by a factor of at most exp({rate} x their distance)."
+            )
+        else:
+            rate = f"{self.per_unit.mu:g}"
+            promise = (
+                f"Gaussian metric privacy with mu {rate}{unit}telling which of two records of the same label was there "
+                f"is at least as hard as telling one draw of N(0, 1) from one of N({rate} x their distance, 1)."
+            )
+        sentence = given + subject + promise
+        return sentence[0].upper() + sentence[1:]
+
+    def _ball(self) -> str:
+        furthest = self.per_unit.times(2 * self.radius)
+        worst = (
+            f"the factor is at most exp({furthest.epsilon:g})"
+            if isinstance(furthest, Indistinguishability)
+            else f"mu is at most {furthest.mu:g}"
         )
+        return (
+            f"Codes lie in a ball of radius {self.radius:g}, so {worst} for any two records. The number of records is "
+            "public."
+        )
+
+    def _repetition(self) -> str:
+        if self.releases == 1:
+            return ""
+        total = self.any_two_records
+        worst = f"exp({total.epsilon:g})" if isinstance(total, Indistinguishability) else f"mu {total.mu:g}"
+        return (
+            f"That was one release; {self.releases} were made. Whoever has all of them has, if they were of the same "
+            f"records, at most {worst} for any two records."
+        )
+
+    def _labels(self) -> str:
+        if self.labels is None:
+            return "Not covered: the labels, which are released as they are."
+        return (
+            f"Labels went through randomised response: another label changes the probability of any released label by "
+            f"a factor of at most exp({self.labels.epsilon:g})."
+        )
+
+    def _model(self) -> str:
+        if self.model.how == "disjoint records":
+            return (
+                "Encoder and decoder were trained on other records, so they tell nothing about those of the release; "
+                "nothing is promised to the records they were trained on."
+            )
+        if self.model.training is None:
+            return "Not covered: what encoder and decoder learned from the private records, on which they were trained."
+        one, two = self.model.training, self.model.replace_one
+        return (
+            f"Encoder and decoder were trained on the private records with DP-SGD, ({one.epsilon:g}, {one.delta:g})-"
+            f"differentially private for adding or removing one record, hence ({two.epsilon:g}, {two.delta:.3g}) for "
+            "replacing one."
+        )
+
+    def _whole(self) -> str:
+        if self.labels is None or not self.model.covered or not isinstance(self.per_unit, Indistinguishability):
+            return ""
+        total = self.whole_release()
+        return (
+            "In all, label, encoder and decoder included, everything published is "
+            f"({total.epsilon:g}, {total.delta:.3g})-differentially private for replacing one record."
+        )
+
+    def _seed(self) -> str:
+        if self.seeded or self.model.seeded:
+            return (
+                "For experiments only: a seeded generator was used, and whoever knows or guesses the seed can subtract "
+                "the noise, so that nothing of this holds against them."
+            )
+        return "The noise came from the operating system's entropy, and no seed was kept."

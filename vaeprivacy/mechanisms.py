@@ -1,74 +1,91 @@
 """The noise: mechanisms that give metric privacy to latent codes."""
 
 import math
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 
 import torch
 
+from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability, Measure
+from vaeprivacy.distances import EUCLIDEAN, MANHATTAN, Mahalanobis, Metric, checked_codes
 from vaeprivacy.guarantee import Guarantee
-from vaeprivacy.training import checked_positive, checked_records
+from vaeprivacy.randomness import RandomSource, check_same_device, chi_squares, normals, uniforms
+from vaeprivacy.training import checked_positive
+
+GRID_BITS = 10  # a step of the grid is between 2**-11 and 2**-10 of the noise's scale
 
 
-def clip(codes: torch.Tensor, *, radius: float) -> torch.Tensor:
-    """Project codes onto the ball of a given radius around the origin (:eq:`clip` of the metric-privacy chapter).
+class Mechanism(ABC):
+    """Noise for codes, with the distance for which it gives metric privacy: drawn in float64, added on a grid."""
 
-    Parameters
-    ----------
-    codes : torch.Tensor
-        Latent codes, shape (records, latent_dim), floating point.
-    radius : float
-        Radius R of the ball, in units of latent distance.
+    metric: Metric = EUCLIDEAN
 
-    Returns
-    -------
-    torch.Tensor
-        Codes of Euclidean norm at most `radius`, in the shape, type and on the device of the input. Codes inside the
-        ball stay as they are, the others move along their direction onto its surface.
+    @property
+    @abstractmethod
+    def scale(self) -> float:
+        """Unit of the noise's size, from which the step of the grid follows."""
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `codes` is not a finite table of float32 or float64, or `radius` not a positive number.
-    """
-    _checked_codes(codes)
-    checked_positive(radius, "radius")
-    # Norms in float64 and a hair inside the ball: rounding to float32 must not carry a code out of it. Large codes are
-    # scaled down first, since the squares in the norm would overflow.
-    largest = codes.double().abs().amax(dim=1, keepdim=True).clamp(min=1)
-    scaled = codes.double() / largest
-    norms, limit = scaled.norm(dim=1, keepdim=True), radius * (1 - 2**-20)
-    on_surface = scaled * (limit / norms.clamp(min=torch.finfo(torch.float64).tiny))
-    return torch.where(norms * largest > limit, on_surface.to(codes.dtype), codes)
+    @property
+    @abstractmethod
+    def per_unit(self) -> Measure:
+        """How well two codes at distance one can be told apart."""
 
+    @abstractmethod
+    def sample(
+        self, n: int, dimension: int, *, generator: RandomSource, dtype: torch.dtype = torch.float64
+    ) -> torch.Tensor:
+        """Draw noise, shape (n, dimension), on the generator's device."""
 
-def laplace_log_density(noise: torch.Tensor, *, epsilon: float) -> torch.Tensor:
-    """Return the log-density of Euclidean Laplace noise (:eq:`laplace-density` of the metric-privacy chapter).
+    @abstractmethod
+    def log_density(self, noise: torch.Tensor) -> torch.Tensor:
+        """Return the log-density of the noise at each row of a table, shape (records,), float64."""
 
-    Parameters
-    ----------
-    noise : torch.Tensor
-        Points, shape (records, dimension).
-    epsilon : float
-        Metric-privacy parameter, per unit of Euclidean distance.
+    @property
+    def grid_step(self) -> float:
+        """Step of the grid, a power of two between 2**-11 and 2**-10 of the noise's scale."""
+        return 2.0 ** (math.floor(math.log2(self.scale)) - GRID_BITS)
 
-    Returns
-    -------
-    torch.Tensor
-        Natural logarithms, shape (records,), float64.
-    """
-    d = noise.shape[1]
-    log_constant = math.lgamma(d / 2) - math.log(2) - d / 2 * math.log(math.pi) - math.lgamma(d) + d * math.log(epsilon)
-    return log_constant - epsilon * noise.double().norm(dim=1)
+    def perturb(self, codes: torch.Tensor, *, generator: RandomSource) -> torch.Tensor:
+        """Add independent noise to each code, on a grid (:eq:`grid` of the chapter on numerical safety).
+
+        Codes are cut towards zero to the grid, which never makes them longer; noise is drawn and added in float64; and
+        the sum is rounded to the grid, so that its last digits do not give the code away (Mironov, 2012).
+
+        Parameters
+        ----------
+        codes : torch.Tensor
+            Latent codes, shape (records, latent_dim), float32 or float64.
+        generator : torch.Generator or SystemEntropy
+            Source of the noise. Whoever knows the seed of a :class:`torch.Generator` can subtract it.
+
+        Returns
+        -------
+        torch.Tensor
+            Noisy codes, in the shape, type and on the device of the input.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `codes` is not a finite table of float32 or float64, or the generator is on another device.
+        """
+        checked_codes(codes)
+        check_same_device(codes, generator)
+        step = self.grid_step
+        on_grid = (codes.double() / step).trunc() * step
+        noise = self.sample(*codes.shape, generator=generator).to(codes.device)
+        return ((on_grid + noise).div_(step).round_().mul_(step)).to(codes.dtype)
+
+    def guarantee(self, radius: float) -> Guarantee:
+        """Return what this noise promises for codes inside a ball of the given radius."""
+        return Guarantee(self.per_unit, radius, self.metric)
 
 
 @dataclass(frozen=True)
-class EuclideanLaplace:
+class EuclideanLaplace(Mechanism):
     """Noise with density proportional to exp(-epsilon * Euclidean norm), also called multivariate Laplace noise.
 
     It gives epsilon-metric privacy for the Euclidean distance between codes, in any dimension
-    (:prf:ref:`laplace-is-private` of the metric-privacy chapter; after Chatzikokolakis, Andrés, Bordenabe and
-    Palamidessi, 2013). Adding independent one-dimensional Laplace noise to each coordinate is another mechanism, with
-    another metric.
+    (:prf:ref:`laplace-is-private`; after Chatzikokolakis, Andrés, Bordenabe and Palamidessi, 2013).
 
     Attributes
     ----------
@@ -86,67 +103,197 @@ class EuclideanLaplace:
     def __post_init__(self) -> None:
         checked_positive(self.epsilon, "epsilon")
 
-    def sample(self, n: int, dimension: int, *, generator: torch.Generator) -> torch.Tensor:
-        """Draw noise: a uniform direction times a Gamma-distributed length (:eq:`laplace-sampling`).
+    @property
+    def scale(self) -> float:
+        """One over epsilon."""
+        return 1 / self.epsilon
+
+    @property
+    def per_unit(self) -> Indistinguishability:
+        """Two codes at distance one are epsilon-indistinguishable."""
+        return Indistinguishability(self.epsilon)
+
+    def sample(
+        self, n: int, dimension: int, *, generator: RandomSource, dtype: torch.dtype = torch.float64
+    ) -> torch.Tensor:
+        """Draw noise as normals of random size (:eq:`scale-mixture` of the mechanisms chapter).
 
         Parameters
         ----------
         n, dimension : int
             Number of noise vectors and of their coordinates d.
-        generator : torch.Generator
-            Source of the noise. Whoever knows its seed can subtract the noise.
+        generator : torch.Generator or SystemEntropy
+            Source of the noise.
+        dtype : torch.dtype
+            float64 for a release; float32 is faster, and enough for training.
 
         Returns
         -------
         torch.Tensor
-            Shape (n, dimension), float64, on the generator's device.
+            Shape (n, dimension), on the generator's device.
         """
-        options = {"dtype": torch.float64, "device": generator.device}
-        direction = torch.randn(n, dimension, generator=generator, **options)
-        direction /= direction.norm(dim=1, keepdim=True)
-        # torch.distributions.Gamma calls the same function, but takes no generator.
-        length = (
-            torch._standard_gamma(torch.full((n, 1), float(dimension), **options), generator=generator) / self.epsilon
-        )
-        return length * direction
+        size = chi_squares(n, degrees=dimension + 1, generator=generator, dtype=dtype).sqrt_().div_(self.epsilon)
+        return normals((n, dimension), generator=generator, dtype=dtype).mul_(size)
 
-    def perturb(self, codes: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
-        """Add independent noise to each code.
+    def log_density(self, noise: torch.Tensor) -> torch.Tensor:
+        """Return the log-density (:eq:`laplace-density`) at each row of a table, shape (records,), float64."""
+        d = noise.shape[1]
+        log_constant = math.lgamma(d / 2) - math.log(2) - d / 2 * math.log(math.pi) - math.lgamma(d)
+        return log_constant + d * math.log(self.epsilon) - self.epsilon * EUCLIDEAN.norm(noise)
+
+
+@dataclass(frozen=True)
+class CoordinateLaplace(Mechanism):
+    """Independent one-dimensional Laplace noise of scale 1 / epsilon on each coordinate.
+
+    It gives epsilon-metric privacy for the Manhattan distance (:prf:ref:`coordinates-are-private`); for the Euclidean
+    distance only sqrt(d) epsilon.
+
+    Attributes
+    ----------
+    epsilon : float
+        Metric-privacy parameter, per unit of Manhattan distance between codes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `epsilon` is not a positive, finite number.
+    """
+
+    epsilon: float
+    metric: Metric = field(default=MANHATTAN, init=False)
+
+    def __post_init__(self) -> None:
+        checked_positive(self.epsilon, "epsilon")
+
+    @property
+    def scale(self) -> float:
+        """One over epsilon."""
+        return 1 / self.epsilon
+
+    @property
+    def per_unit(self) -> Indistinguishability:
+        """Two codes at Manhattan distance one are epsilon-indistinguishable."""
+        return Indistinguishability(self.epsilon)
+
+    def sample(
+        self, n: int, dimension: int, *, generator: RandomSource, dtype: torch.dtype = torch.float64
+    ) -> torch.Tensor:
+        """Draw noise by inverting the distribution function, shape (n, dimension); see :class:`EuclideanLaplace`."""
+        # 53 random bits, so that the largest value is 53 log 2 = 36.7 scales; with the 24 of float32 it would be 16.6.
+        centred = uniforms((n, dimension), generator=generator).sub_(0.5)
+        return (
+            (centred.sign() * torch.log1p(centred.abs().mul_(-2).clamp_(min=-1 + 2**-53))).div_(-self.epsilon).to(dtype)
+        )
+
+    def log_density(self, noise: torch.Tensor) -> torch.Tensor:
+        """Return the log-density (:eq:`coordinate-density`) at each row of a table, shape (records,), float64."""
+        return noise.shape[1] * math.log(self.epsilon / 2) - self.epsilon * MANHATTAN.norm(noise)
+
+
+@dataclass(frozen=True)
+class Gaussian(Mechanism):
+    """Independent normal noise of standard deviation sigma on each coordinate.
+
+    It has no epsilon: two codes at Euclidean distance D are as hard to tell apart as N(0, 1) and N(D / sigma, 1)
+    (:prf:ref:`gaussian-is-private`), from which an epsilon follows for each delta.
+
+    Attributes
+    ----------
+    sigma : float
+        Standard deviation, in units of latent distance.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `sigma` is not a positive, finite number.
+    """
+
+    sigma: float
+
+    def __post_init__(self) -> None:
+        checked_positive(self.sigma, "sigma")
+
+    @classmethod
+    def for_budget(cls, epsilon: float, *, delta: float, radius: float) -> "Gaussian":
+        """Return the least noise that makes any two codes in a ball (epsilon, delta)-indistinguishable.
 
         Parameters
         ----------
-        codes : torch.Tensor
-            Latent codes, shape (records, latent_dim), float32 or float64.
-        generator : torch.Generator
-            Source of the noise, which is drawn and added in float64.
-
-        Returns
-        -------
-        torch.Tensor
-            Noisy codes, in the shape, type and on the device of the input.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `codes` is not a finite table of float32 or float64.
+        epsilon, delta : float
+            For any two codes in the ball, hence at a distance of up to twice the radius.
+        radius : float
+            Radius of the ball.
         """
-        _checked_codes(codes)
-        noise = self.sample(*codes.shape, generator=generator).to(codes.device)
-        return (codes.double() + noise).to(codes.dtype)
+        return cls(2 * radius / GaussianIndistinguishability.for_epsilon(epsilon, delta=delta).mu)
+
+    @property
+    def scale(self) -> float:
+        """The standard deviation."""
+        return self.sigma
+
+    @property
+    def per_unit(self) -> GaussianIndistinguishability:
+        """Two codes at distance one are as far apart as two normal distributions at 1 / sigma."""
+        return GaussianIndistinguishability(1 / self.sigma)
+
+    def sample(
+        self, n: int, dimension: int, *, generator: RandomSource, dtype: torch.dtype = torch.float64
+    ) -> torch.Tensor:
+        """Draw noise, shape (n, dimension); see :class:`EuclideanLaplace`."""
+        return normals((n, dimension), generator=generator, dtype=dtype).mul_(self.sigma)
+
+    def log_density(self, noise: torch.Tensor) -> torch.Tensor:
+        """Return the log-density (:eq:`gaussian-density`) at each row of a table, shape (records,), float64."""
+        log_constant = -noise.shape[1] / 2 * math.log(2 * math.pi * self.sigma**2)
+        return log_constant - EUCLIDEAN.norm(noise).square() / (2 * self.sigma**2)
+
+
+class WhitenedLaplace(Mechanism):
+    """Euclidean Laplace noise on whitened codes, for latents of unequal scale.
+
+    It gives epsilon-metric privacy for the Mahalanobis distance (:prf:ref:`whitened-is-private`).
+
+    Parameters
+    ----------
+    epsilon : float
+        Metric-privacy parameter, per unit of Mahalanobis distance.
+    covariance : torch.Tensor
+        Covariance by which codes are whitened, shape (latent_dim, latent_dim); from public records, see
+        :class:`vaeprivacy.distances.Mahalanobis`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `epsilon` is not a positive, finite number, or `covariance` not symmetric and positive definite.
+    """
+
+    def __init__(self, epsilon: float, covariance: torch.Tensor) -> None:
+        self.white = EuclideanLaplace(epsilon)
+        self.metric = Mahalanobis(covariance)
+
+    @property
+    def scale(self) -> float:
+        """One over epsilon, in whitened coordinates."""
+        return self.white.scale
+
+    @property
+    def per_unit(self) -> Indistinguishability:
+        """Two codes at Mahalanobis distance one are epsilon-indistinguishable."""
+        return self.white.per_unit
+
+    def sample(
+        self, n: int, dimension: int, *, generator: RandomSource, dtype: torch.dtype = torch.float64
+    ) -> torch.Tensor:
+        """Draw noise (:eq:`whitened-sampling`), shape (n, dimension); see :class:`EuclideanLaplace`."""
+        return self.metric.colour(self.white.sample(n, dimension, generator=generator)).to(dtype)
 
     def log_density(self, noise: torch.Tensor) -> torch.Tensor:
         """Return the log-density of the noise at each row of a table, shape (records,), float64."""
-        return laplace_log_density(noise, epsilon=self.epsilon)
+        return self.white.log_density(self.metric.whiten(noise)) - self.metric.log_volume
 
-    def guarantee(self, radius: float) -> Guarantee:
-        """Return what this noise promises for codes inside a ball of the given radius."""
-        return Guarantee(epsilon=self.epsilon, radius=radius)
-
-
-def _checked_codes(codes: torch.Tensor) -> None:
-    """Refuse what is not a finite table in single or double precision."""
-    checked_records(codes, "codes")
-    if codes.dtype not in (torch.float32, torch.float64):
-        raise TypeError(
-            f"codes must be float32 or float64, not {codes.dtype}: half precision would truncate the noise."
-        )
+    def perturb(self, codes: torch.Tensor, *, generator: RandomSource) -> torch.Tensor:
+        """Whiten codes, add noise on a grid, and undo the whitening; see :meth:`Mechanism.perturb`."""
+        checked_codes(codes)
+        noisy = self.white.perturb(self.metric.whiten(codes), generator=generator)
+        return self.metric.colour(noisy).to(codes.dtype)

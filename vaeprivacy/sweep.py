@@ -9,7 +9,7 @@ import joblib
 import pandas as pd
 import torch
 
-from vaeprivacy.experiment import Config, framework_vae, load_once, run, run_key, run_scores, shadows
+from vaeprivacy.experiment import Config, framework_vae, run, run_key, run_scores, shadows
 from vaeprivacy.storage import append_row, read_rows
 from vaeprivacy.training import progress_bar
 
@@ -43,17 +43,17 @@ def tidy(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns ``dataset``, ``defence``, ``epsilon``, ``setting`` (see :attr:`vaeprivacy.experiment.Config.label`),
-        ``seed``, ``n_members``, ``train_accuracy``, ``test_accuracy``, ``attack`` and the metrics of
+        ``training``, ``seed``, ``n_members``, ``train_accuracy``, ``test_accuracy``, ``attack`` and the metrics of
         :func:`vaeprivacy.metrics.evaluate`.
     """
     table = []
     for row in rows:
         config = row["config"]
-        label = Config(**{name: config[name] for name in ("defence", "epsilon")}).label
         for attack, metrics in row["attacks"].items():
             table.append(
                 {name: config[name] for name in ("dataset", "defence", "epsilon")}
-                | {"setting": label, "seed": config["seed"], "n_members": config["n_members"]}
+                | {name: row[name] for name in ("setting", "training")}
+                | {name: config[name] for name in ("seed", "n_members")}
                 | {name: row[name] for name in ("train_accuracy", "test_accuracy")}
                 | {"attack": attack, **metrics}
             )
@@ -118,10 +118,8 @@ def sweep(configs: Iterable[Config], *, directory: Path | str, n_jobs: int = -1,
     done = read_rows(directory)
     missing = [config for config in dict.fromkeys(configs) if run_key(config) not in done]
     # First what several runs share, each piece once; then the runs.
-    shared = dict.fromkeys(config.shared for config in missing)
-    with_vae = dict.fromkeys(config.shared for config in missing if config.defence == "framework")
-    stages = [partial(_prepare_vae, config, directory, i) for config in with_vae for i in range(-1, config.n_shadows)]
-    stages += [partial(shadows, config, directory) for config in shared]
+    stages = [partial(framework_vae, config, directory, who) for config, who in _vaes(missing)]
+    stages += [partial(shadows, config, directory) for config in dict.fromkeys(config.raw for config in missing)]
     for _ in _in_parallel(stages, n_jobs, "VAEs and shadow models" if progress else ""):
         pass
     for row in _in_parallel(
@@ -132,15 +130,12 @@ def sweep(configs: Iterable[Config], *, directory: Path | str, n_jobs: int = -1,
     return tidy(done[run_key(config)] for config in configs)
 
 
-def _prepare_vae(config: Config, directory: Path, number: int) -> None:
-    """Fit the VAE of the defender (number -1) or of one of the adversary's copies, and leave it in its file."""
-    data = load_once(config.dataset)
-    parts = config.split(data.y)
-    if number < 0:
-        framework_vae(config, directory, data.x[parts.members], "target")
-    else:
-        mine = config.shadow_memberships(data.y[parts.reference])[number]
-        framework_vae(config, directory, data.x[parts.reference[mine]], f"shadow {number}")
+def _vaes(configs: Iterable[Config]) -> list[tuple[Config, str]]:
+    """Return the VAEs that runs need, each once: those of the defenders and those of the adversaries."""
+    with_vae = [config for config in configs if config.defence == "framework"]
+    needed = [(config.model, "target") for config in with_vae]
+    needed += [(config.reference_model, f"shadow {i}") for config in with_vae for i in range(config.n_shadows)]
+    return list(dict.fromkeys(needed))
 
 
 def _with_one_thread(task: Callable[[], T]) -> T:

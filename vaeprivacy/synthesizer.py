@@ -1,14 +1,17 @@
 """The framework of Yang et al. (2022): encode, clip, perturb, decode."""
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
-from vaeprivacy.guarantee import Guarantee
-from vaeprivacy.mechanisms import EuclideanLaplace, clip
+from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training
+from vaeprivacy.distances import EUCLIDEAN, Metric, clip
+from vaeprivacy.guarantee import NOT_COVERED, Guarantee, ModelCoverage
+from vaeprivacy.labels import RandomisedResponse
+from vaeprivacy.mechanisms import Mechanism
+from vaeprivacy.randomness import SYSTEM_ENTROPY, RandomSource, uniforms
 from vaeprivacy.training import checked_records
-from vaeprivacy.vae import VAE, VAESettings, fit_vae
+from vaeprivacy.vae import VAE, VAESettings
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Release:
     x : torch.Tensor
         Synthetic records, shape (records, features), float32, values in [0, 1].
     y : torch.Tensor
-        Their labels, shape (records,): those of the originals, unchanged.
+        Their labels, shape (records,): those of the originals, unchanged unless the synthesizer has noise for labels.
     guarantee : Guarantee or None
         What the noise promises; None if there was no noise, hence no promise.
     """
@@ -32,43 +35,69 @@ class Release:
 
 @dataclass
 class Synthesizer:
-    """The framework in the paper's form: a VAE, projection onto a ball, and a mechanism.
+    """The framework, composed of a VAE, a projection onto a ball, a mechanism, and noise for labels.
+
+    The paper's form, as far as we know it, has the defaults: encoder and decoder trained on the private records,
+    labels kept.
 
     Attributes
     ----------
-    mechanism : EuclideanLaplace or None
+    mechanism : Mechanism or None
         The noise; None releases reconstructions without noise.
     settings : VAESettings
         Sizes and training of the VAE.
     radius : float or None
-        Radius of the ball. By default the square root of the latent dimension, near which the codes of the prior N(0,
-        I) lie: it depends on no record (our choice).
+        Radius of the ball, in the mechanism's distance. By default about the norm of a code of the prior N(0, I), which
+        is the root of the latent dimension for the Euclidean distance: it depends on no record (our choice).
     vae : VAE or None
         Encoder and decoder, once they are fitted.
+    training : OnPrivateRecords, OnDisjointRecords or WithDPSGD
+        How :meth:`fit` trains them.
+    labels : RandomisedResponse or None
+        Noise for the labels; None keeps them.
+    coverage : ModelCoverage
+        What the guarantee may say about encoder and decoder; :meth:`fit` sets it. Whoever passes a fitted `vae` states
+        it.
+    trained_on : frozenset of bytes
+        With :class:`~vaeprivacy.coverage.OnDisjointRecords`, the records that :meth:`fit` saw; others are kept nowhere.
+    releases : int
+        Number of noisy releases made so far. Each new one of the same records costs its epsilon again, and the
+        guarantee counts them as if all were: take a new synthesizer (``dataclasses.replace``) for other records.
     """
 
-    mechanism: EuclideanLaplace | None
+    mechanism: Mechanism | None
     settings: VAESettings = field(default_factory=VAESettings)
     radius: float | None = None
     vae: VAE | None = None
+    training: Training = field(default_factory=OnPrivateRecords)
+    labels: RandomisedResponse | None = None
+    coverage: ModelCoverage = NOT_COVERED
+    trained_on: frozenset[bytes] = field(default=frozenset(), repr=False)
+    releases: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         if self.radius is None:
-            self.radius = math.sqrt(self.settings.latent_dim)
+            self.radius = self.metric.typical_norm(self.settings.latent_dim)
+
+    @property
+    def metric(self) -> Metric:
+        """The distance between codes: the mechanism's, or the Euclidean one if there is no noise."""
+        return EUCLIDEAN if self.mechanism is None else self.mechanism.metric
 
     def fit(
-        self, x: torch.Tensor, y: torch.Tensor, *, generator: torch.Generator, progress: bool = False
+        self, x: torch.Tensor, y: torch.Tensor, *, generator: RandomSource, progress: bool = False
     ) -> "Synthesizer":
         """Train the VAE on records.
 
         Parameters
         ----------
         x : torch.Tensor
-            Records, shape (records, features), values in [0, 1].
+            Records, shape (records, features), values in [0, 1]: the private ones, or with
+            :class:`~vaeprivacy.coverage.OnDisjointRecords` others, which :meth:`release` will refuse.
         y : torch.Tensor
-            Labels, shape (records,). The paper's form ignores them here.
-        generator : torch.Generator
-            Source of weights, batches and samples.
+            Labels, shape (records,). They are ignored here.
+        generator : torch.Generator or SystemEntropy
+            Source of weights, batches, samples and the noise of DP-SGD.
         progress : bool
             Show a progress bar.
 
@@ -78,7 +107,8 @@ class Synthesizer:
             Itself, fitted.
         """
         _check_pairs(x, y)
-        self.vae, _ = fit_vae(x, self.settings, generator=generator, progress=progress)
+        self.vae, self.coverage = self.training.fit(x, self.settings, generator=generator, progress=progress)
+        self.trained_on = _rows(x) if isinstance(self.training, OnDisjointRecords) else frozenset()
         return self
 
     @torch.no_grad()
@@ -91,14 +121,16 @@ class Synthesizer:
             If the synthesizer is not fitted.
         """
         mean, _ = self._fitted_vae().encode(checked_records(x))
-        return clip(mean, radius=self.radius)
+        return clip(mean, radius=self.radius, metric=self.metric)
 
     @torch.no_grad()
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """Return the record that each code stands for, shape (records, features), values in [0, 1]."""
         return self._fitted_vae().decode(codes)
 
-    def release(self, x: torch.Tensor, y: torch.Tensor, *, generator: torch.Generator) -> Release:
+    def release(
+        self, x: torch.Tensor, y: torch.Tensor, *, generator: RandomSource = SYSTEM_ENTROPY, shuffle: bool = True
+    ) -> Release:
         """Turn private records into synthetic ones (:eq:`release` of the framework chapter).
 
         Parameters
@@ -107,33 +139,66 @@ class Synthesizer:
             Private records, shape (records, features), values in [0, 1].
         y : torch.Tensor
             Their labels, shape (records,).
-        generator : torch.Generator
-            Source of the noise. A seeded one is for experiments only: whoever knows the seed can subtract the noise.
-            For a real release take ``generator = torch.Generator(); generator.seed()`` and keep neither.
+        generator : SystemEntropy or torch.Generator
+            Source of the noise: by default the operating system, and nothing is kept. A seeded one is for experiments:
+            whoever knows or guesses the seed can subtract the noise, and the guarantee says so.
+        shuffle : bool
+            Put the synthetic records into random order: the order of the originals may link them to a list of persons.
+            Without it, row i comes from record i, as some experiments need it.
 
         Returns
         -------
         Release
-            One synthetic record for each private one, in the same order.
+            One synthetic record for each private one.
 
         Raises
         ------
         RuntimeError
             If the synthesizer is not fitted.
         TypeError, ValueError
-            If `x` is not a finite floating-point table, or `y` not one label a record.
+            If `x` is not a finite floating-point table, `y` not one label a record, or some of the records are those
+            that encoder and decoder were trained on although they claim to be disjoint.
         """
         _check_pairs(x, y)
         codes = self.encode(x)
-        if self.mechanism is None:
-            return Release(self.decode(codes), y, None)
-        noisy = self.mechanism.perturb(codes, generator=generator)
-        return Release(self.decode(noisy), y, self.mechanism.guarantee(self.radius))
+        self._check_disjoint(x)
+        reported = y if self.labels is None else self.labels.perturb(y, generator=generator)
+        guarantee = None
+        if self.mechanism is not None:
+            codes = self.mechanism.perturb(codes, generator=generator)
+            self.releases += 1
+            guarantee = self._guarantee(seeded=isinstance(generator, torch.Generator))
+        if shuffle:
+            order = uniforms((len(x),), generator=generator).to(x.device).argsort()
+            codes, reported = codes[order], reported[order]
+        return Release(self.decode(codes), reported, guarantee)
+
+    def _guarantee(self, *, seeded: bool) -> Guarantee:
+        return replace(
+            self.mechanism.guarantee(self.radius),
+            labels=None if self.labels is None else self.labels.measure,
+            model=self.coverage,
+            releases=self.releases,
+            seeded=seeded,
+        )
+
+    def _check_disjoint(self, x: torch.Tensor) -> None:
+        shared = len(self.trained_on & _rows(x)) if self.trained_on else 0
+        if shared:
+            raise ValueError(
+                f"{shared} of the {len(x)} records to release are among those that encoder and decoder were trained "
+                "on, which were to be disjoint: release others, or fit with training=OnPrivateRecords() or WithDPSGD()."
+            )
 
     def _fitted_vae(self) -> VAE:
         if self.vae is None:
             raise RuntimeError("This Synthesizer has no VAE yet: call fit first, or pass a fitted one as vae=.")
         return self.vae
+
+
+def _rows(x: torch.Tensor) -> frozenset[bytes]:
+    """Return the records of a table as a set."""
+    return frozenset(row.tobytes() for row in x.cpu().numpy())
 
 
 def _check_pairs(x: torch.Tensor, y: torch.Tensor) -> None:

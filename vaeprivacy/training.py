@@ -1,6 +1,5 @@
-"""The pieces that every training loop shares: seeded generators, layers, mini-batches."""
+"""The pieces that every training loop shares: layers, mini-batches, progress, checks of arguments."""
 
-import hashlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -11,28 +10,6 @@ from torch import nn
 from tqdm import tqdm  # plain text: it needs no widgets
 
 T = TypeVar("T")
-
-
-def seeded_generator(seed: int, use: str) -> torch.Generator:
-    """Return the generator that belongs to one use of one seed.
-
-    Two different uses (or seeds) get streams that have nothing to do with each other, so no two parts of an experiment
-    ever share random numbers.
-
-    Parameters
-    ----------
-    seed : int
-        The seed of the experiment.
-    use : str
-        What the numbers are for, for example ``"split"`` or ``"noise"``.
-
-    Returns
-    -------
-    torch.Generator
-        A generator on the CPU.
-    """
-    digest = hashlib.sha256(f"{seed}/{use}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big"))
 
 
 def mlp(sizes: Sequence[int], *, generator: torch.Generator) -> nn.Sequential:
@@ -95,8 +72,8 @@ def checked_records(x: torch.Tensor, name: str = "x") -> torch.Tensor:
     return x
 
 
-def checked_positive(value: float, name: str) -> float:
-    """Return `value` as a float if it is a positive, finite number.
+def checked_positive(value: float, name: str, *, zero: bool = False) -> float:
+    """Return `value` as a float if it is a positive (or, with `zero`, non-negative), finite number.
 
     Raises
     ------
@@ -105,8 +82,24 @@ def checked_positive(value: float, name: str) -> float:
     ValueError
         If it is zero, negative, NaN or infinite.
     """
+    kind = "non-negative" if zero else "positive"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a positive number, not {value!r} of type {type(value).__name__}.")
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be positive and finite, not {value!r}.")
+        raise TypeError(f"{name} must be a {kind} number, not {value!r} of type {type(value).__name__}.")
+    if not (math.isfinite(value) and (value > 0 or (zero and value == 0))):
+        raise ValueError(f"{name} must be {kind} and finite, not {value!r}.")
+    return float(value)
+
+
+def checked_probability(value: float, name: str) -> float:
+    """Return `value` as a float if it is a number from 0 to 1.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not a real number.
+    ValueError
+        If it is negative, NaN or above 1.
+    """
+    if checked_positive(value, name, zero=True) > 1:
+        raise ValueError(f"{name} must be at most 1, not {value!r}.")
     return float(value)

@@ -135,6 +135,23 @@ class VAE(nn.Module):
         return vae
 
 
+def checked_images(x: torch.Tensor) -> torch.Tensor:
+    """Return `x` if a VAE can be trained on it: a finite table of at least ten records with values in [0, 1].
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
+    checked_records(x)
+    if x.min() < 0 or x.max() > 1 or len(x) < 10:
+        raise ValueError(
+            f"x must hold at least 10 records with values in [0, 1], not {len(x)} with values from {x.min():.3g} to "
+            f"{x.max():.3g}; scale the features first."
+        )
+    return x
+
+
 def fit_vae(
     x: torch.Tensor, settings: VAESettings | None = None, *, generator: torch.Generator, progress: bool = False
 ) -> tuple[VAE, pd.DataFrame]:
@@ -165,12 +182,7 @@ def fit_vae(
         If `x` is not a finite floating-point table with values in [0, 1], or has fewer than ten records.
     """
     settings = settings or VAESettings()
-    checked_records(x)
-    if x.min() < 0 or x.max() > 1 or len(x) < 10:
-        raise ValueError(
-            f"x must hold at least 10 records with values in [0, 1], not {len(x)} with values from {x.min():.3g} to "
-            f"{x.max():.3g}; scale the features first."
-        )
+    checked_images(x)
     n_held_out = max(1, round(settings.held_out * len(x)))
     order = torch.randperm(len(x), generator=generator, device=generator.device).to(x.device)
     held_out, train = x[order[:n_held_out]], x[order[n_held_out:]]

@@ -1,0 +1,252 @@
+"""How well two distributions can be told apart: the bounds on any attack, and conversions between them.
+
+Two measures of it are enough for this book. Both bound the whole ROC curve of whoever sees one output and has to say
+which of the two distributions it came from.
+"""
+
+import math
+from dataclasses import dataclass
+
+from scipy.optimize import brentq
+from scipy.special import log_ndtr, ndtr, ndtri
+
+from vaeprivacy.training import checked_positive, checked_probability
+
+
+class _Attackable:
+    """What follows from the highest true-positive rate at each false-positive rate, whatever the measure."""
+
+    def max_balanced_accuracy(self) -> float:
+        """Return the highest share of right answers when both distributions are equally probable."""
+        return (1 + self.max_advantage()) / 2
+
+
+@dataclass(frozen=True)
+class Indistinguishability(_Attackable):
+    """No set of outputs is more probable under one distribution than e^epsilon times the other's, plus delta.
+
+    With delta = 0 this is what metric privacy promises for two inputs, with epsilon times their distance (Dwork and
+    Roth, 2014, definition 2.4, for the two distributions of a pair of neighbours).
+
+    Attributes
+    ----------
+    epsilon : float
+        Logarithm of the largest factor between the probabilities of any set of outputs; 0 or more.
+    delta : float
+        Probability that is exempt from the factor, from 0 to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is not a number in its range.
+    """
+
+    epsilon: float
+    delta: float = 0.0
+
+    def __post_init__(self) -> None:
+        checked_positive(self.epsilon, "epsilon", zero=True)
+        checked_probability(self.delta, "delta")
+
+    @classmethod
+    def for_tpr(cls, tpr: float, *, fpr: float) -> "Indistinguishability":
+        """Return the largest epsilon (with delta = 0) that keeps any attack's true-positive rate at most `tpr`.
+
+        The inverse of :meth:`max_tpr`, whose two parts both have to be exceeded.
+
+        Parameters
+        ----------
+        tpr : float
+            Highest true-positive rate that is acceptable, at least `fpr` and below 1.
+        fpr : float
+            False-positive rate, above 0.
+
+        Raises
+        ------
+        ValueError
+            If they are not so: below `fpr`, guessing alone would do better.
+        """
+        _check_rates(tpr, fpr)
+        return cls(max(math.log(tpr / fpr), math.log((1 - fpr) / (1 - tpr))))
+
+    def max_tpr(self, fpr: float) -> float:
+        """Return the highest true-positive rate of any attack (:eq:`tpr-bound` of the metric-privacy chapter).
+
+        Parameters
+        ----------
+        fpr : float
+            False-positive rate of the attack, from 0 to 1.
+        """
+        checked_probability(fpr, "fpr")
+        factor = self._factor
+        return max(0.0, min(factor * fpr + self.delta, 1 - (1 - self.delta - fpr) / factor, 1.0))
+
+    def max_advantage(self) -> float:
+        """Return the highest difference of true-positive and false-positive rate (:eq:`advantage-bound`)."""
+        # (e^epsilon - 1 + 2 delta) / (e^epsilon + 1), written so that it does not overflow.
+        inverse = 1 / self._factor
+        return (1 - inverse + 2 * self.delta * inverse) / (1 + inverse)
+
+    def max_auc(self) -> float:
+        """Return the highest area under the ROC curve of any attack (:eq:`auc-bound`).
+
+        The bounding curve runs straight from (0, delta) to a corner at the false-positive rate
+        (1 - delta) / (1 + e^epsilon), from there to (1 - delta, 1), and on to (1, 1). The corner lies on the falling
+        diagonal. At delta = 0, the area is the height of the corner.
+        """
+        corner = (1 - self.delta) / (1 + self._factor)
+        height = 1 - corner
+        before = corner * (self.delta + height) / 2
+        after = (1 - self.delta - corner) * (height + 1) / 2
+        return before + after + self.delta
+
+    def times(self, factor: float) -> "Indistinguishability":
+        """Return the measure at `factor` times the distance: metric privacy is linear in it.
+
+        Raises
+        ------
+        ValueError
+            If delta is not 0: then this is not metric privacy.
+        """
+        if self.delta:
+            raise ValueError(
+                f"Only a measure with delta 0 grows in proportion to a distance, not delta {self.delta:g}."
+            )
+        return Indistinguishability(self.epsilon * factor)
+
+    def repeated(self, n: int) -> "Indistinguishability":
+        """Return what is left after `n` independent outputs (basic composition, :prf:ref:`composition`)."""
+        return Indistinguishability(n * self.epsilon, min(1.0, n * self.delta))
+
+    def together_with(self, other: "Indistinguishability") -> "Indistinguishability":
+        """Return what is left when both outputs are seen (basic composition, also if one depends on the other)."""
+        return Indistinguishability(self.epsilon + other.epsilon, min(1.0, self.delta + other.delta))
+
+    def group(self, n: int) -> "Indistinguishability":
+        """Return the measure for inputs that are `n` steps apart, if this one holds for one step (group privacy).
+
+        Replacing a record is two steps: removing one, then adding another, which gives
+        (2 epsilon, (1 + e^epsilon) delta) (:eq:`replace-one` of the guarantee chapter).
+        """
+        return Indistinguishability(
+            n * self.epsilon, min(1.0, sum(math.exp(min(i * self.epsilon, 700.0)) for i in range(n)) * self.delta)
+        )
+
+    def approximate(self, delta: float) -> "Indistinguishability":
+        """Return itself: it needs no more delta than it has."""
+        return self
+
+    @property
+    def _factor(self) -> float:
+        return math.exp(min(self.epsilon, 700.0))  # beyond, exp would overflow, and nothing is excluded any more
+
+
+@dataclass(frozen=True)
+class GaussianIndistinguishability(_Attackable):
+    """The two distributions are no easier to tell apart than N(0, 1) and N(mu, 1): mu-GDP of one pair.
+
+    Dong, Roth and Su (arXiv 1905.02383), definition 2.6 and corollary 2.13.
+
+    Attributes
+    ----------
+    mu : float
+        Distance between the two normal distributions; 0 or more.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not such a number.
+    """
+
+    mu: float
+
+    def __post_init__(self) -> None:
+        checked_positive(self.mu, "mu", zero=True)
+
+    @classmethod
+    def for_epsilon(cls, epsilon: float, *, delta: float) -> "GaussianIndistinguishability":
+        """Return the largest mu that is (epsilon, delta)-indistinguishable: the analytic Gaussian calibration.
+
+        Balle and Wang (arXiv 1805.06530), theorem 8: noise of standard deviation sensitivity / mu is then enough, and
+        no less is.
+
+        Parameters
+        ----------
+        epsilon : float
+            Above 0.
+        delta : float
+            Above 0 and below 1.
+        """
+        checked_positive(epsilon, "epsilon")
+        if not 0 < checked_probability(delta, "delta") < 1:
+            raise ValueError(f"delta must be above 0 and below 1, not {delta!r}: Gaussian noise has no pure guarantee.")
+        # delta grows with mu; at this upper end it is far above any that can be asked for.
+        upper = math.sqrt(2 * epsilon) + 40.0
+        return cls(
+            brentq(lambda mu: math.log(cls(mu).delta(epsilon) + 1e-300) - math.log(delta), 1e-9, upper, xtol=1e-14)
+        )
+
+    @classmethod
+    def for_tpr(cls, tpr: float, *, fpr: float) -> "GaussianIndistinguishability":
+        """Return the largest mu that keeps any attack's true-positive rate at most `tpr`, see :meth:`max_tpr`."""
+        _check_rates(tpr, fpr)
+        return cls(float(ndtri(tpr) - ndtri(fpr)))
+
+    @property
+    def rho(self) -> float:
+        """Parameter of zero-concentrated differential privacy, mu^2 / 2 (Bun and Steinke, arXiv 1605.02065)."""
+        return self.mu**2 / 2
+
+    def delta(self, epsilon: float) -> float:
+        """Return the delta that goes with an epsilon (:eq:`gaussian-delta` of the mechanisms chapter)."""
+        if self.mu == 0:
+            return 0.0
+        first, second = log_ndtr(-epsilon / self.mu + self.mu / 2), log_ndtr(-epsilon / self.mu - self.mu / 2)
+        # Phi(a) - e^epsilon Phi(b) as Phi(a) (1 - e^...): the difference of two nearly equal numbers would lose digits.
+        return max(0.0, float(-math.exp(first) * math.expm1(min(0.0, epsilon + second - first))))
+
+    def epsilon(self, delta: float) -> float:
+        """Return the smallest epsilon that goes with a delta above 0."""
+        if not 0 < checked_probability(delta, "delta") < 1:
+            raise ValueError(f"delta must be above 0 and below 1, not {delta!r}: Gaussian noise has no pure guarantee.")
+        if self.delta(0.0) <= delta:
+            return 0.0
+        # P(privacy loss > epsilon) is an upper bound of delta, and the loss is N(mu^2 / 2, mu^2).
+        upper = self.mu**2 / 2 - self.mu * float(ndtri(delta))
+        return float(brentq(lambda epsilon: self.delta(epsilon) - delta, 0.0, upper, xtol=1e-12))
+
+    def max_tpr(self, fpr: float) -> float:
+        """Return the highest true-positive rate of any attack (:eq:`gaussian-tpr` of the mechanisms chapter)."""
+        return float(ndtr(ndtri(checked_probability(fpr, "fpr")) + self.mu))
+
+    def max_advantage(self) -> float:
+        """Return the highest difference of true-positive and false-positive rate."""
+        return 2 * float(ndtr(self.mu / 2)) - 1
+
+    def max_auc(self) -> float:
+        """Return the highest area under the ROC curve of any attack."""
+        return float(ndtr(self.mu / math.sqrt(2)))
+
+    def times(self, factor: float) -> "GaussianIndistinguishability":
+        """Return the measure at `factor` times the distance."""
+        return GaussianIndistinguishability(self.mu * factor)
+
+    def repeated(self, n: int) -> "GaussianIndistinguishability":
+        """Return what is left after `n` independent outputs: mu grows with the root (corollary 3.3 of the paper)."""
+        return GaussianIndistinguishability(self.mu * math.sqrt(n))
+
+    def approximate(self, delta: float) -> Indistinguishability:
+        """Return the (epsilon, delta)-indistinguishability that follows from it, for a delta above 0."""
+        return Indistinguishability(self.epsilon(delta), delta)
+
+
+Measure = Indistinguishability | GaussianIndistinguishability
+
+
+def _check_rates(tpr: float, fpr: float) -> None:
+    checked_probability(tpr, "tpr")
+    checked_probability(fpr, "fpr")
+    if not 0 < fpr <= tpr < 1:
+        raise ValueError(
+            f"Rates must satisfy 0 < fpr <= tpr < 1, not fpr {fpr:g} and tpr {tpr:g}: guessing gives tpr = fpr."
+        )

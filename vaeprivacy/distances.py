@@ -1,0 +1,169 @@
+"""Distances between latent codes (the metrics of metric privacy), and the balls that they make."""
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from vaeprivacy.training import checked_positive, checked_records
+
+
+class Metric(Protocol):
+    """A distance between codes that comes from a norm: the distance of u and u' is the norm of u - u'."""
+
+    name: str
+
+    def norm(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return the norm of each code, shape (records,), float64."""
+
+    def typical_norm(self, dimension: int) -> float:
+        """Return about how long a code of the prior N(0, I) is: a radius that depends on no record."""
+
+
+@dataclass(frozen=True)
+class Euclidean:
+    """The length of the straight line between two codes (l2)."""
+
+    name: str = "Euclidean distance"
+
+    def norm(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return the root of the sum of squares of each code, shape (records,), float64."""
+        return codes.double().norm(dim=1)
+
+    def typical_norm(self, dimension: int) -> float:
+        """Return the root of the mean squared norm of a standard normal code."""
+        return math.sqrt(dimension)
+
+
+@dataclass(frozen=True)
+class Manhattan:
+    """The sum of the coordinates' differences (l1)."""
+
+    name: str = "Manhattan distance"
+
+    def norm(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return the sum of absolute values of each code, shape (records,), float64."""
+        return codes.double().abs().sum(dim=1)
+
+    def typical_norm(self, dimension: int) -> float:
+        """Return the mean norm of a standard normal code."""
+        return dimension * math.sqrt(2 / math.pi)
+
+
+class Mahalanobis:
+    """The Euclidean distance after whitening: directions in which codes vary more count for less.
+
+    Parameters
+    ----------
+    covariance : torch.Tensor
+        Covariance C of the codes, shape (latent_dim, latent_dim). It becomes part of what is published: it must come
+        from public records (or be chosen), or the distance itself tells something about the private ones.
+
+    Raises
+    ------
+    ValueError
+        If `covariance` is not a symmetric, positive definite matrix.
+    """
+
+    name = "Mahalanobis distance"
+
+    def __init__(self, covariance: torch.Tensor) -> None:
+        square = covariance.ndim == 2 and covariance.shape[0] == covariance.shape[1]
+        symmetric = square and torch.allclose(covariance, covariance.mT)
+        factor, failed = torch.linalg.cholesky_ex(covariance.double()) if symmetric else (None, True)
+        if failed:
+            raise ValueError(
+                "covariance must be a symmetric, positive definite matrix, for example torch.cov(public_codes.T), not "
+                f"a tensor of shape {tuple(covariance.shape)} that is not one."
+            )
+        self.factor = factor
+
+    def whiten(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return the solution w of L w = u for each code u, where L L^T = C; shape of the input, float64."""
+        return torch.linalg.solve_triangular(self.factor.to(codes.device), codes.double().mT, upper=False).mT
+
+    def colour(self, white: torch.Tensor) -> torch.Tensor:
+        """Return L w for each row w: the inverse of :meth:`whiten`."""
+        return white @ self.factor.to(white.device).mT
+
+    @property
+    def log_volume(self) -> float:
+        """Logarithm of the factor by which :meth:`colour` stretches a volume, the root of det C."""
+        return self.factor.diagonal().log().sum().item()
+
+    def norm(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return the Euclidean norm of each whitened code, shape (records,), float64."""
+        return self.whiten(codes).norm(dim=1)
+
+    def typical_norm(self, dimension: int) -> float:
+        """Return the root of the mean squared norm of a standard normal code: the trace of the inverse of C."""
+        return self.whiten(torch.eye(dimension, dtype=torch.float64, device=self.factor.device)).norm().item()
+
+
+EUCLIDEAN = Euclidean()
+MANHATTAN = Manhattan()
+
+
+def clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN) -> torch.Tensor:
+    """Project codes onto the ball of a given radius around the origin (:eq:`clip` of the metric-privacy chapter).
+
+    Parameters
+    ----------
+    codes : torch.Tensor
+        Latent codes, shape (records, latent_dim), floating point.
+    radius : float
+        Radius R of the ball, in units of latent distance.
+    metric : Metric
+        The distance that makes the ball.
+
+    Returns
+    -------
+    torch.Tensor
+        Codes of norm at most `radius`, in the shape, type and on the device of the input. Codes inside the ball stay
+        as they are, the others move along their direction onto its surface.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `codes` is not a finite table of float32 or float64, or `radius` not a positive number.
+
+    Warns
+    -----
+    UserWarning
+        If more than half of the codes are outside the ball.
+    """
+    checked_codes(codes)
+    checked_positive(radius, "radius")
+    # Norms in float64 and a hair inside the ball: rounding to float32 must not carry a code out of it. Large codes are
+    # scaled down first, since the squares in the norm would overflow.
+    largest = codes.double().abs().amax(dim=1, keepdim=True).clamp(min=1)
+    scaled = codes.double() / largest
+    norms, limit = metric.norm(scaled)[:, None], radius * (1 - 2**-20)
+    outside = norms * largest > limit
+    share = outside.double().mean().item()
+    if share > 0.5:
+        warnings.warn(
+            f"The radius {radius:g} is smaller than {share:.0%} of the codes' norms, which clipping makes equal: take "
+            "a larger radius (with the epsilon that goes with it), or codes of another scale.",
+            stacklevel=2,
+        )
+    on_surface = scaled * (limit / norms.clamp(min=torch.finfo(torch.float64).tiny))
+    return torch.where(outside, on_surface.to(codes.dtype), codes)
+
+
+def checked_codes(codes: torch.Tensor) -> torch.Tensor:
+    """Return `codes` if they are a finite table in single or double precision.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not.
+    """
+    checked_records(codes, "codes")
+    if codes.dtype not in (torch.float32, torch.float64):
+        raise TypeError(
+            f"codes must be float32 or float64, not {codes.dtype}: half precision would truncate the noise."
+        )
+    return codes

@@ -1,0 +1,68 @@
+"""Randomised response: noise for labels."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from vaeprivacy.bounds import Indistinguishability
+from vaeprivacy.randomness import RandomSource, check_same_device, uniforms
+from vaeprivacy.training import checked_positive
+
+
+@dataclass(frozen=True)
+class RandomisedResponse:
+    """Keep a label with a certain probability, else report one of the others, each as likely (Warner, 1965).
+
+    Any two labels are epsilon-indistinguishable (:prf:ref:`response-is-private`).
+
+    Attributes
+    ----------
+    epsilon : float
+        Local-DP parameter of the label.
+    n_classes : int
+        Number of labels, at least 2.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `epsilon` is not a positive, finite number, or there are fewer than two classes.
+    """
+
+    epsilon: float
+    n_classes: int
+
+    def __post_init__(self) -> None:
+        checked_positive(self.epsilon, "epsilon")
+        if isinstance(self.n_classes, bool) or not isinstance(self.n_classes, int) or self.n_classes < 2:
+            raise ValueError(f"n_classes must be a whole number of at least 2, not {self.n_classes!r}.")
+
+    @property
+    def keep_probability(self) -> float:
+        """Probability that a label is reported as it is (:eq:`randomised-response`)."""
+        return 1 / (1 + (self.n_classes - 1) * math.exp(-self.epsilon))
+
+    @property
+    def measure(self) -> Indistinguishability:
+        """How well any two labels can be told apart."""
+        return Indistinguishability(self.epsilon)
+
+    def perturb(self, labels: torch.Tensor, *, generator: RandomSource) -> torch.Tensor:
+        """Report a label for each label, shape (records,), int64.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the labels are not integers from 0 to ``n_classes - 1``, or the generator is on another device.
+        """
+        if labels.is_floating_point() or labels.ndim != 1 or len(labels) == 0:
+            raise TypeError(
+                f"labels must be a vector of whole numbers, not {labels.dtype} of shape {tuple(labels.shape)}; "
+                "convert them with .long()."
+            )
+        if labels.min() < 0 or labels.max() >= self.n_classes:
+            raise ValueError(f"labels must be from 0 to {self.n_classes - 1}, not {labels.min()} to {labels.max()}.")
+        check_same_device(labels, generator)
+        keep, other = uniforms((2, len(labels)), generator=generator).to(labels.device)
+        shift = 1 + (other * (self.n_classes - 1)).long()
+        return torch.where(keep < self.keep_probability, labels, (labels + shift) % self.n_classes)

@@ -1,0 +1,152 @@
+"""Where random numbers come from: seeded generators for experiments, the operating system's entropy for releases."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+
+def seeded_generator(seed: int, use: str) -> torch.Generator:
+    """Return the generator that belongs to one use of one seed.
+
+    Two different uses (or seeds) get streams that have nothing to do with each other, so no two parts of an experiment
+    ever share random numbers.
+
+    Parameters
+    ----------
+    seed : int
+        The seed of the experiment.
+    use : str
+        What the numbers are for, for example ``"split"`` or ``"noise"``.
+
+    Returns
+    -------
+    torch.Generator
+        A generator on the CPU.
+    """
+    digest = hashlib.sha256(f"{seed}/{use}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big"))
+
+
+@dataclass(frozen=True)
+class SystemEntropy:
+    """The operating system's cryptographic random numbers, in place of a :class:`torch.Generator`.
+
+    PyTorch's generator on the CPU is a Mersenne twister that looks at 32 bits of its seed: whoever has a release could
+    try all of them, and subtract the noise. Here there is no seed to try, or to keep.
+    """
+
+    device = torch.device("cpu")
+
+    def words(self, n: int) -> np.ndarray:
+        """Return `n` random 64-bit words, shape (n,), uint64."""
+        return np.frombuffer(os.urandom(8 * n), dtype=np.uint64)
+
+
+SYSTEM_ENTROPY = SystemEntropy()
+RandomSource = torch.Generator | SystemEntropy
+
+
+def torch_generator(source: RandomSource) -> torch.Generator:
+    """Return a source itself if it is a :class:`torch.Generator`, else a new generator with a seed that is not kept.
+
+    For what need not be secret, such as initial weights.
+    """
+    if isinstance(source, torch.Generator):
+        return source
+    generator = torch.Generator()
+    generator.seed()
+    return generator
+
+
+def uniforms(shape: Sequence[int], *, generator: RandomSource) -> torch.Tensor:
+    """Draw from the uniform distribution on [0, 1): multiples of 2**-53, in float64.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Shape of the result.
+    generator : torch.Generator or SystemEntropy
+        Source of the numbers.
+
+    Returns
+    -------
+    torch.Tensor
+        On the generator's device.
+    """
+    if isinstance(generator, torch.Generator):
+        return torch.rand(*shape, generator=generator, dtype=torch.float64, device=generator.device)
+    words = generator.words(int(np.prod(shape))) >> np.uint64(11)
+    return torch.from_numpy(words.astype(np.float64) * 2.0**-53).reshape(*shape)
+
+
+def normals(shape: Sequence[int], *, generator: RandomSource, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """Draw from the standard normal distribution.
+
+    From the system's entropy they are made by inverting the distribution function at 53 random bits and a sign, so the
+    largest possible value is 8.29 (what lies beyond has a probability of about 1e-16).
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Shape of the result.
+    generator : torch.Generator or SystemEntropy
+        Source of the numbers.
+    dtype : torch.dtype
+        Type of the result.
+
+    Returns
+    -------
+    torch.Tensor
+        On the generator's device.
+    """
+    if isinstance(generator, torch.Generator):
+        return torch.randn(*shape, generator=generator, dtype=dtype, device=generator.device)
+    words = generator.words(int(np.prod(shape)))
+    sign = 1.0 - 2.0 * (words & np.uint64(1)).astype(np.float64)
+    lower_half = ((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-54  # in (0, 1/2)
+    return torch.from_numpy(sign).mul_(torch.special.ndtri(torch.from_numpy(lower_half))).reshape(*shape).to(dtype)
+
+
+def chi_squares(n: int, *, degrees: int, generator: RandomSource, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """Draw from the chi-square distribution, the law of a sum of `degrees` squared standard normals.
+
+    Parameters
+    ----------
+    n : int
+        Number of draws.
+    degrees : int
+        Degrees of freedom.
+    generator : torch.Generator or SystemEntropy
+        Source of the numbers.
+    dtype : torch.dtype
+        Type of the result.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (n, 1), on the generator's device.
+    """
+    if isinstance(generator, torch.Generator):
+        # torch.distributions.Gamma calls the same function, but takes no generator.
+        shape = torch.full((n, 1), degrees / 2, dtype=dtype, device=generator.device)
+        return torch._standard_gamma(shape, generator=generator).mul_(2)
+    return normals((n, degrees), generator=generator).square().sum(dim=1, keepdim=True).to(dtype)
+
+
+def check_same_device(values: torch.Tensor, generator: RandomSource) -> None:
+    """Refuse a generator on another device than the values that it is for.
+
+    Raises
+    ------
+    ValueError
+        If it is one.
+    """
+    if isinstance(generator, torch.Generator) and generator.device.type != values.device.type:
+        raise ValueError(
+            f"The generator is on {generator.device}, what it should make noise for is on {values.device}: take a "
+            f"torch.Generator(device={str(values.device)!r})."
+        )
