@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: book test notebooks pair serve clean help
+.PHONY: book test notebooks pair serve benchmark clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
@@ -29,6 +29,13 @@ pair: $(INSTALLED) ## write the .ipynb for Colab from the text sources of the no
 
 serve: book ## build the book and serve it on http://localhost:$(PORT)
 	$(BIN)/python -m http.server $(PORT) --directory _build/book/_build/html
+
+benchmark: ## time the noise against its peers, in an environment of its own; writes benchmarks/results
+	@$(PYTHON) -m venv .venv-benchmark
+	grep -v '^scikit-learn==' requirements.lock > .venv-benchmark/constraints.txt
+	.venv-benchmark/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-benchmark/constraints.txt \
+	  -e . -r benchmarks/requirements.txt
+	.venv-benchmark/bin/python benchmarks/noise.py
 
 clean: ## delete the book, executed notebooks and results; the environment stays (delete .venv to renew it)
 	rm -rf _build runs

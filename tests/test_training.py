@@ -1,4 +1,4 @@
-"""Seeded generators, layers, mini-batches and the checks of arguments."""
+"""Layers, mini-batches and the checks of arguments."""
 
 import math
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from seeding import seeded
 from torch import nn
 
-from vaeprivacy.training import checked_positive, checked_records, minibatches, mlp, seeded_generator
+from vaeprivacy.training import checked_positive, checked_probability, checked_records, minibatches, mlp
 
 # Impossible input
 
@@ -48,6 +48,36 @@ def test_a_number_that_is_not_positive_and_finite_is_refused(value: float) -> No
         checked_positive(value, "epsilon")
 
 
+@pytest.mark.parametrize("value", ["1", None, True, [1.0], 1j, torch.tensor(1.0)])
+def test_what_is_no_real_number_is_refused_where_zero_is_allowed_too(value: object) -> None:
+    with pytest.raises(TypeError, match=f"^distance must be a non-negative number, not .*{type(value).__name__}"):
+        checked_positive(value, "distance", zero=True)
+
+
+@pytest.mark.parametrize("value", [-1, -5e-324, math.nan, math.inf, -math.inf])
+def test_where_zero_is_allowed_nothing_below_it_is(value: float) -> None:
+    with pytest.raises(ValueError, match=f"^distance must be non-negative and finite, not {value}"):
+        checked_positive(value, "distance", zero=True)
+
+
+@pytest.mark.parametrize("value", ["0.5", None, True, [0.5], 0.5j, torch.tensor(0.5)])
+def test_what_is_no_real_number_is_no_probability(value: object) -> None:
+    with pytest.raises(TypeError, match=f"^delta must be a non-negative number, not .*{type(value).__name__}"):
+        checked_probability(value, "delta")
+
+
+@pytest.mark.parametrize("value", [-1e-300, -1, math.nan, math.inf])
+def test_a_negative_or_infinite_number_is_no_probability(value: float) -> None:
+    with pytest.raises(ValueError, match=f"^delta must be non-negative and finite, not {value}"):
+        checked_probability(value, "delta")
+
+
+@pytest.mark.parametrize("value", [1 + 2**-52, 2, 1e300])
+def test_a_number_above_one_is_no_probability(value: float) -> None:
+    with pytest.raises(ValueError, match=r"^delta must be at most 1, not "):
+        checked_probability(value, "delta")
+
+
 # A known answer
 
 
@@ -63,6 +93,18 @@ def test_a_positive_number_is_returned_as_a_float(value: float) -> None:
     assert (checked, type(checked)) == (value, float)
 
 
+@pytest.mark.parametrize("value", [0, 0.0, 5e-324, 3])
+def test_a_number_that_is_not_negative_is_returned_as_a_float_where_zero_is_allowed(value: float) -> None:
+    checked = checked_positive(value, "distance", zero=True)
+    assert (checked, type(checked)) == (value, float)
+
+
+@pytest.mark.parametrize("value", [0, 0.25, 1, 1.0])
+def test_a_probability_is_returned_as_a_float(value: float) -> None:
+    checked = checked_probability(value, "delta")
+    assert (checked, type(checked)) == (value, float)
+
+
 def test_a_network_has_relu_between_its_linear_layers_and_nowhere_else() -> None:
     layers = list(mlp([5, 4, 3, 2], generator=seeded()))
     assert [type(layer) for layer in layers] == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU, nn.Linear]
@@ -74,25 +116,6 @@ def test_the_last_batch_holds_what_is_left() -> None:
 
 
 # Properties
-
-
-def test_the_same_seed_and_use_give_the_same_numbers() -> None:
-    first, second = (torch.rand(100, generator=seeded_generator(7, "noise")) for _ in range(2))
-    assert torch.equal(first, second)
-
-
-@pytest.mark.parametrize(("seed", "use"), [(8, "noise"), (7, "split"), (7, "noise 1"), (-7, "noise"), (7, "")])
-def test_another_seed_or_use_gives_numbers_that_have_nothing_to_do_with_the_first(seed: int, use: str) -> None:
-    first = torch.randn(10_000, generator=seeded_generator(7, "noise"), dtype=torch.float64)
-    other = torch.randn(10_000, generator=seeded_generator(seed, use), dtype=torch.float64)
-    # The correlation of independent numbers has standard deviation 0.01.
-    assert abs(torch.corrcoef(torch.stack([first, other]))[0, 1]) < 0.05
-
-
-def test_seed_and_use_do_not_run_into_each_other() -> None:
-    # Written one after the other, both would read "12 noise".
-    first, second = seeded_generator(1, "2 noise"), seeded_generator(12, " noise")
-    assert first.initial_seed() != second.initial_seed()
 
 
 def test_a_network_leaves_the_global_generator_alone() -> None:

@@ -17,8 +17,10 @@ BOOK_URL = CONFIG["html"]["baseurl"].rstrip("/")
 
 
 def notebook_sources() -> list[Path]:
-    """Return the text sources of all notebooks, in the order of the book."""
-    return sorted((ROOT / "notebooks").glob("[0-9]*.md"))
+    """Return the text sources of all notebooks, in the order of the book's table of contents."""
+    contents = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
+    pages = [chapter["file"] for part in contents["parts"] for chapter in part["chapters"]]
+    return [ROOT / f"{page}.md" for page in pages if page.startswith("notebooks/")]
 
 
 def read_source(path: Path) -> NotebookNode:

@@ -12,7 +12,7 @@ from pathlib import Path
 from common import EXECUTED, ROOT, execution_key, notebook_sources, read_source, write_notebook
 
 # Longest time for one notebook, in minutes; only the sweep takes more than a few.
-LIMITS = {"05_epsilon_sweep": 40}
+LIMITS = {"epsilon_sweep": 40}
 DEFAULT_LIMIT = 15
 
 

@@ -77,7 +77,7 @@ def plain_markdown(text: str, page: str) -> str:
     directive = r"^(?P<fence>:{3,}|`{3,})\{(?P<name>[\w:-]+)\}(?P<title>.*)\n(?P<body>(?:.*\n)*?)(?P=fence)$"
     text = re.sub(directive, plain_directive, text, flags=re.MULTILINE)
     text = re.sub(r"\{([\w:]+)\}`([^`]+)`", lambda match: plain_role(match, page), text)
-    text = re.sub(r"\]\((\d\w+)\.ipynb(#[\w-]+)?\)", lambda m: f"]({link(f'notebooks/{m[1]}', m[2] or '')})", text)
+    text = re.sub(r"\]\((\w+)\.ipynb(#[\w-]+)?\)", lambda m: f"]({link(f'notebooks/{m[1]}', m[2] or '')})", text)
     text = re.sub(r"\]\((#[\w-]+)\)", lambda m: f"]({link(page, m[1])})", text)
     text = re.sub(r"\]\(\.\./book/(\w+)\.md(#[\w-]+)?\)", lambda m: f"]({link(f'book/{m[1]}', m[2] or '')})", text)
     return text

@@ -6,15 +6,23 @@ Miao and Ma, "Privacy-preserving Generative Framework Against Membership Inferen
 
 The modules, in the order in which data flows through them::
 
-    training       the pieces that every training loop shares: seeded generators, layers, mini-batches
-    data           data sets, and the split into members, non-members, reference and test records
+    training       the pieces that every training loop shares: layers, mini-batches, progress, checks of arguments
+    randomness     seeded generators for experiments, the operating system's entropy for releases
+    data           data sets, and the split into members, non-members, reference, test and public records
     vae            the variational autoencoder and its training
-    guarantee      what a release promises, and the bounds on any attack that follow
-    mechanisms     the noise
+    distances      distances between latent codes, and projection onto their balls
+    bounds         how well two distributions can be told apart: bounds on any attack, and conversions
+    guarantee      what a release promises, and what it leaves out
+    mechanisms     noise for codes
+    labels         noise for labels
+    coverage       three ways to train encoder and decoder, and what each lets a guarantee say
     synthesizer    the framework: fit, then release (encode, clip, perturb, decode)
     classifiers    the target model
     attacks        membership-inference attacks
     metrics        what an attack's scores amount to, with confidence intervals
+    law            tests of the law of noise
+    audit          empirical lower bounds on epsilon
+    planted        mechanisms and releases with a planted error, and the check that catches each
     storage        files that are written whole or not at all
     experiment     one run is one row of results
     sweep          many runs, resumable

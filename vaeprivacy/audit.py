@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from vaeprivacy.bounds import Indistinguishability, Measure
-from vaeprivacy.distances import clip
+from vaeprivacy.distances import EUCLIDEAN, Metric, clip
 from vaeprivacy.mechanisms import Mechanism
 from vaeprivacy.randomness import RandomSource, uniforms
-from vaeprivacy.synthesizer import Release, Synthesizer
+from vaeprivacy.synthesizer import Synthesizer
 
 LEVEL = 0.95
 
@@ -220,15 +220,16 @@ def audit_mechanism(
     scores = []
     for codes in ends:
         # Twice too long: it is for clipping to bring them back into the ball.
-        noisy = mechanism.perturb(_clipped(2 * codes, radius, mechanism), generator=generator)
+        noisy = mechanism.perturb(unwarned_clip(2 * codes, radius=radius, metric=mechanism.metric), generator=generator)
         scores.append(mechanism.log_density(noisy - ends[1]) - mechanism.log_density(noisy - ends[0]))
     return audit_scores(*scores, claimed, level=level)
 
 
-def _clipped(codes: torch.Tensor, radius: float, mechanism: Mechanism) -> torch.Tensor:
+def unwarned_clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN) -> torch.Tensor:
+    """Clip codes that are meant to be outside the ball; see :func:`vaeprivacy.distances.clip`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return clip(codes, radius=radius, metric=mechanism.metric)
+        return clip(codes, radius=radius, metric=metric)
 
 
 def one_run_lower_bound(correct: int, guesses: int, *, level: float = LEVEL) -> float:
@@ -250,8 +251,7 @@ def one_run_lower_bound(correct: int, guesses: int, *, level: float = LEVEL) -> 
 
 def audit_release(
     synthesizer: Synthesizer,
-    first: torch.Tensor,
-    second: torch.Tensor,
+    x: torch.Tensor,
     y: torch.Tensor,
     *,
     generator: torch.Generator,
@@ -260,17 +260,18 @@ def audit_release(
 ) -> Audit:
     """Audit a whole release in one run: which of two records was each synthetic record made from?
 
-    For each row a coin decides between two records; the adversary, who holds encoder and decoder, guesses by which of
-    their portraits without noise the synthetic record is nearer to, and keeps the guesses it is surest of.
+    Each record is paired with the one whose code is furthest from its own; a coin decides which of the two goes in. The
+    adversary, who holds encoder and decoder, guesses by which of their portraits without noise the synthetic record is
+    nearer to, and keeps the guesses it is surest of.
 
     Parameters
     ----------
     synthesizer : Synthesizer
         A fitted synthesizer with noise.
-    first, second : torch.Tensor
-        The two candidates of each row, shape (records, features); the further apart, the stronger the audit.
+    x : torch.Tensor
+        Records, shape (records, features).
     y : torch.Tensor
-        Their common label, shape (records,).
+        Their labels, shape (records,), which go in with either of the two.
     generator : torch.Generator
         Source of the coins and of the noise.
     share : float
@@ -281,17 +282,17 @@ def audit_release(
     Raises
     ------
     ValueError
-        If the mechanism has no epsilon: then its mechanism alone can be audited.
+        If the mechanism has no epsilon: then it can be audited alone.
     """
-    coins = uniforms((len(first),), generator=generator) < 0.5
-    release: Release = synthesizer.release(
-        torch.where(coins[:, None], second, first), y, generator=generator, shuffle=False
-    )
+    codes = synthesizer.encode(x)
+    other = x[torch.cdist(codes, codes).argmax(dim=1)]
+    coins = uniforms((len(x),), generator=generator) < 0.5
+    release = synthesizer.release(torch.where(coins[:, None], other, x), y, generator=generator, shuffle=False)
     claim = release.guarantee and release.guarantee.any_two_records
     if not isinstance(claim, Indistinguishability):
         raise ValueError("A release can be audited in one run only if its noise has an epsilon, as Laplace noise has.")
-    to_first, to_second = ((release.x - synthesizer.decode(synthesizer.encode(x))).norm(dim=1) for x in (first, second))
-    margin = to_first - to_second
+    to_own, to_other = ((release.x - synthesizer.decode(synthesizer.encode(r))).norm(dim=1) for r in (x, other))
+    margin = to_own - to_other
     surest = margin.abs().topk(max(1, round(share * len(margin)))).indices
     correct = int(((margin > 0) == coins)[surest].sum())
     return Audit("epsilon", claim.epsilon, one_run_lower_bound(correct, len(surest), level=level), len(surest), level)

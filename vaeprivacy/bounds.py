@@ -176,14 +176,19 @@ class GaussianIndistinguishability(_Attackable):
             Above 0.
         delta : float
             Above 0 and below 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are not.
         """
         checked_positive(epsilon, "epsilon")
         if not 0 < checked_probability(delta, "delta") < 1:
             raise ValueError(f"delta must be above 0 and below 1, not {delta!r}: Gaussian noise has no pure guarantee.")
-        # delta grows with mu; at this upper end it is far above any that can be asked for.
+        # delta grows with mu. It is below mu / 2, and at this upper end far above any that can be asked for.
         upper = math.sqrt(2 * epsilon) + 40.0
         return cls(
-            brentq(lambda mu: math.log(cls(mu).delta(epsilon) + 1e-300) - math.log(delta), 1e-9, upper, xtol=1e-14)
+            brentq(lambda mu: math.log(cls(mu).delta(epsilon) + 5e-324) - math.log(delta), delta, upper, xtol=1e-323)
         )
 
     @classmethod
@@ -199,9 +204,12 @@ class GaussianIndistinguishability(_Attackable):
 
     def delta(self, epsilon: float) -> float:
         """Return the delta that goes with an epsilon (:eq:`gaussian-delta` of the mechanisms chapter)."""
+        checked_positive(epsilon, "epsilon", zero=True)
         if self.mu == 0:
             return 0.0
         first, second = log_ndtr(-epsilon / self.mu + self.mu / 2), log_ndtr(-epsilon / self.mu - self.mu / 2)
+        if math.isinf(first):
+            return 0.0
         # Phi(a) - e^epsilon Phi(b) as Phi(a) (1 - e^...): the difference of two nearly equal numbers would lose digits.
         return max(0.0, float(-math.exp(first) * math.expm1(min(0.0, epsilon + second - first))))
 

@@ -13,7 +13,7 @@ from opacus.optimizers import DPOptimizer
 from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.guarantee import NOT_COVERED, ModelCoverage
 from vaeprivacy.randomness import RandomSource, normals, torch_generator, uniforms
-from vaeprivacy.training import checked_positive, checked_probability, progress_bar
+from vaeprivacy.training import checked_positive, progress_bar
 from vaeprivacy.vae import VAE, VAESettings, checked_images, fit_vae
 
 
@@ -66,8 +66,8 @@ class WithDPSGD:
     Attributes
     ----------
     epsilon, delta : float
-        For adding or removing one record. Replacing one costs (2 epsilon, (1 + e^epsilon) delta), so delta must be
-        much smaller than the one that is wanted in the end.
+        For adding or removing one record; from 0.05 to 100, and below 1. Replacing one costs
+        (2 epsilon, (1 + e^epsilon) delta), so delta must be much smaller than the one that is wanted in the end.
     max_grad_norm : float
         Length to which the gradient of each record is clipped.
 
@@ -86,10 +86,13 @@ class WithDPSGD:
         return f"{self.name}, epsilon {self.epsilon:g}"
 
     def __post_init__(self) -> None:
-        checked_positive(self.epsilon, "epsilon")
-        checked_positive(self.delta, "delta")
-        checked_probability(self.delta, "delta")
-        checked_positive(self.max_grad_norm, "max_grad_norm")
+        for name in ("epsilon", "delta", "max_grad_norm"):
+            # As a float, so that epsilon 8 and 8.0 are the same run. A frozen dataclass sets its fields this way.
+            object.__setattr__(self, name, checked_positive(getattr(self, name), name))
+        if self.delta >= 1:
+            raise ValueError(f"delta must be below 1, not {self.delta!r}.")
+        if not 0.05 <= self.epsilon <= 100:
+            raise ValueError(f"epsilon must be from 0.05 to 100, where the accountant works, not {self.epsilon!r}.")
 
     def fit(
         self, x: torch.Tensor, settings: VAESettings, *, generator: RandomSource, progress: bool = False
@@ -106,7 +109,7 @@ class WithDPSGD:
         noise_multiplier, spent = dp_sgd_plan(self.epsilon, self.delta, sample_rate, steps)
 
         vae = VAE(x.shape[1], latent_dim=settings.latent_dim, hidden=settings.hidden, generator=public).to(x.device)
-        private = GradSampleModule(vae, loss_reduction="sum")
+        GradSampleModule(vae, loss_reduction="sum")  # from now on, each weight has the gradient of each record
         adam = torch.optim.Adam(vae.parameters(), lr=settings.learning_rate)
         # Opacus clips and sums the gradients. The noise is added here, from our source.
         optimizer = DPOptimizer(
@@ -127,11 +130,13 @@ class WithDPSGD:
                 noise = normals(weight.shape, generator=generator).to(weight)
                 weight.grad += noise_multiplier * self.max_grad_norm * noise
             adam.step()
-        private.to_standard_module()
+        # Opacus leaves the last sum of gradients, without its noise, in the weights' attributes: a new VAE has none.
+        clean = VAE(**vae.sizes, generator=torch.Generator()).to(x.device)
+        clean.load_state_dict(vae.state_dict())
         coverage = ModelCoverage(
             "DP-SGD", Indistinguishability(spent, self.delta), seeded=isinstance(generator, torch.Generator)
         )
-        return vae, coverage
+        return clean, coverage
 
 
 @cache
@@ -152,7 +157,12 @@ def dp_sgd_plan(epsilon: float, delta: float, sample_rate: float, steps: int) ->
     noise_multiplier : float
         Standard deviation of the noise on the sum of gradients, in units of the length to which each is clipped.
     spent : float
-        At most `epsilon`.
+        At most `epsilon`, and less by at most 0.01.
+
+    Raises
+    ------
+    ValueError
+        If `epsilon` (well below 0.05) or `delta` is too small for the accountant.
     """
     accountant = PRVAccountant()
     with warnings.catch_warnings():  # of the bound from which the accountant starts, which need not be tight
@@ -168,3 +178,19 @@ def dp_sgd_plan(epsilon: float, delta: float, sample_rate: float, steps: int) ->
 # Larger steps and a smaller network than without noise: the noise on the gradients grows with the number of weights.
 DP_SETTINGS = VAESettings(hidden=64, epochs=10, batch_size=250, learning_rate=1e-2)
 Training = OnPrivateRecords | OnDisjointRecords | WithDPSGD
+
+
+def checked_training(training: Training) -> Training:
+    """Return `training` if it is one of the three ways to train.
+
+    Raises
+    ------
+    TypeError
+        If it is not.
+    """
+    if not isinstance(training, Training):
+        raise TypeError(
+            "training must be OnPrivateRecords(), OnDisjointRecords() or WithDPSGD(epsilon), with the parentheses, not "
+            f"{training!r}."
+        )
+    return training

@@ -14,6 +14,7 @@ class Metric(Protocol):
     """A distance between codes that comes from a norm: the distance of u and u' is the norm of u - u'."""
 
     name: str
+    rounding: float  # how many times more than the code itself, relatively, its norm may change when a code is rounded
 
     def norm(self, codes: torch.Tensor) -> torch.Tensor:
         """Return the norm of each code, shape (records,), float64."""
@@ -27,6 +28,7 @@ class Euclidean:
     """The length of the straight line between two codes (l2)."""
 
     name: str = "Euclidean distance"
+    rounding: float = 1.0
 
     def norm(self, codes: torch.Tensor) -> torch.Tensor:
         """Return the root of the sum of squares of each code, shape (records,), float64."""
@@ -42,6 +44,7 @@ class Manhattan:
     """The sum of the coordinates' differences (l1)."""
 
     name: str = "Manhattan distance"
+    rounding: float = 1.0
 
     def norm(self, codes: torch.Tensor) -> torch.Tensor:
         """Return the sum of absolute values of each code, shape (records,), float64."""
@@ -63,15 +66,18 @@ class Mahalanobis:
 
     Raises
     ------
-    ValueError
-        If `covariance` is not a symmetric, positive definite matrix.
+    TypeError, ValueError
+        If `covariance` is not a tensor of real numbers, or not a symmetric, positive definite matrix, or so close to
+        a singular one that float32 codes cannot be kept in a ball of this distance.
     """
 
     name = "Mahalanobis distance"
 
     def __init__(self, covariance: torch.Tensor) -> None:
-        square = covariance.ndim == 2 and covariance.shape[0] == covariance.shape[1]
-        symmetric = square and torch.allclose(covariance, covariance.mT)
+        if not isinstance(covariance, torch.Tensor) or covariance.is_complex():
+            raise TypeError(f"covariance must be a torch.Tensor of real numbers, not {type(covariance).__name__}.")
+        square = covariance.ndim == 2 and 0 < covariance.shape[0] == covariance.shape[1]
+        symmetric = square and covariance.isfinite().all() and torch.allclose(covariance, covariance.mT)
         factor, failed = torch.linalg.cholesky_ex(covariance.double()) if symmetric else (None, True)
         if failed:
             raise ValueError(
@@ -79,9 +85,23 @@ class Mahalanobis:
                 f"a tensor of shape {tuple(covariance.shape)} that is not one."
             )
         self.factor = factor
+        self.rounding = torch.linalg.cond(factor).item()
+        if self.rounding > 1e6:
+            raise ValueError(
+                "covariance is nearly singular: codes vary a million times more in one direction than in another. Add "
+                "a small number to its diagonal."
+            )
 
     def whiten(self, codes: torch.Tensor) -> torch.Tensor:
-        """Return the solution w of L w = u for each code u, where L L^T = C; shape of the input, float64."""
+        """Return the solution w of L w = u for each code u, where L L^T = C; shape of the input, float64.
+
+        Raises
+        ------
+        ValueError
+            If codes have another dimension than the covariance.
+        """
+        if codes.shape[-1] != len(self.factor):
+            raise ValueError(f"The covariance is for codes of dimension {len(self.factor)}, not {codes.shape[-1]}.")
         return torch.linalg.solve_triangular(self.factor.to(codes.device), codes.double().mT, upper=False).mT
 
     def colour(self, white: torch.Tensor) -> torch.Tensor:
@@ -98,7 +118,7 @@ class Mahalanobis:
         return self.whiten(codes).norm(dim=1)
 
     def typical_norm(self, dimension: int) -> float:
-        """Return the root of the mean squared norm of a standard normal code: the trace of the inverse of C."""
+        """Return the root of the mean squared norm of a standard normal code, the root of the trace of C^-1."""
         return self.whiten(torch.eye(dimension, dtype=torch.float64, device=self.factor.device)).norm().item()
 
 
@@ -137,10 +157,11 @@ def clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN) -> t
     checked_codes(codes)
     checked_positive(radius, "radius")
     # Norms in float64 and a hair inside the ball: rounding to float32 must not carry a code out of it. Large codes are
-    # scaled down first, since the squares in the norm would overflow.
-    largest = codes.double().abs().amax(dim=1, keepdim=True).clamp(min=1)
+    # scaled down first (and small ones up), since the squares in the norm would overflow (or vanish).
+    tiny = torch.finfo(torch.float64).tiny
+    largest = codes.double().abs().amax(dim=1, keepdim=True).clamp(min=tiny)
     scaled = codes.double() / largest
-    norms, limit = metric.norm(scaled)[:, None], radius * (1 - 2**-20)
+    norms, limit = metric.norm(scaled)[:, None], radius * (1 - 2**-24 * max(16.0, metric.rounding))
     outside = norms * largest > limit
     share = outside.double().mean().item()
     if share > 0.5:
@@ -149,7 +170,7 @@ def clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN) -> t
             "a larger radius (with the epsilon that goes with it), or codes of another scale.",
             stacklevel=2,
         )
-    on_surface = scaled * (limit / norms.clamp(min=torch.finfo(torch.float64).tiny))
+    on_surface = scaled * (limit / norms.clamp(min=tiny))
     return torch.where(outside, on_surface.to(codes.dtype), codes)
 
 

@@ -25,7 +25,7 @@ from vaeprivacy.attacks import (
     train_shadows,
 )
 from vaeprivacy.classifiers import ClassifierSettings, accuracy, fit_classifier, predict
-from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training
+from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training, checked_training
 from vaeprivacy.data import Split, load, split
 from vaeprivacy.mechanisms import EuclideanLaplace
 from vaeprivacy.metrics import evaluate
@@ -88,6 +88,7 @@ class Config:
             object.__setattr__(self, "epsilon", checked_positive(self.epsilon, "epsilon"))
             if self.defence == "none":
                 raise ValueError(f"Without a defence there is no noise: leave epsilon out (it is {self.epsilon:g}).")
+        checked_training(self.training)
         # A VAE needs ten records, one of them held out.
         for name, least in (("n_members", 10), ("n_shadows", 1)):
             value = getattr(self, name)
@@ -130,13 +131,15 @@ class Config:
         return draw_memberships(y, n_shadows=self.n_shadows, generator=seeded_generator(self.seed, "shadow members"))
 
 
+# What no run depends on: modules that show or check.
+NOT_IN_RUNS = ("figures.py", "cli.py", "audit.py", "law.py", "bug.py", "noise.py", "releases.py")
+
+
 @cache
 def _code() -> str:
-    """Return a hash of the package's source, less what only shows results."""
+    """Return a hash of the source of all that runs depend on."""
     sources = sorted(Path(__file__).parent.rglob("*.py"))
-    return hashlib.sha256(
-        b"".join(p.read_bytes() for p in sources if p.name not in ("figures.py", "cli.py"))
-    ).hexdigest()
+    return hashlib.sha256(b"".join(p.read_bytes() for p in sources if p.name not in NOT_IN_RUNS)).hexdigest()
 
 
 def run_key(config: Config, stage: str = "run") -> str:
@@ -180,9 +183,8 @@ def training_records(
         return None, Release(x, y, None)
     mechanism = None if config.epsilon is None else EuclideanLaplace(config.epsilon)
     synthesizer = Synthesizer(mechanism, config.vae, vae=framework_vae(config, directory, who))
-    return synthesizer, synthesizer.release(
-        x, y, generator=seeded_generator(config.seed, f"{who} noise {config.label}")
-    )
+    generator = seeded_generator(config.seed, f"{who} noise {config.label}, {config.training!r}")
+    return synthesizer, synthesizer.release(x, y, generator=generator)
 
 
 def _fit_on(config: Config, release: Release, n_classes: int, who: str) -> torch.nn.Module:

@@ -161,18 +161,93 @@ def against_setting(
 
 
 def noise_cloud(noise: pd.DataFrame) -> sns.FacetGrid:
-    """Draw two-dimensional noise, one panel for each value of epsilon.
+    """Draw two-dimensional noise, one panel for each kind.
 
     Parameters
     ----------
     noise : pandas.DataFrame
-        Columns ``z1``, ``z2`` and ``epsilon``.
+        Columns ``z1``, ``z2`` and ``panel``, the title.
     """
     grid = sns.relplot(
-        noise, x="z1", y="z2", col="epsilon", height=2.6, s=6, alpha=0.4, linewidth=0, color=COLOURS[0],
+        noise, x="z1", y="z2", col="panel", height=2.6, s=6, alpha=0.4, linewidth=0, color=COLOURS[0],
         facet_kws={"despine": False},
     )  # fmt: skip
-    grid.set_titles(r"$\varepsilon$ = {col_name:g}")
+    grid.set_titles("{col_name}")
     for ax in grid.axes.flat:
         ax.set_aspect("equal")
     return grid
+
+
+def roc_under_bound(curves: pd.DataFrame) -> np.ndarray:
+    """Draw measured ROC curves of the best distinguisher with what theory says, one panel for each distance.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        Columns ``distance``, ``kind`` (of curve), ``curve`` (its name), ``fpr`` and ``tpr``. Kinds are drawn as solid
+        lines ("measured"), dotted ("predicted") and dashed black ones ("bound").
+
+    Returns
+    -------
+    numpy.ndarray of Axes
+    """
+    distances = curves.distance.unique()
+    axes = plt.subplots(1, len(distances), figsize=(8, 3.4), sharey=True, layout="constrained", squeeze=False)[1][0]
+    names = [name for name in curves.curve.unique() if (curves[curves.curve == name].kind == "measured").any()]
+    colours = dict(zip(names, COLOURS, strict=False))
+    for ax, distance in zip(axes, distances, strict=True):
+        for (name, kind), curve in curves[curves.distance == distance].groupby(["curve", "kind"], sort=False):
+            style = {"measured": "-", "predicted": ":", "bound": "--"}[kind]
+            label = name if kind != "predicted" else None
+            ax.plot(curve.fpr, curve.tpr, style, color=colours.get(name, "black"), linewidth=1.3, label=label)
+        ax.set(xscale="log", yscale="log", xlim=(1e-4, 1), ylim=(1e-4, 1.1), xlabel="false-positive rate")
+        ax.set_title(f"epsilon x distance = {distance:g}", fontsize="medium")
+    axes[0].set_ylabel("true-positive rate")
+    axes[-1].legend(fontsize="small", loc="lower right")
+    return axes
+
+
+def by_training(results: pd.DataFrame) -> np.ndarray:
+    """Draw the AUC of an attack and the target's accuracy for each way to train encoder and decoder.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        Rows of one attack, as from :func:`vaeprivacy.sweep.tidy`, one a seed and way.
+
+    Returns
+    -------
+    numpy.ndarray of Axes
+    """
+    axes = plt.subplots(1, 2, figsize=(8, 2.6), sharey=True, layout="constrained")[1]
+    for ax, column, label in zip(axes, ("auc", "test_accuracy"), ("AUC of the attack", "test accuracy"), strict=True):
+        sns.pointplot(
+            results, x=column, y="training", errorbar=lambda values: mean_interval(values)[1:], capsize=0.2,
+            linestyle="none", markersize=5, err_kws={"linewidth": 1.2}, ax=ax,
+        )  # fmt: skip
+        ax.set(xlabel=label, ylabel="")
+    axes[0].axvline(0.5, color="0.5", linestyle="--", zorder=0)
+    return axes
+
+
+def audit_power(audits: pd.DataFrame, *, claimed: float, ax: Axes | None = None) -> Axes:
+    """Draw the lower bounds that audits find against the number of outputs: medians and ranges.
+
+    Parameters
+    ----------
+    audits : pandas.DataFrame
+        One row an audit, with columns ``d``, ``n`` and ``measured``.
+    claimed : float
+        The epsilon that was claimed.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    """
+    ax = sns.lineplot(
+        audits.assign(d=audits.d.map("d = {}".format)),
+        x="n", y="measured", hue="d", style="d", markers=True, dashes=False, estimator="median",
+        errorbar=("pi", 100), ax=ax,
+    )  # fmt: skip
+    ax.axhline(claimed, color="0.3", linestyle="--")
+    ax.set(xscale="log", ylim=(0, None), xlabel="outputs of each input", ylabel="epsilon at least")
+    ax.legend(title=None)
+    return ax

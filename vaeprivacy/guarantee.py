@@ -1,7 +1,7 @@
 """What a release promises, to whom, and what it leaves out."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from vaeprivacy.bounds import Indistinguishability, Measure
 from vaeprivacy.distances import EUCLIDEAN, Metric
@@ -27,7 +27,7 @@ class ModelCoverage:
     Raises
     ------
     ValueError
-        If `training` is given without DP-SGD, or missing with it.
+        If `how` is none of the three, or `training` is given without DP-SGD, or missing with it.
     """
 
     how: How = "private records"
@@ -35,6 +35,8 @@ class ModelCoverage:
     seeded: bool = False
 
     def __post_init__(self) -> None:
+        if self.how not in get_args(How):
+            raise ValueError(f"how must be one of {', '.join(map(repr, get_args(How)))}, not {self.how!r}.")
         if (self.how == "DP-SGD") != (self.training is not None):
             raise ValueError(
                 f"training states what DP-SGD gave, so it goes with DP-SGD and only with it, not {self.how!r}."
@@ -73,7 +75,8 @@ class Guarantee:
     """The promise of a release: metric privacy of each record's features, and what else is covered.
 
     Two releases are compared that were made from as many records, all the same but one (replace-one); the number of
-    records, the radius and all settings are taken to be public.
+    records, the radius and all settings are taken to be public. Distances are those of the codes once they are cut to
+    the noise's grid, of which a step is at most a thousandth of its scale (see ``Mechanism.perturb``).
 
     Attributes
     ----------
@@ -95,7 +98,7 @@ class Guarantee:
     Raises
     ------
     TypeError, ValueError
-        If a number is out of its range, or `per_unit` has a delta.
+        If a number is out of its range, or `per_unit` is no measure, or one with a delta.
     """
 
     per_unit: Measure
@@ -108,6 +111,8 @@ class Guarantee:
 
     def __post_init__(self) -> None:
         checked_positive(self.radius, "radius")
+        if not isinstance(self.per_unit, Measure):
+            raise TypeError(f"per_unit must be a measure, such as Indistinguishability(1.0), not {self.per_unit!r}.")
         self.per_unit.times(2)  # refuses a delta, which metric privacy has not
         if isinstance(self.releases, bool) or not isinstance(self.releases, int) or self.releases < 1:
             raise ValueError(f"releases must be a whole number of at least 1, not {self.releases!r}.")
@@ -185,26 +190,29 @@ class Guarantee:
             else f"mu is at most {furthest.mu:g}"
         )
         return (
-            f"Codes lie in a ball of radius {self.radius:g}, so {worst} for any two records. The number of records is "
-            "public."
+            f"Codes lie in a ball of radius {self.radius:g}, so {worst} for any two records of the same label. The "
+            "number of records is public."
         )
 
     def _repetition(self) -> str:
         if self.releases == 1:
             return ""
         total = self.any_two_records
-        worst = f"exp({total.epsilon:g})" if isinstance(total, Indistinguishability) else f"mu {total.mu:g}"
+        pure = isinstance(total, Indistinguishability)
+        worst = f"factor of at most exp({total.epsilon:g})" if pure else f"mu of at most {total.mu:g}"
         return (
-            f"That was one release; {self.releases} were made. Whoever has all of them has, if they were of the same "
-            f"records, at most {worst} for any two records."
+            f"That was one release; {self.releases} were made. All of them together, if they were of the same records, "
+            f"give a {worst} for any two records of the same label."
         )
 
     def _labels(self) -> str:
         if self.labels is None:
             return "Not covered: the labels, which are released as they are."
+        of_all = self.labels.repeated(self.releases).epsilon
+        several = f", that of all {self.releases} together by at most exp({of_all:g})" if self.releases > 1 else ""
         return (
-            f"Labels went through randomised response: another label changes the probability of any released label by "
-            f"a factor of at most exp({self.labels.epsilon:g})."
+            "Labels went through randomised response: another label changes the probability of any released label by "
+            f"a factor of at most exp({self.labels.epsilon:g}){several}."
         )
 
     def _model(self) -> str:
@@ -226,9 +234,11 @@ class Guarantee:
         if self.labels is None or not self.model.covered or not isinstance(self.per_unit, Indistinguishability):
             return ""
         total = self.whole_release()
+        if total.delta >= 1:
+            return "In all, nothing is promised for everything that is published: the delta reaches 1."
         return (
             "In all, label, encoder and decoder included, everything published is "
-            f"({total.epsilon:g}, {total.delta:.3g})-differentially private for replacing one record."
+            f"({total.epsilon:g}, {total.delta:.3g})-differentially private for replacing one record of the release."
         )
 
     def _seed(self) -> str:

@@ -50,19 +50,26 @@ class RandomisedResponse:
     def perturb(self, labels: torch.Tensor, *, generator: RandomSource) -> torch.Tensor:
         """Report a label for each label, shape (records,), int64.
 
+        Parameters
+        ----------
+        labels : torch.Tensor
+            True labels, shape (records,), whole numbers from 0 to ``n_classes - 1``.
+        generator : torch.Generator or SystemEntropy
+            Source of the noise. Whoever knows the seed of a :class:`torch.Generator` can undo it.
+
         Raises
         ------
         TypeError, ValueError
-            If the labels are not integers from 0 to ``n_classes - 1``, or the generator is on another device.
+            If the labels are not such a vector, or the generator is on another device.
         """
-        if labels.is_floating_point() or labels.ndim != 1 or len(labels) == 0:
-            raise TypeError(
-                f"labels must be a vector of whole numbers, not {labels.dtype} of shape {tuple(labels.shape)}; "
-                "convert them with .long()."
-            )
+        if not isinstance(labels, torch.Tensor) or labels.is_floating_point() or labels.is_complex():
+            kind = labels.dtype if isinstance(labels, torch.Tensor) else type(labels).__name__
+            raise TypeError(f"labels must be a torch.Tensor of whole numbers, not {kind}; convert it with .long().")
+        if labels.ndim != 1 or len(labels) == 0:
+            raise ValueError(f"labels must have shape (records,) with at least one record, not {tuple(labels.shape)}.")
+        check_same_device(labels, generator)
         if labels.min() < 0 or labels.max() >= self.n_classes:
             raise ValueError(f"labels must be from 0 to {self.n_classes - 1}, not {labels.min()} to {labels.max()}.")
-        check_same_device(labels, generator)
         keep, other = uniforms((2, len(labels)), generator=generator).to(labels.device)
         shift = 1 + (other * (self.n_classes - 1)).long()
         return torch.where(keep < self.keep_probability, labels, (labels + shift) % self.n_classes)

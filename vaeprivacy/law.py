@@ -72,8 +72,8 @@ def p_values(noise: torch.Tensor, mechanism: Mechanism) -> dict[str, float]:
         For each statistic, the probability that noise of the right law is as unusual. ``mean length``, ``variance of
         length`` and ``distribution of length`` (Kolmogorov and Smirnov's) look at the norm; ``mean direction``
         (Rayleigh's) and ``roundness`` at the direction; ``next length``, ``next direction`` and ``length and
-        direction`` at dependence. ``repeated rows``, ``rank`` and ``zeros`` are 0 or 1: exact copies, a table of noise
-        of too small a rank, and values of exactly zero.
+        direction`` at dependence. ``repeated rows``, ``rank`` and ``zeros`` are 0 or 1: exact copies (with the same or
+        the other sign), a table of noise of too small a rank, and values of exactly zero.
     """
     z = standardised(noise, mechanism)
     n, d = z.shape
@@ -91,7 +91,7 @@ def p_values(noise: torch.Tensor, mechanism: Mechanism) -> dict[str, float]:
         "next length": _p_of_no_correlation(length[1:], length[:-1]),
         "next direction": _p_of_mean(of_next, 0.0, d * law.mean_square**2),
         "length and direction": _p_of_no_correlation(length, direction[:, 0]),
-        "repeated rows": float(len(np.unique(z, axis=0)) == n),
+        "repeated rows": float(len(np.unique(np.abs(z), axis=0)) == n),
         "rank": float(np.linalg.matrix_rank(z[: 4 * d]) == min(n, d)),
         "zeros": float((z != 0).all()),
     }

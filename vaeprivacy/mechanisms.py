@@ -48,8 +48,9 @@ class Mechanism(ABC):
     def perturb(self, codes: torch.Tensor, *, generator: RandomSource) -> torch.Tensor:
         """Add independent noise to each code, on a grid (:eq:`grid` of the chapter on numerical safety).
 
-        Codes are cut towards zero to the grid, which never makes them longer; noise is drawn and added in float64; and
-        the sum is rounded to the grid, so that its last digits do not give the code away (Mironov, 2012).
+        Codes are cut towards zero to the grid, which never makes them longer (but two codes up to a step further apart
+        in each coordinate); noise is drawn and added in float64; and the sum is rounded to the grid, so that its last
+        digits do not give the code away (Mironov, 2012).
 
         Parameters
         ----------
@@ -66,12 +67,11 @@ class Mechanism(ABC):
         Raises
         ------
         TypeError, ValueError
-            If `codes` is not a finite table of float32 or float64, or the generator is on another device.
+            If `codes` is no finite table of float32 or float64, or the generator is on another device.
         """
-        checked_codes(codes)
         check_same_device(codes, generator)
         step = self.grid_step
-        on_grid = (codes.double() / step).trunc() * step
+        on_grid = (checked_codes(codes).double() / step).trunc() * step
         noise = self.sample(*codes.shape, generator=generator).to(codes.device)
         return ((on_grid + noise).div_(step).round_().mul_(step)).to(codes.dtype)
 
@@ -182,9 +182,8 @@ class CoordinateLaplace(Mechanism):
         """Draw noise by inverting the distribution function, shape (n, dimension); see :class:`EuclideanLaplace`."""
         # 53 random bits, so that the largest value is 53 log 2 = 36.7 scales; with the 24 of float32 it would be 16.6.
         centred = uniforms((n, dimension), generator=generator).sub_(0.5)
-        return (
-            (centred.sign() * torch.log1p(centred.abs().mul_(-2).clamp_(min=-1 + 2**-53))).div_(-self.epsilon).to(dtype)
-        )
+        size = centred.abs().mul_(-2).clamp_(min=-1 + 2**-53).log1p_().div_(-self.epsilon)
+        return size.mul_(centred.sign_()).to(dtype)
 
     def log_density(self, noise: torch.Tensor) -> torch.Tensor:
         """Return the log-density (:eq:`coordinate-density`) at each row of a table, shape (records,), float64."""
@@ -218,14 +217,15 @@ class Gaussian(Mechanism):
     def for_budget(cls, epsilon: float, *, delta: float, radius: float) -> "Gaussian":
         """Return the least noise that makes any two codes in a ball (epsilon, delta)-indistinguishable.
 
-        Parameters
-        ----------
-        epsilon, delta : float
-            For any two codes in the ball, hence at a distance of up to twice the radius.
-        radius : float
-            Radius of the ball.
+        No two of them are further apart than twice its radius.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a number is not positive and finite, or `delta` not below 1.
         """
-        return cls(2 * radius / GaussianIndistinguishability.for_epsilon(epsilon, delta=delta).mu)
+        diameter = 2 * checked_positive(radius, "radius")
+        return cls(diameter / GaussianIndistinguishability.for_epsilon(epsilon, delta=delta).mu)
 
     @property
     def scale(self) -> float:
@@ -259,8 +259,7 @@ class WhitenedLaplace(Mechanism):
     epsilon : float
         Metric-privacy parameter, per unit of Mahalanobis distance.
     covariance : torch.Tensor
-        Covariance by which codes are whitened, shape (latent_dim, latent_dim); from public records, see
-        :class:`vaeprivacy.distances.Mahalanobis`.
+        Covariance by which codes are whitened, from public records; see :class:`vaeprivacy.distances.Mahalanobis`.
 
     Raises
     ------
@@ -294,6 +293,6 @@ class WhitenedLaplace(Mechanism):
 
     def perturb(self, codes: torch.Tensor, *, generator: RandomSource) -> torch.Tensor:
         """Whiten codes, add noise on a grid, and undo the whitening; see :meth:`Mechanism.perturb`."""
-        checked_codes(codes)
-        noisy = self.white.perturb(self.metric.whiten(codes), generator=generator)
+        check_same_device(codes, generator)
+        noisy = self.white.perturb(self.metric.whiten(checked_codes(codes)), generator=generator)
         return self.metric.colour(noisy).to(codes.dtype)

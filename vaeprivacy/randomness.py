@@ -1,6 +1,7 @@
 """Where random numbers come from: seeded generators for experiments, the operating system's entropy for releases."""
 
 import hashlib
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,32 +63,8 @@ def torch_generator(source: RandomSource) -> torch.Generator:
     return generator
 
 
-def uniforms(shape: Sequence[int], *, generator: RandomSource) -> torch.Tensor:
-    """Draw from the uniform distribution on [0, 1): multiples of 2**-53, in float64.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        Shape of the result.
-    generator : torch.Generator or SystemEntropy
-        Source of the numbers.
-
-    Returns
-    -------
-    torch.Tensor
-        On the generator's device.
-    """
-    if isinstance(generator, torch.Generator):
-        return torch.rand(*shape, generator=generator, dtype=torch.float64, device=generator.device)
-    words = generator.words(int(np.prod(shape))) >> np.uint64(11)
-    return torch.from_numpy(words.astype(np.float64) * 2.0**-53).reshape(*shape)
-
-
-def normals(shape: Sequence[int], *, generator: RandomSource, dtype: torch.dtype = torch.float64) -> torch.Tensor:
-    """Draw from the standard normal distribution.
-
-    From the system's entropy they are made by inverting the distribution function at 53 random bits and a sign, so the
-    largest possible value is 8.29 (what lies beyond has a probability of about 1e-16).
+def uniforms(shape: Sequence[int], *, generator: RandomSource, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """Draw from the uniform distribution on [0, 1): multiples of 2**-53 in float64, of 2**-24 in float32.
 
     Parameters
     ----------
@@ -104,22 +81,53 @@ def normals(shape: Sequence[int], *, generator: RandomSource, dtype: torch.dtype
         On the generator's device.
     """
     if isinstance(generator, torch.Generator):
-        return torch.randn(*shape, generator=generator, dtype=dtype, device=generator.device)
+        return torch.rand(tuple(shape), generator=generator, dtype=dtype, device=generator.device)
+    words = generator.words(int(np.prod(shape))) >> np.uint64(11)
+    return torch.from_numpy(words.astype(np.float64) * 2.0**-53).reshape(tuple(shape)).to(dtype)
+
+
+def normals(shape: Sequence[int], *, generator: RandomSource, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """Draw from the standard normal distribution.
+
+    From the system's entropy they are made by inverting the distribution function at 53 random bits and a sign, so the
+    largest possible value is 8.37 (what lies beyond has a probability of less than 1e-16).
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Shape of the result.
+    generator : torch.Generator or SystemEntropy
+        Source of the numbers.
+    dtype : torch.dtype
+        Type of the result.
+
+    Returns
+    -------
+    torch.Tensor
+        On the generator's device.
+    """
+    if isinstance(generator, torch.Generator):
+        return torch.randn(tuple(shape), generator=generator, dtype=dtype, device=generator.device)
     words = generator.words(int(np.prod(shape)))
     sign = 1.0 - 2.0 * (words & np.uint64(1)).astype(np.float64)
-    lower_half = ((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-54  # in (0, 1/2)
-    return torch.from_numpy(sign).mul_(torch.special.ndtri(torch.from_numpy(lower_half))).reshape(*shape).to(dtype)
+    lower_half = ((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-54  # in (0, 1/2]
+    size = torch.special.ndtri(torch.from_numpy(lower_half))
+    return size.mul_(torch.from_numpy(sign)).reshape(tuple(shape)).to(dtype)
 
 
 def chi_squares(n: int, *, degrees: int, generator: RandomSource, dtype: torch.dtype = torch.float64) -> torch.Tensor:
     """Draw from the chi-square distribution, the law of a sum of `degrees` squared standard normals.
+
+    By rejection, for all draws at once: Marsaglia and Tsang (ACM Transactions on Mathematical Software 26, 2000)
+    transform a normal number and accept it with a probability that makes the law exact. About 1 in 20 is drawn again,
+    or fewer. (PyTorch's own sampler takes them one by one: see benchmarks/noise.py.)
 
     Parameters
     ----------
     n : int
         Number of draws.
     degrees : int
-        Degrees of freedom.
+        Degrees of freedom, at least 2.
     generator : torch.Generator or SystemEntropy
         Source of the numbers.
     dtype : torch.dtype
@@ -129,23 +137,47 @@ def chi_squares(n: int, *, degrees: int, generator: RandomSource, dtype: torch.d
     -------
     torch.Tensor
         Shape (n, 1), on the generator's device.
-    """
-    if isinstance(generator, torch.Generator):
-        # torch.distributions.Gamma calls the same function, but takes no generator.
-        shape = torch.full((n, 1), degrees / 2, dtype=dtype, device=generator.device)
-        return torch._standard_gamma(shape, generator=generator).mul_(2)
-    return normals((n, degrees), generator=generator).square().sum(dim=1, keepdim=True).to(dtype)
-
-
-def check_same_device(values: torch.Tensor, generator: RandomSource) -> None:
-    """Refuse a generator on another device than the values that it is for.
 
     Raises
     ------
     ValueError
-        If it is one.
+        If there are fewer than two degrees of freedom.
     """
-    if isinstance(generator, torch.Generator) and generator.device.type != values.device.type:
+    if degrees < 2:
+        raise ValueError(f"degrees must be at least 2, not {degrees}; the square of a normal number has one.")
+    result, accepted = _proposed_chi_squares(n, degrees=degrees, generator=generator, dtype=dtype)
+    rejected = (~accepted).nonzero().flatten()
+    while len(rejected):
+        again, accepted = _proposed_chi_squares(len(rejected), degrees=degrees, generator=generator, dtype=dtype)
+        result[rejected] = again
+        rejected = rejected[~accepted]
+    return result[:, None]
+
+
+def _proposed_chi_squares(
+    n: int, *, degrees: int, generator: RandomSource, dtype: torch.dtype
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return `n` proposals and whether each is accepted. With shape k = degrees / 2 and c = k - 1/3, a proposal is
+    2 c v with v = (1 + x / sqrt(9 c))^3, accepted if v > 0 and log u < x^2 / 2 + c (1 - v + log v)."""
+    c = degrees / 2 - 1 / 3
+    x = normals((n,), generator=generator, dtype=dtype)
+    log_u = uniforms((n,), generator=generator, dtype=dtype).log_()
+    v = (x / math.sqrt(9 * c)).add_(1).pow_(3)
+    # The logarithm of a negative number is NaN, and no comparison with it is true.
+    threshold = v.log().sub_(v).add_(1).mul_(c).add_(x.square_(), alpha=0.5)
+    return v.mul_(2 * c), log_u < threshold
+
+
+def check_same_device(values: torch.Tensor, generator: RandomSource) -> None:
+    """Refuse a generator on another device than the values that it is for, without a look at the values themselves.
+
+    Raises
+    ------
+    ValueError
+        If it is one. What is no tensor is for other checks.
+    """
+    both = isinstance(values, torch.Tensor) and isinstance(generator, torch.Generator)
+    if both and generator.device.type != values.device.type:
         raise ValueError(
             f"The generator is on {generator.device}, what it should make noise for is on {values.device}: take a "
             f"torch.Generator(device={str(values.device)!r})."

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training
+from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training, checked_training
 from vaeprivacy.distances import EUCLIDEAN, Metric, clip
 from vaeprivacy.guarantee import NOT_COVERED, Guarantee, ModelCoverage
 from vaeprivacy.labels import RandomisedResponse
@@ -76,6 +76,7 @@ class Synthesizer:
     releases: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
+        checked_training(self.training)
         if self.radius is None:
             self.radius = self.metric.typical_norm(self.settings.latent_dim)
 
@@ -198,7 +199,7 @@ class Synthesizer:
 
 def _rows(x: torch.Tensor) -> frozenset[bytes]:
     """Return the records of a table as a set."""
-    return frozenset(row.tobytes() for row in x.cpu().numpy())
+    return frozenset(row.tobytes() for row in (x.detach() + 0.0).cpu().numpy())  # -0.0 + 0.0 is 0.0
 
 
 def _check_pairs(x: torch.Tensor, y: torch.Tensor) -> None:

@@ -4,7 +4,7 @@ import re
 
 import nbformat
 import pytest
-from common import code_cells, read_source
+from common import code_cells, notebook_sources, read_source
 from conftest import NOTEBOOKS, ROOT
 from pair import for_colab, plain_markdown
 
@@ -17,6 +17,10 @@ def test_there_is_a_notebook_for_every_source_and_no_other():
     assert sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")) == NOTEBOOKS
 
 
+def test_every_notebook_is_in_the_table_of_contents():
+    assert sorted(path.stem for path in notebook_sources()) == NOTEBOOKS
+
+
 def test_a_role_without_a_plain_form_is_refused():
     with pytest.raises(ValueError, match=r"notebooks/x.*unheard"):
         plain_markdown("see {unheard}`of`", "notebooks/x")
@@ -24,10 +28,10 @@ def test_a_role_without_a_plain_form_is_refused():
 
 def test_directives_roles_and_labels_become_plain_markdown():
     theorem = "```{prf:theorem} Name\n:label: t\n\nBody {eq}`eq-a`.\n```"
-    text = f"(label)=\n# Title\n$$\na\n$$ (eq-a)\n\n{theorem}\n[x](02_vae.ipynb)"
+    text = f"(label)=\n# Title\n$$\na\n$$ (eq-a)\n\n{theorem}\n[x](vae.ipynb)"
     plain = plain_markdown(text, "notebooks/x")
     assert plain.startswith("# Title\n$$\na\n$$\n\n> **Theorem (Name).**\n>\n> Body [equation *eq-a*](https://")
-    assert plain.endswith("/notebooks/02_vae.html)")
+    assert plain.endswith("/notebooks/vae.html)")
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
