@@ -10,9 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from vaeprivacy import experiment
+from vaeprivacy import coverage, experiment
+from vaeprivacy.attacks import calibrated_reconstruction_score
+from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, WithDPSGD
 from vaeprivacy.data import Dataset
-from vaeprivacy.experiment import Config, run, run_key, run_scores, training_records
+from vaeprivacy.experiment import (
+    Config,
+    framework_vae,
+    reference_vaes,
+    run,
+    run_key,
+    run_scores,
+    training_records,
+)
 from vaeprivacy.mechanisms import EuclideanLaplace
 from vaeprivacy.vae import VAESettings
 
@@ -27,6 +37,8 @@ from vaeprivacy.vae import VAESettings
         ("epsilon", "8", TypeError),
         ("n_members", 0, ValueError),
         ("n_shadows", 0, ValueError),
+        ("training", "disjoint", TypeError),
+        ("training", OnDisjointRecords, TypeError),
     ],
 )
 def test_an_impossible_field_is_refused_by_its_name(field: str, value: object, error: type[Exception]) -> None:
@@ -49,7 +61,8 @@ def test_a_run_leaves_scores_and_a_row(config: Config, tmp_path: Path) -> None:
     row = run(config, directory=tmp_path)
     arrays = run_scores(config, directory=tmp_path)
     assert row["key"] == run_key(config)
-    assert set(row["attacks"]) == {"loss", "shadow", "adaptive", "nearest"}
+    assert set(row["attacks"]) == {"loss", "shadow", "adaptive", "nearest", "vae"}
+    assert (row["setting"], row["training"]) == ("1", "private records")
     assert arrays["is_member"].sum() == config.n_members
     assert all(arrays[attack].shape == arrays["is_member"].shape for attack in row["attacks"])
     right = arrays["log_posteriors"].argmax(axis=1) == arrays["y"]
@@ -90,6 +103,8 @@ def test_the_targets_records_and_the_adversarys_are_disjoint(config: Config, dig
         {"n_members": 99},
         {"n_shadows": 3},
         {"vae": VAESettings(epochs=4)},
+        {"training": OnDisjointRecords()},
+        {"training": WithDPSGD(8.0)},
     ],
 )
 def test_the_key_changes_with_every_field(config: Config, change: dict[str, object]) -> None:
@@ -106,9 +121,10 @@ def test_keys_tell_stages_apart(config: Config) -> None:
 def fitted_on(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[torch.Tensor]]:
     """The records that each VAE and each classifier of a run is fitted on, in order."""
     seen: dict[str, list[torch.Tensor]] = {"fit_vae": [], "fit_classifier": []}
+    modules = {"fit_vae": coverage, "fit_classifier": experiment}
 
     def spy(name: str) -> Callable:
-        fit = getattr(experiment, name)
+        fit = getattr(modules[name], name)
 
         def spying(x: torch.Tensor, *args: object, **options: object) -> object:
             seen[name].append(x)
@@ -117,7 +133,7 @@ def fitted_on(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[torch.Tensor]]:
         return spying
 
     for name in seen:
-        monkeypatch.setattr(experiment, name, spy(name))
+        monkeypatch.setattr(modules[name], name, spy(name))
     return seen
 
 
@@ -138,7 +154,7 @@ def same(seen: list[torch.Tensor], expected: list[torch.Tensor]) -> bool:
 def test_without_defence_target_and_shadows_are_trained_on_their_own_records(
     config: Config, digits: Dataset, fitted_on: dict[str, list[torch.Tensor]], tmp_path: Path
 ) -> None:
-    run(config.shared, directory=tmp_path)
+    run(config.raw, directory=tmp_path)
     assert same(fitted_on["fit_classifier"], private_records(config, digits))
 
 
@@ -155,6 +171,70 @@ def test_with_the_framework_no_classifier_sees_a_private_record(
         assert synthetic.shape == original.shape
         assert not (torch.cdist(synthetic, digits.x).min(dim=1).values == 0).any()
         assert len(synthetic.unique(dim=0)) == len(synthetic)
+
+
+def test_a_vae_on_disjoint_records_sees_public_ones_only_and_is_everybodys(
+    config: Config, digits: Dataset, fitted_on: dict[str, list[torch.Tensor]], tmp_path: Path
+) -> None:
+    disjoint = replace(config, training=OnDisjointRecords())
+    parts = disjoint.split(digits.y)
+    assert len(parts.public) == config.n_members
+    vaes = [framework_vae(disjoint, tmp_path, who) for who in ("target", "shadow 0", "shadow 1")]
+    assert same(fitted_on["fit_vae"], [digits.x[parts.public]])
+    assert all(torch.equal(a, b) for vae in vaes for a, b in zip(vae.parameters(), vaes[0].parameters(), strict=True))
+
+
+def test_public_records_leave_the_other_parts_as_they_are(config: Config, digits: Dataset) -> None:
+    private, disjoint = (replace(config, training=t()).split(digits.y) for t in (OnPrivateRecords, OnDisjointRecords))
+    for part in ("members", "non_members", "reference", "test"):
+        assert torch.equal(getattr(private, part), getattr(disjoint, part))
+    others = torch.cat([disjoint.candidates, disjoint.reference, disjoint.test])
+    assert not set(disjoint.public.tolist()) & set(others.tolist())
+
+
+@pytest.mark.parametrize("training", [OnPrivateRecords(), OnDisjointRecords()])
+def test_the_adversary_compares_with_vaes_of_its_own_records(
+    config: Config,
+    digits: Dataset,
+    fitted_on: dict[str, list[torch.Tensor]],
+    training: OnPrivateRecords | OnDisjointRecords,
+    tmp_path: Path,
+) -> None:
+    references = reference_vaes(replace(config, training=training), tmp_path)
+    assert len(references) == config.n_shadows
+    assert same(fitted_on["fit_vae"], private_records(config, digits)[1:])
+
+
+def test_vaes_with_dp_sgd_are_compared_with_vaes_with_dp_sgd(config: Config) -> None:
+    private = replace(config, training=WithDPSGD(8.0))
+    assert private.reference_model.training == WithDPSGD(8.0)
+    assert replace(config, training=OnDisjointRecords()).reference_model.training == OnPrivateRecords()
+
+
+def test_the_attack_on_the_vae_is_the_calibrated_one_and_does_not_see_the_noise(
+    config: Config, digits: Dataset, tmp_path: Path
+) -> None:
+    scores = []
+    for epsilon in (1.0, 8.0):
+        noisy = replace(config, epsilon=epsilon)
+        run(noisy, directory=tmp_path)
+        scores.append(run_scores(noisy, directory=tmp_path)["vae"])
+    vae, references = framework_vae(config, tmp_path, "target"), reference_vaes(config, tmp_path)
+    expected = calibrated_reconstruction_score(vae, references, digits.x[config.split(digits.y).candidates])
+    assert np.array_equal(scores[0], expected.numpy())
+    assert np.array_equal(scores[0], scores[1])
+
+
+def test_runs_that_differ_in_the_vae_only_share_their_raw_shadow_models(config: Config) -> None:
+    others = [replace(config, training=WithDPSGD(8.0)), replace(config, vae=VAESettings(latent_dim=2))]
+    assert {run_key(other.raw) for other in others} == {run_key(config.raw)}
+    assert len({run_key(other.model) for other in [config, *others]}) == 3
+
+
+def test_a_run_with_dp_sgd_goes_through(config: Config, tmp_path: Path) -> None:
+    row = run(replace(config, training=WithDPSGD(8.0)), directory=tmp_path)
+    assert row["training"] == "DP-SGD, epsilon 8"
+    assert set(row["attacks"]) == {"loss", "shadow", "adaptive", "nearest", "vae"}
 
 
 def test_target_shadows_and_runs_with_another_epsilon_share_no_noise(
@@ -185,9 +265,11 @@ def changes(config: Config) -> list[Config]:
         "n_shadows": 3,
     }
     nested = ("vae", "classifier")
-    assert {*changed, *nested} == {field.name for field in fields(Config)}  # a new field must be added here
+    trainings = [OnDisjointRecords(), WithDPSGD(8.0), WithDPSGD(4.0), WithDPSGD(8.0, 1e-9), WithDPSGD(8.0, 1e-8, 2.0)]
+    assert {*changed, *nested, "training"} == {field.name for field in fields(Config)}  # a new field must be added here
     found = [replace(config, epsilon=None, defence="none")]
     found += [replace(config, **{name: value}) for name, value in changed.items() if name != "defence"]
+    found += [replace(config, training=training) for training in trainings]
     for name in nested:
         part = getattr(config, name)
         for field in fields(part):
@@ -215,7 +297,15 @@ def test_a_number_of_things_is_an_integer(field: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("file", "matters"),
-    [("mechanisms.py", True), ("attacks/shokri.py", True), ("figures.py", False), ("cli.py", False)],
+    [
+        ("mechanisms.py", True),
+        ("attacks/shokri.py", True),
+        ("coverage.py", True),
+        ("figures.py", False),
+        ("cli.py", False),
+        ("audit.py", False),
+        ("planted/noise.py", False),
+    ],
 )
 def test_the_key_changes_with_the_code_that_computes_results(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str, matters: bool

@@ -67,11 +67,45 @@ def test_the_loss_histogram_has_both_groups() -> None:
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["members", "non-members"]
 
 
-def test_noise_gets_one_panel_for_each_epsilon() -> None:
-    noise = pd.DataFrame({"z1": [0.0, 1.0], "z2": [1.0, 0.0], "epsilon": [0.5, 2.0]})
+def test_noise_gets_one_panel_for_each_kind() -> None:
+    noise = pd.DataFrame({"z1": [0.0, 1.0], "z2": [1.0, 0.0], "panel": ["round", "square"]})
     grid = figures.noise_cloud(noise)
-    assert [ax.get_title() for ax in grid.axes.flat] == [r"$\varepsilon$ = 0.5", r"$\varepsilon$ = 2"]
+    assert [ax.get_title() for ax in grid.axes.flat] == ["round", "square"]
     assert all(ax.get_aspect() == 1 for ax in grid.axes.flat)
+
+
+def test_measured_rocs_are_solid_predicted_ones_dotted_and_bounds_dashed() -> None:
+    kinds = {"d = 1": "measured", "bound": "bound"}
+    rows = [
+        {"distance": distance, "curve": curve, "kind": kind, "fpr": rate, "tpr": rate}
+        for distance in (1.0, 2.0)
+        for curve, kind in [*kinds.items(), ("d = 1", "predicted")]
+        for rate in (0.001, 0.1, 1.0)
+    ]
+    axes = figures.roc_under_bound(pd.DataFrame(rows))
+    assert [ax.get_title() for ax in axes] == ["epsilon x distance = 1", "epsilon x distance = 2"]
+    assert [line.get_linestyle() for line in axes[0].lines] == ["-", "--", ":"]
+    assert axes[0].lines[0].get_color() == axes[0].lines[2].get_color() != axes[0].lines[1].get_color()
+    assert [text.get_text() for text in axes[-1].get_legend().get_texts()] == ["d = 1", "bound"]
+
+
+def test_each_training_gets_an_auc_and_an_accuracy() -> None:
+    rows = [
+        {"training": training, "seed": seed, "auc": 0.5, "test_accuracy": 0.8}
+        for training in ("private records", "DP-SGD, epsilon 8")
+        for seed in (0, 1)
+    ]
+    axes = figures.by_training(pd.DataFrame(rows))
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["private records", "DP-SGD, epsilon 8"]
+    assert [ax.get_xlabel() for ax in axes] == ["AUC of the attack", "test accuracy"]
+
+
+def test_audits_are_drawn_under_the_claim() -> None:
+    audits = pd.DataFrame({"d": [1, 1, 16, 16], "n": [100, 1000] * 2, "measured": [1.0, 1.9, 0.1, 0.5]})
+    ax = figures.audit_power(audits, claimed=2.0)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["d = 1", "d = 16"]
+    assert any((np.asarray(line.get_ydata()) == 2.0).all() for line in ax.lines)
+    assert ax.get_xscale() == "log"
 
 
 def test_training_curves_can_have_a_single_panel() -> None:

@@ -9,14 +9,15 @@ import pytest
 import torch
 
 from vaeprivacy import experiment
+from vaeprivacy.coverage import OnDisjointRecords
 from vaeprivacy.experiment import Config, run
 from vaeprivacy.storage import RESULTS
-from vaeprivacy.sweep import _in_parallel, grid, shadow_fit, sweep
+from vaeprivacy.sweep import _in_parallel, _vaes, grid, shadow_fit, sweep
 
 
 @pytest.fixture(scope="module")
 def configs(config: Config) -> list[Config]:
-    return [config.shared, replace(config, epsilon=None), config]
+    return [config.raw, replace(config, epsilon=None), config]
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +42,11 @@ def test_the_table_has_one_row_for_each_run_and_attack(swept: tuple[Path, pd.Dat
     table = swept[1]
     assert table.groupby("setting").attack.apply(list).to_dict() == {
         "raw data": ["loss", "shadow"],
-        "no noise": ["loss", "shadow", "adaptive", "nearest"],
-        "1": ["loss", "shadow", "adaptive", "nearest"],
+        "no noise": ["loss", "shadow", "adaptive", "nearest", "vae"],
+        "1": ["loss", "shadow", "adaptive", "nearest", "vae"],
     }
     assert table.auc.between(0, 1).all()
+    assert set(table.training) == {"private records"}
     assert (table.advantage == 2 * table.attack_accuracy - 1).all()
 
 
@@ -97,14 +99,26 @@ def test_shadow_models_are_compared_with_their_target(configs: list[Config], swe
     assert abs(raw["shadows on members"] - raw["target on members"]) < 0.15
 
 
+def test_each_vae_is_fitted_once_whatever_needs_it(config: Config) -> None:
+    disjoint = replace(config, training=OnDisjointRecords())
+    needed = _vaes([config, replace(config, epsilon=8.0), disjoint, config.raw])
+    names = [(str(each.training), who) for each, who in needed]
+    assert sorted(names) == [
+        ("disjoint records", "target"),
+        ("private records", "shadow 0"),
+        ("private records", "shadow 1"),
+        ("private records", "target"),
+    ]
+
+
 def test_a_finished_sweep_appends_nothing(config: Config, tmp_path: Path) -> None:
     for _ in range(2):
-        sweep([config.shared], directory=tmp_path, n_jobs=1, progress=False)
+        sweep([config.raw], directory=tmp_path, n_jobs=1, progress=False)
         assert len((tmp_path / RESULTS).read_text().split("\n\n")) == 1
 
 
 def test_a_run_that_is_asked_for_twice_is_computed_once(config: Config, tmp_path: Path) -> None:
-    table = sweep([config.shared] * 2, directory=tmp_path, n_jobs=1, progress=False)
+    table = sweep([config.raw] * 2, directory=tmp_path, n_jobs=1, progress=False)
     assert len(table) == 4
     assert len((tmp_path / RESULTS).read_text().split("\n\n")) == 1
 

@@ -55,7 +55,7 @@ class Audit:
         verdict = "REFUTED" if self.violated else "not refuted"
         return (
             f"claimed {self.parameter} {self.claimed:.3f}, measured at least {self.measured:.3f} "
-            f"({self.level:.0%} confidence, {self.n:,} outputs): {verdict}"
+            f"({100 * self.level:g}% confidence, {self.n:,} outputs): {verdict}"
         )
 
 

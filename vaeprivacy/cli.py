@@ -102,6 +102,9 @@ def audit(
     dataset: Annotated[
         str | None, typer.Option(help="Also fit a synthesizer on half of this data set, and audit its release.")
     ] = None,
+    confidence: Annotated[
+        float, typer.Option(min=0.5, max=0.999999, help="Of each lower bound: how seldom a true claim is refuted.")
+    ] = 0.999,
     seed: Annotated[int, typer.Option(help="Decides all random numbers of the audit.")] = 0,
 ) -> None:
     """Print claimed against measured epsilon, of a mechanism or a whole release; exit with 1 if a claim is refuted."""
@@ -109,18 +112,23 @@ def audit(
         noise = _mechanism(mechanism, epsilon=epsilon, sigma=sigma)
         audits = {
             f"{mechanism}, d = {d}": audit_mechanism(
-                noise, radius=radius, dimension=d, n=n, generator=seeded_generator(seed, f"audit {d}")
+                noise,
+                radius=radius,
+                dimension=d,
+                n=n,
+                generator=seeded_generator(seed, f"audit {d}"),
+                level=confidence,
             )
             for d in (1, 2)
         }
         law = p_values(noise.sample(10_000, dimension, generator=seeded_generator(seed, "law")), noise)
         if dataset:
-            audits[f"release of {dataset}"] = _release_audit(dataset, noise, radius, seed)
+            audits[f"release of {dataset}"] = _release_audit(dataset, noise, radius=radius, seed=seed, level=confidence)
     except (ValueError, TypeError, FileNotFoundError) as error:
         raise typer.Exit(_fail(error)) from error
     for what, result in audits.items():
         print(f"{what}: {result}")
-    fine = min(law.values()) > 1e-3 / len(law)
+    fine = min(law.values()) > (1 - confidence) / len(law)
     smallest = min(law, key=law.get)
     print(
         f"law of the noise, d = {dimension}: {'not refuted' if fine else 'REFUTED'} "
@@ -139,14 +147,14 @@ def _mechanism(name: str, *, epsilon: float, sigma: float) -> Mechanism:
     return MECHANISMS[name](epsilon)
 
 
-def _release_audit(dataset: str, noise: Mechanism, radius: float, seed: int) -> Audit:
+def _release_audit(dataset: str, noise: Mechanism, *, radius: float, seed: int, level: float) -> Audit:
     """Fit a VAE with two latent dimensions on half of a data set (at most 2,500 records) and audit its release."""
     records = load(dataset)
     half = torch.randperm(len(records.x), generator=seeded_generator(seed, "half"))[: min(2500, len(records.x) // 2)]
     x, y = records.x[half], records.y[half]
     synthesizer = Synthesizer(noise, VAESettings(latent_dim=2), radius=radius)
     synthesizer.fit(x, y, generator=seeded_generator(seed, "vae"))
-    return audit_release(synthesizer, x, y, generator=seeded_generator(seed, "release"))
+    return audit_release(synthesizer, x, y, generator=seeded_generator(seed, "release"), level=level)
 
 
 def _title(config: Config) -> str:
