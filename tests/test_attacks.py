@@ -13,9 +13,11 @@ from torch import nn
 from vaeprivacy.attacks import (
     Shadows,
     ShokriAttack,
+    calibrated_reconstruction_score,
     draw_memberships,
     loss_score,
     nearest_record_score,
+    reconstruction_score,
     train_shadows,
 )
 from vaeprivacy.attacks.shokri import attack_features
@@ -213,3 +215,63 @@ def test_more_released_records_can_only_be_nearer(seed: int) -> None:
     few = nearest_record_score(x, y, release_x=release_x[:5], release_y=release_y[:5])
     many = nearest_record_score(x, y, release_x=release_x, release_y=release_y)
     assert (many >= few).all()
+
+
+# The attack on the VAE
+
+
+def test_the_attack_on_a_vae_needs_something_to_compare_with(vae: VAE, digits: Dataset) -> None:
+    with pytest.raises(ValueError, match="at least one reference VAE"):
+        calibrated_reconstruction_score(vae, [], digits.x[:5])
+
+
+def test_the_reconstruction_score_is_the_bernoulli_log_likelihood_at_the_mean_code(vae: VAE, digits: Dataset) -> None:
+    x = digits.x[:7]
+    with torch.no_grad():
+        p = vae.decode(vae.encode(x)[0])
+    expected = (x * p.log() + (1 - x) * (1 - p).log()).sum(dim=1)
+    assert torch.allclose(reconstruction_score(vae, x), expected, atol=1e-4)
+
+
+def test_calibration_subtracts_the_average_of_the_references(vae: VAE, digits: Dataset) -> None:
+    others = [VAE(64, latent_dim=3, hidden=16, generator=seeded(seed)) for seed in (1, 2)]
+    x = digits.x[:7]
+    mine, *theirs = (reconstruction_score(each, x) for each in (vae, *others))
+    assert torch.allclose(calibrated_reconstruction_score(vae, others, x), mine - (theirs[0] + theirs[1]) / 2)
+    assert torch.allclose(calibrated_reconstruction_score(vae, [vae], x), torch.zeros(7))
+
+
+@pytest.fixture(scope="module")
+def memorising_vaes(digits: Dataset) -> list[VAE]:
+    """VAEs that were trained far too long on 100 digits: the first on members, three others on other records."""
+    vaes = []
+    for number in range(4):
+        vae = VAE(64, latent_dim=8, hidden=128, generator=seeded(number))
+        optimizer = torch.optim.Adam(vae.parameters(), lr=5e-3)
+        generator = seeded(100 + number)
+        for _ in range(250):
+            optimizer.zero_grad()
+            (-vae.elbo(digits.x[100 * number : 100 * number + 100], generator=generator).value).backward()
+            optimizer.step()
+        vaes.append(vae)
+    return vaes
+
+
+def test_a_vae_that_memorised_its_members_gives_them_away(memorising_vaes: list[VAE], digits: Dataset) -> None:
+    candidates = torch.cat([digits.x[:100], digits.x[400:900]])
+    is_member = torch.arange(600) < 100
+    target, *references = memorising_vaes
+    plain = auc(reconstruction_score(target, candidates), is_member)
+    calibrated = auc(calibrated_reconstruction_score(target, references, candidates), is_member)
+    assert calibrated.value > 0.9
+    assert calibrated.value > plain.value
+
+
+def test_a_vae_that_was_trained_on_other_records_gives_nothing_away(
+    memorising_vaes: list[VAE], digits: Dataset
+) -> None:
+    # At random: the digits come in the order in which they were written.
+    candidates, is_member = digits.x[400:1400], torch.randperm(1000, generator=seeded()) < 500
+    target, *references = memorising_vaes
+    found = auc(calibrated_reconstruction_score(target, references, candidates), is_member)
+    assert found.low < 0.5 < found.high

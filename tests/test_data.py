@@ -312,3 +312,24 @@ def test_a_part_is_in_random_order() -> None:
     (part,) = stratified_parts(y, [800], generator=seeded())
     same_as_next = (y[part][1:] == y[part][:-1]).double().mean()
     assert 0.4 < same_as_next < 0.6
+
+
+def test_by_default_there_are_no_public_records(digits: Dataset) -> None:
+    parts = split(digits.y, n_members=100, n_reference=200, n_test=200, generator=seeded())
+    assert len(parts.public) == 0
+    assert parts.public.dtype == parts.members.dtype
+
+
+def test_public_records_are_disjoint_from_the_rest_and_change_nothing_there(digits: Dataset) -> None:
+    sizes = {"n_members": 100, "n_reference": 200, "n_test": 200}
+    without = split(digits.y, **sizes, generator=seeded())
+    parts = split(digits.y, **sizes, n_public=300, generator=seeded())
+    assert len(parts.public.unique()) == 300
+    for name in ("members", "non_members", "reference", "test"):
+        assert torch.equal(getattr(parts, name), getattr(without, name))
+        assert not set(parts.public.tolist()) & set(getattr(parts, name).tolist())
+
+
+def test_public_records_that_are_not_there_are_refused(digits: Dataset) -> None:
+    with pytest.raises(ValueError, match="Cannot draw disjoint parts of 100, 100, 200, 200, 1,500 records from 1,797"):
+        split(digits.y, n_members=100, n_reference=200, n_test=200, n_public=1500, generator=seeded())

@@ -1,14 +1,18 @@
 """The framework: encode, clip, perturb, decode."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from seeding import seeded
 
+from vaeprivacy.bounds import Indistinguishability
+from vaeprivacy.coverage import OnDisjointRecords, WithDPSGD
 from vaeprivacy.data import Dataset
-from vaeprivacy.guarantee import Guarantee
-from vaeprivacy.mechanisms import EuclideanLaplace
+from vaeprivacy.guarantee import Guarantee, ModelCoverage
+from vaeprivacy.labels import RandomisedResponse
+from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism, WhitenedLaplace
 from vaeprivacy.synthesizer import Synthesizer
 from vaeprivacy.vae import VAE, VAESettings
 
@@ -65,6 +69,32 @@ def test_what_is_no_table_of_records_is_not_released(
         fitted.release(records, torch.zeros(2), generator=seeded())
 
 
+@pytest.mark.parametrize("training", ["disjoint", OnDisjointRecords, None])
+def test_what_is_no_way_to_train_is_refused(training: object) -> None:
+    with pytest.raises(TypeError, match=r"training must be OnPrivateRecords\(\), OnDisjointRecords\(\) or WithDPSGD"):
+        Synthesizer(None, SETTINGS, training=training)
+
+
+def test_records_that_a_disjoint_model_was_trained_on_are_not_released(x: torch.Tensor, y: torch.Tensor) -> None:
+    synthesizer = Synthesizer(EuclideanLaplace(1.0), SETTINGS, training=OnDisjointRecords())
+    synthesizer.fit(x[:20], y[:20], generator=seeded())
+    overlapping = slice(15, 40)
+    for each in (synthesizer, replace(synthesizer, mechanism=EuclideanLaplace(2.0))):
+        with pytest.raises(ValueError, match="5 of the 25 records to release are among those"):
+            each.release(x[overlapping], y[overlapping], generator=seeded())
+        assert each.releases == 0
+    assert len(synthesizer.release(x[20:], y[20:], generator=seeded()).x) == 20
+
+
+def test_labels_that_do_not_fit_their_noise_are_refused_before_a_release_is_counted(
+    vae: VAE, x: torch.Tensor, y: torch.Tensor
+) -> None:
+    synthesizer = Synthesizer(EuclideanLaplace(1.0), SETTINGS, vae=vae, labels=RandomisedResponse(1.0, 5))
+    with pytest.raises(ValueError, match="labels must be from 0 to 4"):
+        synthesizer.release(x, y, generator=seeded())
+    assert synthesizer.releases == 0
+
+
 # A known answer
 
 
@@ -77,7 +107,7 @@ def test_a_release_without_noise_is_the_reconstructions_and_promises_nothing(
     vae: VAE, x: torch.Tensor, y: torch.Tensor
 ) -> None:
     synthesizer = Synthesizer(None, SETTINGS, vae=vae)
-    release = synthesizer.release(x, y, generator=seeded())
+    release = synthesizer.release(x, y, generator=seeded(), shuffle=False)
     assert torch.equal(release.x, synthesizer.decode(synthesizer.encode(x)))
     assert release.guarantee is None
 
@@ -85,7 +115,8 @@ def test_a_release_without_noise_is_the_reconstructions_and_promises_nothing(
 def test_a_release_promises_the_epsilon_of_its_noise_and_the_radius_of_its_ball(
     fitted: Synthesizer, x: torch.Tensor, y: torch.Tensor
 ) -> None:
-    assert fitted.release(x, y, generator=seeded()).guarantee == Guarantee(epsilon=0.5, radius=0.26)
+    promised = fitted.release(x, y, generator=seeded()).guarantee
+    assert promised == Guarantee(Indistinguishability(0.5), radius=0.26, seeded=True)
 
 
 def test_a_release_is_the_decoded_sum_of_clipped_code_and_noise(
@@ -96,8 +127,11 @@ def test_a_release_is_the_decoded_sum_of_clipped_code_and_noise(
         # The projection by another formula.
         clipped = mean / (mean.norm(dim=1, keepdim=True) / 0.26).clamp(min=1)
         noise = EuclideanLaplace(0.5).sample(40, 3, generator=seeded(4))
-        expected = vae.decode(clipped + noise.float())
-    assert torch.allclose(fitted.release(x, y, generator=seeded(4)).x, expected, atol=1e-5)
+        # On the grid: the code is cut towards zero, the sum is rounded.
+        step = EuclideanLaplace(0.5).grid_step
+        noisy = torch.round((torch.trunc(clipped.double() / step) * step + noise) / step) * step
+        expected = vae.decode(noisy.float())
+    assert torch.allclose(fitted.release(x, y, generator=seeded(4), shuffle=False).x, expected, atol=1e-5)
 
 
 def test_fitting_trains_the_vae_of_the_settings(x: torch.Tensor, y: torch.Tensor) -> None:
@@ -112,7 +146,7 @@ def test_fitting_trains_the_vae_of_the_settings(x: torch.Tensor, y: torch.Tensor
 def test_a_release_has_a_record_with_its_label_for_each_original(
     fitted: Synthesizer, x: torch.Tensor, y: torch.Tensor
 ) -> None:
-    release = fitted.release(x, y, generator=seeded())
+    release = fitted.release(x, y, generator=seeded(), shuffle=False)
     assert (release.x.shape, release.x.dtype) == (x.shape, torch.float32)
     assert ((release.x > 0) & (release.x < 1)).all()
     assert torch.equal(release.y, y)
@@ -143,7 +177,7 @@ def test_changing_one_record_changes_no_other_row_of_the_release(
     # What the guarantee's "replacing one record by another" rests on.
     changed = x.clone()
     changed[7] = 1 - changed[7]
-    before, after = (fitted.release(records, y, generator=seeded()).x for records in (x, changed))
+    before, after = (fitted.release(records, y, generator=seeded(), shuffle=False).x for records in (x, changed))
     assert (before != after).any(dim=1).nonzero().flatten().tolist() == [7]
 
 
@@ -153,10 +187,157 @@ def test_a_release_carries_no_gradient(fitted: Synthesizer, x: torch.Tensor, y: 
 
 
 def test_less_noise_stays_closer_to_the_reconstructions(vae: VAE, x: torch.Tensor, y: torch.Tensor) -> None:
-    plain = Synthesizer(None, SETTINGS, vae=vae).release(x, y, generator=seeded()).x
+    options = {"generator": seeded(), "shuffle": False}
+    plain = Synthesizer(None, SETTINGS, vae=vae).release(x, y, **options).x
     distances = [
-        (Synthesizer(EuclideanLaplace(epsilon), SETTINGS, vae=vae).release(x, y, generator=seeded()).x - plain).norm()
+        (Synthesizer(EuclideanLaplace(epsilon), SETTINGS, vae=vae).release(x, y, **options).x - plain).norm()
         for epsilon in (0.1, 1.0, 10.0, 1000.0)
     ]
     assert distances == sorted(distances, reverse=True)
     assert distances[-1] < 0.05 * distances[0]
+
+
+MECHANISMS = [
+    EuclideanLaplace(0.5),
+    CoordinateLaplace(0.5),
+    Gaussian(2.0),
+    WhitenedLaplace(0.5, torch.diag(torch.tensor([4.0, 1.0, 0.25]))),
+]
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_every_mechanism_releases_with_its_own_ball_and_guarantee(
+    mechanism: Mechanism, vae: VAE, x: torch.Tensor, y: torch.Tensor
+) -> None:
+    synthesizer = Synthesizer(mechanism, SETTINGS, vae=vae)
+    assert synthesizer.radius == pytest.approx(mechanism.metric.typical_norm(3))
+    assert (mechanism.metric.norm(synthesizer.encode(100 * x)) <= synthesizer.radius).all()
+    promised = synthesizer.release(x, y).guarantee
+    assert promised == replace(mechanism.guarantee(synthesizer.radius), seeded=False)
+    assert promised.metric is mechanism.metric
+
+
+def test_a_release_takes_the_systems_entropy_unless_told_otherwise(
+    fitted: Synthesizer, x: torch.Tensor, y: torch.Tensor
+) -> None:
+    first, second = fitted.release(x, y, shuffle=False), fitted.release(x, y, shuffle=False)
+    assert (first.x != second.x).any(dim=1).all()
+    assert not first.guarantee.seeded
+    assert "no seed was kept" in str(first.guarantee)
+
+
+def test_a_seeded_release_says_so(fitted: Synthesizer, x: torch.Tensor, y: torch.Tensor) -> None:
+    promised = fitted.release(x, y, generator=seeded()).guarantee
+    assert promised.seeded
+    assert "For experiments only" in str(promised)
+
+
+def test_a_release_leaves_the_global_generator_alone(fitted: Synthesizer, x: torch.Tensor, y: torch.Tensor) -> None:
+    before = torch.get_rng_state()
+    fitted.release(x, y)
+    fitted.release(x, y, generator=seeded())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_each_release_is_counted_and_adds_up(fitted: Synthesizer, x: torch.Tensor, y: torch.Tensor) -> None:
+    # Forgetting this is how an epsilon is spent many times over.
+    first = fitted.release(x, y, generator=seeded()).guarantee
+    for count in (2, 3, 4):
+        promised = fitted.release(x, y, generator=seeded(count)).guarantee
+        assert promised.releases == count
+        assert promised.any_two_records.epsilon == pytest.approx(count * first.any_two_records.epsilon)
+    assert replace(fitted).releases == 0
+
+
+def test_releases_without_noise_are_not_counted(vae: VAE, x: torch.Tensor, y: torch.Tensor) -> None:
+    synthesizer = Synthesizer(None, SETTINGS, vae=vae)
+    synthesizer.release(x, y)
+    assert synthesizer.releases == 0
+
+
+def test_rows_are_shuffled_with_their_labels(vae: VAE, x: torch.Tensor) -> None:
+    synthesizer = Synthesizer(None, SETTINGS, vae=vae)
+    position = torch.arange(40)
+    in_order = synthesizer.release(x, position, generator=seeded(), shuffle=False)
+    shuffled = synthesizer.release(x, position, generator=seeded())
+    assert torch.equal(in_order.y, position)
+    assert not torch.equal(shuffled.y, position)
+    assert shuffled.y.sort().values.equal(position)
+    assert torch.allclose(shuffled.x, in_order.x[shuffled.y], atol=1e-6)
+
+
+def test_every_record_comes_to_every_place_about_as_often(vae: VAE, x: torch.Tensor) -> None:
+    synthesizer = Synthesizer(None, SETTINGS, vae=vae)
+    generator, counts = seeded(1), torch.zeros(4, 4)
+    for _ in range(2000):
+        counts[torch.arange(4), synthesizer.release(x[:4], torch.arange(4), generator=generator).y] += 1
+    # 500 each; the chi-square statistic of 9 degrees of freedom exceeds 27.9 once in a thousand times.
+    assert ((counts - 500) ** 2 / 500).sum().item() < 27.9
+
+
+def test_noise_for_labels_is_applied_and_promised(vae: VAE, x: torch.Tensor, y: torch.Tensor) -> None:
+    response = RandomisedResponse(2.0, 10)
+    synthesizer = Synthesizer(EuclideanLaplace(1.0), SETTINGS, vae=vae, labels=response)
+    release = synthesizer.release(x.repeat(50, 1), y.repeat(50), generator=seeded(), shuffle=False)
+    kept = (release.y == y.repeat(50)).double().mean().item()
+    assert kept == pytest.approx(response.keep_probability, abs=0.04)
+    assert release.guarantee.labels == Indistinguishability(2.0)
+
+
+def test_features_and_labels_of_one_seed_have_noise_of_their_own(vae: VAE, x: torch.Tensor, y: torch.Tensor) -> None:
+    # With and without noise for labels, the noise on the codes must not be the same numbers used twice.
+    flipped = []
+    for seed in range(30):
+        synthesizer = Synthesizer(EuclideanLaplace(0.1), SETTINGS, vae=vae, labels=RandomisedResponse(0.1, 2))
+        release = synthesizer.release(
+            x[:1].repeat(200, 1), torch.zeros(200).long(), generator=seeded(seed), shuffle=False
+        )
+        first = release.x[:, 0].double()
+        flipped.append(torch.corrcoef(torch.stack([first, release.y.double()]))[0, 1].item())
+    # Thirty correlations of 200 pairs: their mean has a standard deviation of 0.013.
+    assert abs(sum(flipped) / 30) < 0.045
+
+
+def test_each_training_is_carried_into_the_guarantee(x: torch.Tensor, y: torch.Tensor) -> None:
+    others = x.flip(1)
+    for training, how in (
+        (OnDisjointRecords(), "disjoint records"),
+        (WithDPSGD(5.0, 1e-6), "DP-SGD"),
+    ):
+        synthesizer = Synthesizer(EuclideanLaplace(1.0), SETTINGS, training=training)
+        synthesizer.fit(others if how == "disjoint records" else x, y, generator=seeded())
+        assert synthesizer.release(x, y).guarantee.model == synthesizer.coverage
+        assert synthesizer.coverage.how == how
+    assert synthesizer.coverage.training.delta == 1e-6
+    assert 4.9 < synthesizer.coverage.training.epsilon <= 5.0
+    assert synthesizer.coverage.seeded
+
+
+def test_the_default_covers_nothing(x: torch.Tensor, y: torch.Tensor) -> None:
+    synthesizer = Synthesizer(EuclideanLaplace(1.0), SETTINGS).fit(x, y, generator=seeded())
+    promised = synthesizer.release(x, y).guarantee
+    assert not promised.model.covered
+    with pytest.raises(ValueError, match="no promise for the whole release"):
+        promised.whole_release()
+
+
+def test_whoever_brings_a_vae_states_its_coverage(vae: VAE, x: torch.Tensor, y: torch.Tensor) -> None:
+    coverage = ModelCoverage("disjoint records")
+    synthesizer = Synthesizer(EuclideanLaplace(1.0), SETTINGS, vae=vae, coverage=coverage)
+    assert synthesizer.release(x, y).guarantee.model == coverage
+    assert not Synthesizer(EuclideanLaplace(1.0), SETTINGS, vae=vae).coverage.covered
+
+
+def test_everything_covered_adds_up_to_differential_privacy(x: torch.Tensor, y: torch.Tensor) -> None:
+    synthesizer = Synthesizer(
+        EuclideanLaplace(0.5),
+        SETTINGS,
+        radius=2.0,
+        training=WithDPSGD(1.0, 1e-8),
+        labels=RandomisedResponse(3.0, 10),
+    )
+    release = synthesizer.fit(x, y, generator=seeded()).release(x, y)
+    spent = synthesizer.coverage.training.epsilon
+    total = release.guarantee.whole_release()
+    assert total.epsilon == pytest.approx(2 * 2.0 * 0.5 + 3.0 + 2 * spent)
+    assert total.delta == pytest.approx((1 + math.exp(spent)) * 1e-8)
