@@ -263,7 +263,7 @@ def test_a_vae_that_memorised_its_members_gives_them_away(memorising_vaes: list[
     target, *references = memorising_vaes
     plain = auc(reconstruction_score(target, candidates), is_member)
     calibrated = auc(calibrated_reconstruction_score(target, references, candidates), is_member)
-    assert calibrated.value > 0.9
+    assert calibrated.low > 0.8
     assert calibrated.value > plain.value
 
 

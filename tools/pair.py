@@ -27,6 +27,14 @@ GLOSSARY = re.findall(r"^(\w.*)\n  ", (ROOT / "book" / "glossary.md").read_text(
 ANCHORS = {term.lower(): f"#term-{term.replace(' ', '-')}" for term in GLOSSARY}
 
 
+LABEL = re.compile(r"^(?:\$\$ \(|:label: | *name: )([\w-]+)\)?$", flags=re.MULTILINE)  # equations, theorems, figures
+PAGES = {
+    label: f"notebooks/{source.stem}"
+    for source in notebook_sources()
+    for label in LABEL.findall(source.read_text(encoding="utf-8"))
+}
+
+
 def citation(key: str, *, in_text: bool) -> str:
     """Return "Shokri et al., 2017" (or "Shokri et al. (2017)" in a sentence) with a link to the bibliography."""
     entry = BIBLIOGRAPHY.entries[key]
@@ -51,11 +59,13 @@ def plain_role(match: re.Match, page: str) -> str:
     if role in ("cite:p", "cite:t"):
         return "; ".join(citation(key.strip(), in_text=role == "cite:t") for key in text.split(","))
     if role == "eq":
-        return f"[equation *{text}*]({link(page, f'#equation-{text}')})"
+        return f"[equation *{text}*]({link(PAGES[target], f'#equation-{target}')})"
     if role == "term":
         return f"[{text}]({link('book/glossary', ANCHORS[target.lower()])})"
+    if role == "py:obj":
+        return f"[`{text}`]({link('book/api', f'#{target}')})"
     if role in ("prf:ref", "numref"):
-        return f"[{text.replace('-', ' ')}]({link(page, f'#{text}')})"
+        return f"[{text.replace('-', ' ')}]({link(PAGES[target], f'#{target}')})"
     raise ValueError(f"{page}: the role {{{role}}} has no plain form yet; add one to tools/pair.py.")
 
 

@@ -25,8 +25,8 @@ class _Attackable:
 class Indistinguishability(_Attackable):
     """No set of outputs is more probable under one distribution than e^epsilon times the other's, plus delta.
 
-    With delta = 0 this is what metric privacy promises for two inputs, with epsilon times their distance (Dwork and
-    Roth, 2014, definition 2.4, for the two distributions of a pair of neighbours).
+    This is :eq:`indistinguishable`. With delta = 0 it is what metric privacy promises for two inputs, with epsilon
+    times their distance (Dwork and Roth, 2014, definition 2.4, for the two distributions of a pair of neighbours).
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Indistinguishability(_Attackable):
     def for_tpr(cls, tpr: float, *, fpr: float) -> "Indistinguishability":
         """Return the largest epsilon (with delta = 0) that keeps any attack's true-positive rate at most `tpr`.
 
-        The inverse of :meth:`max_tpr`, whose two parts both have to be exceeded.
+        The inverse of :meth:`max_tpr`, whose two parts both have to be exceeded (:eq:`epsilon-for-tpr`).
 
         Parameters
         ----------

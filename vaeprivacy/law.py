@@ -34,7 +34,7 @@ class Law:
 
 
 def law_of(mechanism: Mechanism, dimension: int) -> Law:
-    """Return the law of a mechanism's noise, whitened if it is a Mahalanobis mechanism.
+    """Return the law of a mechanism's noise (:eq:`laplace-sampling`), whitened if it is a Mahalanobis mechanism.
 
     On the Euclidean sphere, E u^4 = 3 / (d (d + 2)), E u^8 = 105 / (d (d+2) (d+4) (d+6)) and E u^4 v^4 = 9 / (the
     same). In the other case absolute values are uniform on the simplex, where E p^2 = 2 / (d (d + 1)), E p^4 = 24 /

@@ -88,7 +88,7 @@ class VAE(nn.Module):
         return torch.sigmoid(self.decoder(codes))
 
     def elbo(self, x: torch.Tensor, *, generator: torch.Generator) -> Elbo:
-        """Estimate the ELBO of a batch with one sample of each code (:eq:`elbo` of the VAE chapter).
+        """Estimate the ELBO of a batch with one sample of each code (:eq:`elbo`, :eq:`kl`).
 
         Parameters
         ----------

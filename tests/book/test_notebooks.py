@@ -27,10 +27,10 @@ def test_a_role_without_a_plain_form_is_refused():
 
 
 def test_directives_roles_and_labels_become_plain_markdown():
-    theorem = "```{prf:theorem} Name\n:label: t\n\nBody {eq}`eq-a`.\n```"
+    theorem = "```{prf:theorem} Name\n:label: t\n\nBody {eq}`kl`.\n```"
     text = f"(label)=\n# Title\n$$\na\n$$ (eq-a)\n\n{theorem}\n[x](vae.ipynb)"
     plain = plain_markdown(text, "notebooks/x")
-    assert plain.startswith("# Title\n$$\na\n$$\n\n> **Theorem (Name).**\n>\n> Body [equation *eq-a*](https://")
+    assert plain.startswith("# Title\n$$\na\n$$\n\n> **Theorem (Name).**\n>\n> Body [equation *kl*](https://")
     assert plain.endswith("/notebooks/vae.html)")
 
 

@@ -6,7 +6,7 @@ import torch
 def nearest_record_score(
     candidates: torch.Tensor, y: torch.Tensor, *, release_x: torch.Tensor, release_y: torch.Tensor
 ) -> torch.Tensor:
-    """Score candidates by the distance to the nearest synthetic record of the same label.
+    """Score candidates by the distance to the nearest synthetic record of the same label (:eq:`nearest-score`).
 
     The adversary holds the release, and encoder and decoder with it: it passes a candidate through both, without noise,
     before it compares. A member whose code got little noise then finds its own synthetic record.

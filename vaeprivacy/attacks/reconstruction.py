@@ -32,7 +32,8 @@ def calibrated_reconstruction_score(vae: VAE, references: Sequence[VAE], x: torc
     """Score candidates by how much better the VAE reconstructs them than VAEs do that have not seen them.
 
     Some records are easy for any VAE. Subtracting the average score of reference VAEs, which the adversary trains on
-    its own records, leaves what is due to training on the candidate (Watson et al., arXiv 2111.08440, for classifiers).
+    its own records, leaves what is due to training on the candidate (:eq:`vae-score`; Watson et al., arXiv
+    2111.08440, for classifiers).
 
     Parameters
     ----------

@@ -4,7 +4,9 @@ import torch
 
 
 def loss_score(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Score candidates by the target's loss: members tend to have the smaller one (Yeom et al., arXiv 1709.01604).
+    """Score candidates by the target's loss: members tend to have the smaller one (:eq:`loss-score`).
+
+    Yeom et al. (arXiv 1709.01604).
 
     Parameters
     ----------

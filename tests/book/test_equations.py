@@ -1,0 +1,45 @@
+"""Equations and theorems: each that a docstring names has a row with that function in its own chapter, and no other."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from common import notebook_sources
+from conftest import ROOT
+
+LABEL = re.compile(r"^(?:\$\$ \(|:label: )([\w-]+)\)?$", flags=re.MULTILINE)
+ROW = re.compile(r"^\| \{(?:eq|prf:ref)\}`([\w-]+)` \| (.*) \|$", flags=re.MULTILINE)
+
+
+def docstrings(tree: ast.AST, prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield the full name and the docstring of each class, method and function of a module."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield f"{prefix}.{node.name}", ast.get_docstring(node) or ""
+            yield from docstrings(node, f"{prefix}.{node.name}")
+
+
+def in_docstrings() -> set[tuple[str, str]]:
+    """Return each pair of a label and a function that names it."""
+    found = set()
+    for path in (ROOT / "vaeprivacy").rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for name, text in docstrings(ast.parse(path.read_text(encoding="utf-8")), module):
+            found |= {(label, name) for label in re.findall(r":(?:eq|prf:ref):`([\w-]+)`", text)}
+    return found
+
+
+def test_chapters_and_docstrings_name_each_other():
+    in_chapters = set()
+    for source in notebook_sources():
+        text = source.read_text(encoding="utf-8")
+        for label, functions in ROW.findall(text):
+            assert label in LABEL.findall(text), f"{source.name} has a row for {label}, which another chapter defines."
+            in_chapters |= {(label, name) for name in re.findall(r"<(vaeprivacy[\w.]+)>", functions)}
+    assert in_chapters == in_docstrings()
+    assert len(in_chapters) >= 34
+
+
+def test_no_label_is_used_twice():
+    labels = [label for source in notebook_sources() for label in LABEL.findall(source.read_text(encoding="utf-8"))]
+    assert len(labels) == len(set(labels))
