@@ -13,16 +13,8 @@ from scipy.special import log_ndtr, ndtr, ndtri
 from vaeprivacy.training import checked_positive, checked_probability
 
 
-class _Attackable:
-    """What follows from the highest true-positive rate at each false-positive rate, whatever the measure."""
-
-    def max_balanced_accuracy(self) -> float:
-        """Return the highest share of right answers when both distributions are equally probable."""
-        return (1 + self.max_advantage()) / 2
-
-
 @dataclass(frozen=True)
-class Indistinguishability(_Attackable):
+class Indistinguishability:
     """No set of outputs is more probable under one distribution than e^epsilon times the other's, plus delta.
 
     This is :eq:`indistinguishable`. With delta = 0 it is what metric privacy promises for two inputs, with epsilon
@@ -87,6 +79,10 @@ class Indistinguishability(_Attackable):
         inverse = 1 / self._factor
         return (1 - inverse + 2 * self.delta * inverse) / (1 + inverse)
 
+    def max_balanced_accuracy(self) -> float:
+        """Return the highest share of right answers when both distributions are equally probable."""
+        return (1 + self.max_advantage()) / 2
+
     def max_auc(self) -> float:
         """Return the highest area under the ROC curve of any attack (:eq:`auc-bound`).
 
@@ -142,7 +138,7 @@ class Indistinguishability(_Attackable):
 
 
 @dataclass(frozen=True)
-class GaussianIndistinguishability(_Attackable):
+class GaussianIndistinguishability:
     """The two distributions are no easier to tell apart than N(0, 1) and N(mu, 1): mu-GDP of one pair.
 
     Dong, Roth and Su (arXiv 1905.02383), definition 2.6 and corollary 2.13.
@@ -230,6 +226,10 @@ class GaussianIndistinguishability(_Attackable):
     def max_advantage(self) -> float:
         """Return the highest difference of true-positive and false-positive rate."""
         return 2 * float(ndtr(self.mu / 2)) - 1
+
+    def max_balanced_accuracy(self) -> float:
+        """Return the highest share of right answers when both distributions are equally probable."""
+        return (1 + self.max_advantage()) / 2
 
     def max_auc(self) -> float:
         """Return the highest area under the ROC curve of any attack."""
