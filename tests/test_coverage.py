@@ -257,9 +257,10 @@ def test_if_every_step_takes_all_records_the_epsilon_is_that_of_gaussian_noise(
 
 
 def test_less_budget_more_steps_and_larger_batches_need_more_noise() -> None:
-    reference = dp_sgd_plan(2.0, 1e-5, 0.1, 100)[0]
-    for plan in ((1.0, 1e-5, 0.1, 100), (2.0, 1e-7, 0.1, 100), (2.0, 1e-5, 0.2, 100), (2.0, 1e-5, 0.1, 200)):
+    reference = dp_sgd_plan(2.0, 1e-5, 1.0, 100)[0]
+    for plan in ((1.0, 1e-5, 1.0, 100), (2.0, 1e-7, 1.0, 100), (2.0, 1e-5, 1.0, 200)):
         assert dp_sgd_plan(*plan)[0] > reference
+    assert dp_sgd_plan(2.0, 1e-5, 0.1, 100)[0] < reference
 
 
 # A known answer: one step of DP-SGD

@@ -231,6 +231,51 @@ def test_runs_that_differ_in_the_vae_only_share_their_raw_shadow_models(config: 
     assert len({run_key(other.model) for other in [config, *others]}) == 3
 
 
+def test_a_vae_with_dp_sgd_sees_the_records_of_its_owner(
+    config: Config, digits: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen, fit = [], WithDPSGD.fit
+
+    def spying(training: WithDPSGD, x: torch.Tensor, *args: object, **options: object) -> object:
+        seen.append(x)
+        return fit(training, x, *args, **options)
+
+    monkeypatch.setattr(WithDPSGD, "fit", spying)
+    private = replace(config, training=WithDPSGD(8.0))
+    framework_vae(private, tmp_path, "target")
+    reference_vaes(private, tmp_path)
+    assert same(seen, private_records(config, digits))
+
+
+@pytest.mark.parametrize("training", [OnDisjointRecords(), WithDPSGD(8.0)], ids=str)
+def test_however_the_vae_is_trained_the_same_configuration_gives_the_same_row(
+    config: Config, training: OnDisjointRecords | WithDPSGD, tmp_path: Path
+) -> None:
+    config = replace(config, training=training)
+    first = run(config, directory=tmp_path / "a")
+    assert first == run(config, directory=tmp_path / "b")
+    # Also if its VAEs are there already, and nothing else.
+    shutil.copytree(tmp_path / "a" / "vaes", tmp_path / "c" / "vaes")
+    assert first == run(config, directory=tmp_path / "c")
+
+
+def test_runs_with_vaes_of_another_training_share_no_noise(
+    config: Config, monkeypatch: pytest.MonkeyPatch, digits: Dataset, tmp_path: Path
+) -> None:
+    # Whoever has two releases of the same records with the same noise learns the difference of their codes.
+    noises, sample = [], EuclideanLaplace.sample
+
+    def spying(mechanism: EuclideanLaplace, *shape: int, **options: object) -> torch.Tensor:
+        noises.append(sample(mechanism, *shape, **options))
+        return noises[-1]
+
+    monkeypatch.setattr(EuclideanLaplace, "sample", spying)
+    trainings = (OnPrivateRecords(), OnDisjointRecords(), WithDPSGD(8.0), WithDPSGD(8.0, delta=1e-9))
+    for training in trainings:
+        training_records(replace(config, training=training), tmp_path, digits.x[:20], digits.y[:20], "target")
+    assert len({round(noise[0, 0].item(), 9) for noise in noises}) == len(trainings)
+
+
 def test_a_run_with_dp_sgd_goes_through(config: Config, tmp_path: Path) -> None:
     row = run(replace(config, training=WithDPSGD(8.0)), directory=tmp_path)
     assert row["training"] == "DP-SGD, epsilon 8"
@@ -286,6 +331,9 @@ def test_the_key_changes_with_every_field_of_every_part(config: Config) -> None:
 def test_equal_configurations_have_equal_keys() -> None:
     assert Config(epsilon=8) == Config(epsilon=8.0)
     assert run_key(Config(epsilon=8)) == run_key(Config(epsilon=8.0))
+    whole, point = (Config(training=WithDPSGD(epsilon, max_grad_norm=1)) for epsilon in (8, 8.0))
+    assert whole == point
+    assert run_key(whole) == run_key(point) == run_key(Config(training=WithDPSGD(8.0, max_grad_norm=1.0)))
 
 
 @pytest.mark.parametrize("value", [2.5, True, "100", math.nan])

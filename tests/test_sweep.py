@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from vaeprivacy import experiment
-from vaeprivacy.coverage import OnDisjointRecords
+from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, WithDPSGD
 from vaeprivacy.experiment import Config, run
 from vaeprivacy.storage import RESULTS
 from vaeprivacy.sweep import _in_parallel, _vaes, grid, shadow_fit, sweep
@@ -109,6 +109,37 @@ def test_each_vae_is_fitted_once_whatever_needs_it(config: Config) -> None:
         ("private records", "shadow 1"),
         ("private records", "target"),
     ]
+
+
+def test_a_killed_sweep_over_all_trainings_continues_and_ends_with_the_same_table(
+    config: Config, tmp_path: Path
+) -> None:
+    configs = [replace(config, training=training) for training in (OnDisjointRecords(), WithDPSGD(8.0))]
+    whole = sweep(configs, directory=tmp_path / "whole", n_jobs=1, progress=False)
+    names = dict.fromkeys(whole.training)
+    assert list(names) == ["disjoint records", "DP-SGD, epsilon 8"]
+    assert whole.groupby("training").attack.apply(list).to_dict() == {
+        name: ["loss", "shadow", "adaptive", "nearest", "vae"] for name in names
+    }
+    assert set(whole.setting) == {"1"}
+    shutil.copytree(tmp_path / "whole", tmp_path / "killed")
+    for stage in ("runs", "vaes"):
+        for path in sorted((tmp_path / "killed" / stage).iterdir())[::2]:
+            path.unlink()
+    (tmp_path / "killed" / RESULTS).unlink()
+    table = sweep(configs, directory=tmp_path / "killed", n_jobs=1, progress=False)
+    pd.testing.assert_frame_equal(table, whole, check_exact=True)
+
+
+def test_what_runs_need_is_prepared_before_they_start(config: Config, tmp_path: Path) -> None:
+    # Else two processes would train the same VAE at the same time.
+    for training in (OnPrivateRecords(), OnDisjointRecords(), WithDPSGD(8.0)):
+        needing = replace(config, training=training)
+        for each, who in _vaes([needing]):
+            experiment.framework_vae(each, tmp_path, who)
+        before = set((tmp_path / "vaes").iterdir())
+        run(needing, directory=tmp_path)
+        assert set((tmp_path / "vaes").iterdir()) == before
 
 
 def test_a_finished_sweep_appends_nothing(config: Config, tmp_path: Path) -> None:

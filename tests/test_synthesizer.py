@@ -8,7 +8,7 @@ import torch
 from seeding import seeded
 
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.coverage import OnDisjointRecords, WithDPSGD
+from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training, WithDPSGD
 from vaeprivacy.data import Dataset
 from vaeprivacy.guarantee import Guarantee, ModelCoverage
 from vaeprivacy.labels import RandomisedResponse
@@ -84,6 +84,9 @@ def test_records_that_a_disjoint_model_was_trained_on_are_not_released(x: torch.
             each.release(x[overlapping], y[overlapping], generator=seeded())
         assert each.releases == 0
     assert len(synthesizer.release(x[20:], y[20:], generator=seeded()).x) == 20
+    negative_zeros = torch.where(x == 0, -x, x)  # equal to x, but not bit for bit
+    with pytest.raises(ValueError, match="20 of the 40 records"):
+        synthesizer.release(negative_zeros, y, generator=seeded())
 
 
 def test_labels_that_do_not_fit_their_noise_are_refused_before_a_release_is_counted(
@@ -206,6 +209,36 @@ MECHANISMS = [
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_noise_of_every_mechanism_lies_on_its_grid(
+    mechanism: Mechanism, vae: VAE, x: torch.Tensor, y: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = []
+    monkeypatch.setattr(Synthesizer, "decode", lambda self, codes: decoded.append(codes) or codes)
+    Synthesizer(mechanism, SETTINGS, vae=vae).release(x, y)
+    codes = decoded[0].double()
+    steps = (codes if mechanism.metric.name != "Mahalanobis distance" else mechanism.metric.whiten(codes)) / (
+        mechanism.grid_step
+    )
+    assert (steps - steps.round()).abs().max() < 1e-2  # whitening brings rounding errors of float32 along
+    assert (steps != 0).any()
+
+
+@pytest.mark.parametrize("training", [OnPrivateRecords(), OnDisjointRecords(), WithDPSGD(8.0)], ids=str)
+def test_a_trained_encoder_looks_at_one_record_at_a_time(training: Training, digits: Dataset) -> None:
+    # And gives it the same code each time: no dropout, no statistics of a batch.
+    synthesizer = Synthesizer(None, SETTINGS, training=training)
+    synthesizer.fit(digits.x[100:200], digits.y[100:200], generator=seeded())
+    x = digits.x[:40]
+    codes = synthesizer.encode(x)
+    for row in (0, 7, 39):
+        changed = x.clone()
+        changed[row] = 1 - changed[row]
+        differs = (synthesizer.encode(changed) != codes).any(dim=1)
+        assert differs.nonzero().flatten().tolist() == [row]
+    assert torch.equal(synthesizer.encode(x), codes)
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_every_mechanism_releases_with_its_own_ball_and_guarantee(
     mechanism: Mechanism, vae: VAE, x: torch.Tensor, y: torch.Tensor
 ) -> None:
@@ -264,6 +297,26 @@ def test_rows_are_shuffled_with_their_labels(vae: VAE, x: torch.Tensor) -> None:
     assert not torch.equal(shuffled.y, position)
     assert shuffled.y.sort().values.equal(position)
     assert torch.allclose(shuffled.x, in_order.x[shuffled.y], atol=1e-6)
+
+
+def test_the_order_of_a_shuffled_release_does_not_depend_on_the_records(
+    fitted: Synthesizer, x: torch.Tensor, y: torch.Tensor
+) -> None:
+    position = torch.arange(40)
+    orders = [fitted.release(records, position, generator=seeded()).y for records in (x, x.flip(0), 1 - x)]
+    assert torch.equal(orders[0], orders[1])
+    assert torch.equal(orders[0], orders[2])
+    assert not torch.equal(orders[0], fitted.release(x, position, generator=seeded(1)).y)
+
+
+def test_a_shuffled_release_has_the_rows_of_one_in_order_with_the_same_noise(
+    fitted: Synthesizer, x: torch.Tensor
+) -> None:
+    in_order, shuffled = (
+        fitted.release(x, torch.arange(40), generator=seeded(), shuffle=shuffle) for shuffle in (False, True)
+    )
+    assert torch.allclose(shuffled.x, in_order.x[shuffled.y], atol=1e-6)
+    assert len(in_order.x.unique(dim=0)) == 40
 
 
 def test_every_record_comes_to_every_place_about_as_often(vae: VAE, x: torch.Tensor) -> None:
@@ -341,3 +394,20 @@ def test_everything_covered_adds_up_to_differential_privacy(x: torch.Tensor, y: 
     total = release.guarantee.whole_release()
     assert total.epsilon == pytest.approx(2 * 2.0 * 0.5 + 3.0 + 2 * spent)
     assert total.delta == pytest.approx((1 + math.exp(spent)) * 1e-8)
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_noisy_codes_can_be_projected_back_at_no_cost_to_the_promise(
+    mechanism: Mechanism, vae: VAE, x: torch.Tensor, y: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = []
+    monkeypatch.setattr(Synthesizer, "decode", lambda self, codes: decoded.append(codes) or codes)
+    plain = Synthesizer(mechanism, SETTINGS, vae=vae)
+    projected = replace(plain, project_noisy=True)
+    promises = [each.release(x, y, generator=seeded(), shuffle=False).guarantee for each in (plain, projected)]
+    outside, inside = (mechanism.metric.norm(codes) for codes in decoded)
+    assert (outside > plain.radius).any()
+    assert (inside <= plain.radius).all()
+    already = outside < 0.99 * plain.radius
+    assert torch.equal(decoded[0][already], decoded[1][already])
+    assert promises[0] == promises[1]

@@ -12,7 +12,7 @@ from seeding import seeded
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from vaeprivacy.data import Dataset
-from vaeprivacy.vae import VAE, Elbo, VAESettings, fit_vae
+from vaeprivacy.vae import VAE, Elbo, VAESettings, checked_images, fit_vae
 
 QUICK = VAESettings(latent_dim=3, hidden=32, epochs=10)
 
@@ -34,6 +34,31 @@ def test_fewer_than_ten_records_are_refused() -> None:
 def test_integers_are_refused() -> None:
     with pytest.raises(TypeError, match=r"x must be a floating-point torch.Tensor, not torch.int64"):
         fit_vae(torch.zeros(20, 2, dtype=torch.int64), QUICK, generator=seeded())
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "sentence"),
+    [
+        ([[0.5]], TypeError, "x must be a floating-point torch.Tensor, not list"),
+        (torch.rand(20), ValueError, r"x must have shape \(records, features\)"),
+        (torch.rand(0, 4), ValueError, "at least one record"),
+        (torch.full((20, 4), torch.nan), ValueError, "x contains NaN or infinite values"),
+        (torch.full((20, 4), torch.inf), ValueError, "x contains NaN or infinite values"),
+        (torch.full((20, 4), 1 + 1e-6), ValueError, "scale the features first"),
+        (torch.full((20, 4), -1e-30), ValueError, "scale the features first"),
+        (torch.rand(9, 4), ValueError, r"at least 10 records with values in \[0, 1\], not 9"),
+    ],
+)
+def test_what_is_no_table_of_images_is_refused_with_what_to_do(
+    x: object, error: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(error, match=sentence):
+        checked_images(x)
+
+
+@pytest.mark.parametrize("x", [torch.zeros(10, 1), torch.ones(10, 3), -torch.zeros(11, 2), torch.rand(50, 64).double()])
+def test_images_are_returned_as_they_are_the_ends_of_the_range_included(x: torch.Tensor) -> None:
+    assert checked_images(x) is x
 
 
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ below it proves nothing.
 """
 
 import math
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from vaeprivacy.bounds import Indistinguishability, Measure
-from vaeprivacy.distances import EUCLIDEAN, Metric, clip
+from vaeprivacy.distances import clip
 from vaeprivacy.mechanisms import Mechanism
 from vaeprivacy.randomness import RandomSource, uniforms
 from vaeprivacy.synthesizer import Synthesizer
@@ -220,16 +219,11 @@ def audit_mechanism(
     scores = []
     for codes in ends:
         # Twice too long: it is for clipping to bring them back into the ball.
-        noisy = mechanism.perturb(unwarned_clip(2 * codes, radius=radius, metric=mechanism.metric), generator=generator)
+        noisy = mechanism.perturb(
+            clip(2 * codes, radius=radius, metric=mechanism.metric, warn=False), generator=generator
+        )
         scores.append(mechanism.log_density(noisy - ends[1]) - mechanism.log_density(noisy - ends[0]))
     return audit_scores(*scores, claimed, level=level)
-
-
-def unwarned_clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN) -> torch.Tensor:
-    """Clip codes that are meant to be outside the ball; see :func:`vaeprivacy.distances.clip`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return clip(codes, radius=radius, metric=metric)
 
 
 def one_run_lower_bound(correct: int, guesses: int, *, level: float = LEVEL) -> float:

@@ -126,7 +126,7 @@ EUCLIDEAN = Euclidean()
 MANHATTAN = Manhattan()
 
 
-def clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN) -> torch.Tensor:
+def clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN, warn: bool = True) -> torch.Tensor:
     """Project codes onto the ball of a given radius around the origin (:eq:`clip` of the metric-privacy chapter).
 
     Parameters
@@ -137,6 +137,8 @@ def clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN) -> t
         Radius R of the ball, in units of latent distance.
     metric : Metric
         The distance that makes the ball.
+    warn : bool
+        Warn if more than half of the codes are outside.
 
     Returns
     -------
@@ -152,7 +154,7 @@ def clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN) -> t
     Warns
     -----
     UserWarning
-        If more than half of the codes are outside the ball.
+        If more than half of the codes are outside the ball and `warn` is true.
     """
     checked_codes(codes)
     checked_positive(radius, "radius")
@@ -164,7 +166,7 @@ def clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN) -> t
     norms, limit = metric.norm(scaled)[:, None], radius * (1 - 2**-24 * max(16.0, metric.rounding))
     outside = norms * largest > limit
     share = outside.double().mean().item()
-    if share > 0.5:
+    if warn and share > 0.5:
         warnings.warn(
             f"The radius {radius:g} is smaller than {share:.0%} of the codes' norms, which clipping makes equal: take "
             "a larger radius (with the epsilon that goes with it), or codes of another scale.",

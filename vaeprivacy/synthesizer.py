@@ -53,6 +53,8 @@ class Synthesizer:
         Encoder and decoder, once they are fitted.
     training : OnPrivateRecords, OnDisjointRecords or WithDPSGD
         How :meth:`fit` trains them.
+    project_noisy : bool
+        Project noisy codes back onto the ball before they are decoded: post-processing, which changes no promise.
     labels : RandomisedResponse or None
         Noise for the labels; None keeps them.
     coverage : ModelCoverage
@@ -70,6 +72,7 @@ class Synthesizer:
     radius: float | None = None
     vae: VAE | None = None
     training: Training = field(default_factory=OnPrivateRecords)
+    project_noisy: bool = False
     labels: RandomisedResponse | None = None
     coverage: ModelCoverage = NOT_COVERED
     trained_on: frozenset[bytes] = field(default=frozenset(), repr=False)
@@ -167,6 +170,8 @@ class Synthesizer:
         guarantee = None
         if self.mechanism is not None:
             codes = self.mechanism.perturb(codes, generator=generator)
+            if self.project_noisy:
+                codes = clip(codes, radius=self.radius, metric=self.metric, warn=False)
             self.releases += 1
             guarantee = self._guarantee(seeded=isinstance(generator, torch.Generator))
         if shuffle:

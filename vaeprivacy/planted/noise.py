@@ -6,7 +6,7 @@ from functools import partial
 
 import torch
 
-from vaeprivacy.audit import unwarned_clip
+from vaeprivacy.distances import clip
 from vaeprivacy.law import p_values
 from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian
 from vaeprivacy.planted.bug import LEVEL, PlantedBug
@@ -84,7 +84,7 @@ def seed_reset_each_batch(n: int, generator: torch.Generator) -> torch.Tensor:
 
 def noise_before_the_clip(n: int, generator: torch.Generator) -> torch.Tensor:
     """Add the noise first, then clip: what is left of it fits into the ball."""
-    return unwarned_clip(right_noise(n, generator), radius=RADIUS)
+    return clip(right_noise(n, generator), radius=RADIUS, warn=False)
 
 
 def one_length_for_all(n: int, generator: torch.Generator) -> torch.Tensor:

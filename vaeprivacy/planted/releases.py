@@ -10,8 +10,9 @@ import torch
 from scipy import stats
 from torch import nn
 
-from vaeprivacy.audit import audit_mechanism, audit_scores, furthest_codes, unwarned_clip
+from vaeprivacy.audit import audit_mechanism, audit_scores, furthest_codes
 from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability
+from vaeprivacy.distances import clip
 from vaeprivacy.mechanisms import EuclideanLaplace
 from vaeprivacy.planted.bug import LEVEL, Alarm, PlantedBug
 from vaeprivacy.planted.noise import DIMENSION, LAPLACE, RADIUS
@@ -34,21 +35,21 @@ def clip_by_the_longest(codes: torch.Tensor) -> torch.Tensor:
 
 
 def _right_clip(codes: torch.Tensor) -> torch.Tensor:
-    return unwarned_clip(codes, radius=RADIUS)
+    return clip(codes, radius=RADIUS, warn=False)
 
 
-def leaves_the_ball(clip: Callable, generator: torch.Generator) -> bool:
+def leaves_the_ball(project: Callable, generator: torch.Generator) -> bool:
     """Return whether clipped random codes, or diagonal ones, are longer than the radius."""
     codes = torch.cat([3 * normals((99, DIMENSION), generator=generator), torch.full((1, DIMENSION), RADIUS)])
-    return bool((clip(codes).norm(dim=1) > RADIUS).any())
+    return bool((project(codes).norm(dim=1) > RADIUS).any())
 
 
-def depends_on_others(clip: Callable, generator: torch.Generator) -> bool:
+def depends_on_others(project: Callable, generator: torch.Generator) -> bool:
     """Return whether one huge code changes another one's projection."""
     codes = normals((2, DIMENSION), generator=generator)
     with_huge = codes.clone()
     with_huge[1] = 1e6
-    return not torch.equal(clip(codes)[0], clip(with_huge)[0])
+    return not torch.equal(project(codes)[0], project(with_huge)[0])
 
 
 def two_releases_refute(claim: Indistinguishability, generator: torch.Generator) -> bool:
