@@ -1,10 +1,13 @@
 """What several test files share: the digits, a configuration that trains in a moment, and no network."""
 
+import os
 from collections.abc import Iterator
 
 import matplotlib
 
 matplotlib.use("Agg")
+# Before torch and scikit-learn are loaded: on such small tables, threads that wait for each other cost far more time.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import matplotlib.pyplot as plt
 import pooch

@@ -423,6 +423,14 @@ def test_with_the_systems_entropy_whoever_guesses_the_seed_of_the_weights_still_
     x: torch.Tensor, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coverage, "torch_generator", lambda source: seeded())
+    # If both steps take all records, the noise is all that differs.
+    for _ in range(2):
+        WithDPSGD(8.0).fit(x, ONE_STEP, generator=SYSTEM_ENTROPY)
+    assert torch.equal(*steps.batches)
+    first, second = (torch.cat([part.flatten() for part in steps.noise[i : i + 8]]) for i in (0, 8))
+    assert (first != second).all()
+    for seen in steps:
+        seen.clear()
     for _ in range(2):
         WithDPSGD(8.0).fit(x, SETTINGS, generator=SYSTEM_ENTROPY)
     assert (torch.cat(steps.gradients[:6]) != torch.cat(steps.gradients[6:])).double().mean() > 0.99
