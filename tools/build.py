@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 from common import EXECUTED, ROOT, notebook_sources, read_source, with_outputs, write_notebook
+from nbformat import NotebookNode
 
 
 def stage(executed: Path, folder: Path) -> None:
@@ -21,8 +22,17 @@ def stage(executed: Path, folder: Path) -> None:
     shutil.copy(ROOT / "book" / "_toc.yml", folder)
     shutil.copytree(ROOT / "book", folder / "book")
     for source in notebook_sources():
-        run = nbformat.read(executed / f"{source.stem}.ipynb", as_version=4)
+        run = without_warnings(nbformat.read(executed / f"{source.stem}.ipynb", as_version=4), source.stem)
         write_notebook(with_outputs(read_source(source), run), folder / "notebooks" / f"{source.stem}.ipynb")
+
+
+def without_warnings(run: NotebookNode, name: str) -> NotebookNode:
+    """Take what a run wrote to stderr off the page, where it would show paths of this machine, and print it here."""
+    for cell in run.cells:
+        for output in [output for output in cell.get("outputs", []) if output.get("name") == "stderr"]:
+            print(f"{name}, not shown on the page: {output.text.strip()}", flush=True)
+            cell.outputs.remove(output)
+    return run
 
 
 def offer_clean_downloads(html: Path) -> None:

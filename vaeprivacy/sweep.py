@@ -1,5 +1,6 @@
 """A sweep is many runs: computed in parallel, resumable, and laid out as one tidy table."""
 
+import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -150,7 +151,9 @@ def _with_one_thread(task: Callable[[], T]) -> T:
 
 def _in_parallel(tasks: list[Callable[[], T]], n_jobs: int, title: str) -> Iterable[T]:
     """Yield the results of tasks as they are done, with a progress bar if there is a title."""
-    with joblib.parallel_config("loky", inner_max_num_threads=1):
+    with joblib.parallel_config("loky", inner_max_num_threads=1), warnings.catch_warnings():
+        # joblib replaces a process that has kept much memory, and says so each time; one that dies raises an error.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
         parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
         results = parallel(joblib.delayed(_with_one_thread)(task) for task in tasks)
         yield from progress_bar(results, show=bool(title), total=len(tasks), desc=title)
