@@ -4,8 +4,10 @@ import re
 
 import nbformat
 import pytest
+from build import without_warnings
 from common import code_cells, notebook_sources, read_source
 from conftest import NOTEBOOKS, ROOT
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from pair import for_colab, plain_markdown
 
 
@@ -85,3 +87,10 @@ def test_the_notebook_runs_on_the_digits_and_shows_no_noise_of_the_machine(execu
     assert any(output.output_type in ("display_data", "execute_result") for output in outputs)
     assert not any(output.get("name") == "stderr" for output in outputs)
     assert str(ROOT) not in "".join(str(output) for output in outputs)
+
+
+def test_warnings_of_a_run_are_printed_and_not_shown_on_the_page(capsys):
+    outputs = [new_output("stream", name=name, text=name) for name in ("stdout", "stderr", "stdout")]
+    run = without_warnings(new_notebook(cells=[new_code_cell("1", outputs=outputs), new_markdown_cell("")]), "chapter")
+    assert [output.name for output in run.cells[0].outputs] == ["stdout", "stdout"]
+    assert capsys.readouterr().out == "chapter, not shown on the page: stderr\n"
