@@ -14,6 +14,7 @@ from vaeprivacy.randomness import (
     SYSTEM_ENTROPY,
     RandomSource,
     SystemEntropy,
+    _proposed_chi_squares,
     check_same_device,
     chi_squares,
     normals,
@@ -225,6 +226,12 @@ def test_ten_million_normals_reach_as_far_as_they_should(name: str) -> None:
         expected = 2 * stats.norm.sf(threshold) * 10 * N
         hits = int((z.abs() > threshold).sum())
         assert min(stats.poisson(expected).cdf(hits), stats.poisson(expected).sf(hits - 1)) > LEVEL
+
+
+@pytest.mark.parametrize("degrees", [2, 3, 17])
+def test_at_most_about_one_in_twenty_chi_squares_is_drawn_again(degrees: int) -> None:
+    _, accepted = _proposed_chi_squares(1_000_000, degrees=degrees, generator=seeded(), dtype=torch.float64)
+    assert 0.95 < accepted.double().mean().item() < 1
 
 
 @pytest.mark.parametrize("degrees", [-1, 0, 1])
