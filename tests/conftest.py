@@ -18,7 +18,7 @@ from seeding import seeded
 
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.data import Dataset, load
-from vaeprivacy.experiment import Config
+from vaeprivacy.config import Config
 from vaeprivacy.vae import VAE, VAESettings
 
 # The same examples at every run: a failure on one machine is a failure on all. No deadline, because machines differ.

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vaeprivacy import cli
-from vaeprivacy.experiment import Config
+from vaeprivacy.config import Config
 from vaeprivacy.mechanisms import EuclideanLaplace
 from vaeprivacy.storage import RESULTS, read_rows
 from vaeprivacy.sweep import sweep

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from vaeprivacy.metrics import attack_accuracy, auc, evaluate, mean_interval, roc, tpr_at_fpr
+from vaeprivacy.metrics import METRICS, advantage, attack_accuracy, auc, evaluate, mean_interval, roc, tpr_at_fpr
 
 HALF = np.array([True, False])
 
@@ -75,7 +75,7 @@ def test_with_fifty_non_members_one_percent_allows_no_false_positive() -> None:
     assert tpr_at_fpr(scores, is_member, fpr=0.02).value == pytest.approx(29 / 50)
 
 
-def test_the_interval_of_the_rate_is_clopper_and_pearsons() -> None:
+def test_far_from_the_others_the_interval_of_the_rate_is_clopper_and_pearsons() -> None:
     scores, is_member = np.arange(20.0), np.arange(20) >= 10
     scores[10:13] = -1  # seven of ten members above all others
     estimate = tpr_at_fpr(scores, is_member, fpr=0)
@@ -83,16 +83,55 @@ def test_the_interval_of_the_rate_is_clopper_and_pearsons() -> None:
     assert tuple(estimate) == pytest.approx((0.7, expected.low, expected.high))
 
 
+def test_the_interval_of_the_rate_covers_it_as_often_as_it_says() -> None:
+    # Five of 500 non-members set the threshold: with the threshold taken as given, too few of the intervals would hold.
+    generator, n, hits, naive = np.random.default_rng(1), 500, 0, 0
+    truth = stats.norm.cdf(stats.norm.ppf(0.01) + 1.5)
+    for _ in range(300):
+        scores = np.concatenate([generator.normal(1.5, 1, n), generator.normal(0, 1, n)])
+        estimate = tpr_at_fpr(scores, np.repeat(HALF, n), fpr=0.01)
+        exact = stats.binomtest(round(estimate.value * n), n).proportion_ci(0.95)
+        hits += estimate.low <= truth <= estimate.high
+        naive += exact.low <= truth <= exact.high
+    assert hits > 0.92 * 300
+    assert naive < 0.75 * 300
+
+
+def test_the_rate_is_the_height_of_the_roc_curve() -> None:
+    generator = np.random.default_rng(2)
+    scores, is_member = generator.integers(0, 12, 300), generator.random(300) < 0.4
+    curve = roc(scores, is_member)
+    for fpr in (0, 0.001, 0.05, 0.1, 0.5, 1):
+        assert tpr_at_fpr(scores, is_member, fpr=fpr).value == pytest.approx(curve.tpr[curve.fpr <= fpr].max())
+
+
 def test_the_accuracy_weighs_members_and_others_the_same() -> None:
     scores, is_member = [2.0, 2.0, 0.0, 0.0, 0.0, 2.0], [True, True, True, True, False, False]
-    assert attack_accuracy(scores, is_member, threshold=1) == (0.5 + 0.5) / 2
+    assert attack_accuracy(scores, is_member, threshold=1).value == (0.5 + 0.5) / 2
     assert evaluate(scores, is_member, threshold=1)["advantage"] == 0
+
+
+def test_the_advantage_has_newcombes_interval() -> None:
+    # The worked example of the paper (Newcombe, 1998, table II, method 10): 56 of 70 against 48 of 80.
+    scores = np.repeat([1.0, 0.0, 1.0, 0.0], [56, 14, 48, 32])
+    estimate = advantage(scores, np.arange(150) < 70, threshold=0.5)
+    assert tuple(estimate) == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
+    accuracy = attack_accuracy(scores, np.arange(150) < 70, threshold=0.5)
+    assert tuple(accuracy) == pytest.approx(tuple((1 + value) / 2 for value in estimate))
+
+
+def test_each_metric_of_a_row_has_its_interval() -> None:
+    generator, is_member = np.random.default_rng(3), np.repeat(HALF, 100)
+    row = evaluate(generator.normal(size=200) + is_member, is_member, threshold=0.5)
+    for name in METRICS:
+        assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"]
+    assert len(row) == 3 * len(METRICS)
 
 
 def test_minus_infinity_is_not_above_minus_infinity() -> None:
     # The nearest-record attack gives it to labels that were not released, and takes the median as its threshold.
     scores = [1, 2, -np.inf, -np.inf]
-    assert attack_accuracy(scores, [True, True, False, False], threshold=-np.inf) == 1
+    assert attack_accuracy(scores, [True, True, False, False], threshold=-np.inf).value == 1
 
 
 def test_the_mean_has_students_interval() -> None:
@@ -130,4 +169,4 @@ def test_the_interval_of_the_auc_is_delongs_with_ties_and_groups_of_unequal_size
 
 
 def test_a_score_at_the_threshold_is_not_above_it() -> None:
-    assert attack_accuracy([1, 2, 1, 0], [True, True, False, False], threshold=1) == 0.75
+    assert attack_accuracy([1, 2, 1, 0], [True, True, False, False], threshold=1).value == 0.75

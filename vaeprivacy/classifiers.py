@@ -1,12 +1,14 @@
 """The target model: a multilayer perceptron that overfits, as in the literature on membership inference."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
 from torch import nn
 
-from vaeprivacy.training import checked_records, minibatches, mlp, progress_bar
+from vaeprivacy.randomness import seeded_generator
+from vaeprivacy.training import checked_records, mlp, progress_bar
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,93 @@ def fit_classifier(
     TypeError, ValueError
         If `x` is not a finite floating-point table, or the labels do not fit it.
     """
+    everything = [torch.arange(len(x))]
+    return fit_classifiers(
+        x, y, settings, subsets=everything, n_classes=n_classes, generators=[generator], progress=progress
+    )[0]
+
+
+def fit_classifiers(
+    x: torch.Tensor,
+    y: torch.Tensor,
+    settings: ClassifierSettings | None = None,
+    *,
+    subsets: Sequence[torch.Tensor],
+    n_classes: int,
+    generators: Sequence[torch.Generator],
+    progress: bool = False,
+) -> list[nn.Sequential]:
+    """Train several classifiers at once, each on a subset of the same records.
+
+    The weights of all models are stacked, so one step of the loop is a step of every model, in matrix products with one
+    more dimension. The models do not touch each other: each has its own loss, its own batches and its own generator,
+    and comes out as if trained alone, up to rounding.
+
+    Parameters
+    ----------
+    x, y, settings, n_classes, progress
+        As for :func:`fit_classifier`.
+    subsets : sequence of torch.Tensor
+        Indices of the records of each model, all of one length.
+    generators : sequence of torch.Generator
+        One a model: the source of its weights and batches.
+
+    Returns
+    -------
+    list of torch.nn.Sequential
+        One classifier a subset, on the device of `x`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not a finite floating-point table, the labels do not fit it, or the subsets differ in length.
+    """
     settings = settings or ClassifierSettings()
-    checked_records(x)
+    _check_labels(checked_records(x), y, n_classes)
+    if len(subsets) != len(generators) or len({len(subset) for subset in subsets}) != 1:
+        raise ValueError(
+            f"fit_classifiers needs subsets of one length and a generator for each, not {len(generators)} generators "
+            f"for subsets of {sorted({len(subset) for subset in subsets})} records: train others one by one."
+        )
+    models = [mlp([x.shape[1], settings.hidden, n_classes], generator=generator) for generator in generators]
+    layers = _stacked([model.to(x.device) for model in models])
+    # fused: the same steps as plain Adam, in one kernel.
+    optimizer = torch.optim.Adam([p for layer in layers for p in layer], lr=settings.learning_rate, fused=True)
+    rows = torch.stack(list(subsets)).to(x.device)
+    for _ in progress_bar(range(settings.epochs), show=progress, desc="classifier", unit="epoch"):
+        orders = [torch.randperm(rows.shape[1], generator=g, device=g.device).to(x.device) for g in generators]
+        for batch in rows.gather(1, torch.stack(orders)).split(settings.batch_size, dim=1):
+            optimizer.zero_grad()
+            logits = _stacked_forward(layers, x[batch])
+            # The sum over models of each one's average loss: its gradient is the gradient of each.
+            loss = F.cross_entropy(logits.flatten(0, 1), y[batch].flatten(), reduction="sum") / batch.shape[1]
+            loss.backward()
+            optimizer.step()
+    _unstack(layers, models)
+    return models
+
+
+def models_that_fit(features: int, settings: ClassifierSettings, *, n_classes: int, memory: int) -> int:
+    """Return how many models :func:`fit_classifiers` can train at once in so much memory; at least 1.
+
+    Parameters
+    ----------
+    features : int
+        Values in a record.
+    settings : ClassifierSettings
+        Size and training.
+    n_classes : int
+        Number of outputs.
+    memory : int
+        Bytes beside those of the records themselves.
+    """
+    weights = (features + 1) * settings.hidden + (settings.hidden + 1) * n_classes
+    # Weights, gradients and two moments of Adam; a batch of records, and of each layer's outputs and gradients.
+    floats = 4 * weights + settings.batch_size * (features + 4 * settings.hidden + 4 * n_classes)
+    return max(1, memory // (4 * floats))
+
+
+def _check_labels(x: torch.Tensor, y: torch.Tensor, n_classes: int) -> None:
     if y.is_floating_point():
         raise TypeError(f"y must hold integer labels, not {y.dtype}; convert it with .long().")
     if y.shape != (len(x),) or y.min() < 0 or y.max() >= n_classes:
@@ -76,16 +163,64 @@ def fit_classifier(
             f"y must hold one label from 0 to {n_classes - 1} for each of the {len(x)} records, but has shape "
             f"{tuple(y.shape)} and values {sorted(set(y.flatten().tolist()))[:20]}."
         )
-    model = mlp([x.shape[1], settings.hidden, n_classes], generator=generator).to(x.device)
-    # fused: the same steps as plain Adam, in one kernel.
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
-    for _ in progress_bar(range(settings.epochs), show=progress, desc="classifier", unit="epoch"):
-        for batch in minibatches(len(x), batch_size=settings.batch_size, generator=generator):
-            batch = batch.to(x.device)
-            optimizer.zero_grad()
-            F.cross_entropy(model(x[batch]), y[batch]).backward()
-            optimizer.step()
-    return model
+
+
+def _stacked(models: Sequence[nn.Sequential]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return weight, shape (models, inputs, outputs), and bias, shape (models, 1, outputs), of each linear layer."""
+    layers = zip(*[[layer for layer in model if isinstance(layer, nn.Linear)] for model in models], strict=True)
+    return [
+        (
+            torch.stack([layer.weight.detach().T for layer in same]).contiguous().requires_grad_(),
+            torch.stack([layer.bias.detach()[None] for layer in same]).requires_grad_(),
+        )
+        for same in layers
+    ]
+
+
+def _stacked_forward(layers: Sequence[tuple[torch.Tensor, torch.Tensor]], x: torch.Tensor) -> torch.Tensor:
+    """Return the logits of each model for its own records: (models, batch, features) to (models, batch, classes)."""
+    for weight, bias in layers[:-1]:
+        x = torch.baddbmm(bias, x, weight).relu()
+    weight, bias = layers[-1]
+    return torch.baddbmm(bias, x, weight)
+
+
+@torch.no_grad()
+def _unstack(layers: Sequence[tuple[torch.Tensor, torch.Tensor]], models: Sequence[nn.Sequential]) -> None:
+    """Copy stacked weights back into the models."""
+    for number, model in enumerate(models):
+        linear = [layer for layer in model if isinstance(layer, nn.Linear)]
+        for layer, (weight, bias) in zip(linear, layers, strict=True):
+            layer.weight.copy_(weight[number].T)
+            layer.bias.copy_(bias[number, 0])
+
+
+@dataclass(frozen=True)
+class ClassifierRecipe:
+    """Trains shadow models like a target that was trained on the records themselves.
+
+    See :data:`vaeprivacy.attacks.shadow.Recipe`.
+
+    Attributes
+    ----------
+    n_classes : int
+        Number of outputs.
+    seed : int
+        With a model's number, decides its weights and batches.
+    settings : ClassifierSettings
+        Size and training.
+    """
+
+    n_classes: int
+    seed: int
+    settings: ClassifierSettings = field(default_factory=ClassifierSettings)
+
+    def __call__(
+        self, x: torch.Tensor, y: torch.Tensor, subsets: Sequence[torch.Tensor], numbers: Sequence[int]
+    ) -> list[nn.Sequential]:
+        """Train the shadow models with these numbers."""
+        generators = [seeded_generator(self.seed, f"shadow {number} classifier") for number in numbers]
+        return fit_classifiers(x, y, self.settings, subsets=subsets, n_classes=self.n_classes, generators=generators)
 
 
 @torch.no_grad()

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from vaeprivacy.audit import Audit, audit_mechanism, audit_release
+from vaeprivacy.config import Config
 from vaeprivacy.data import find_fashion_mnist, load
-from vaeprivacy.experiment import Config
 from vaeprivacy.figures import ATTACKS
 from vaeprivacy.law import p_values
 from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism

@@ -10,6 +10,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score, roc_curve
 
 LEVEL = 0.95
+RESAMPLES = 2000
 
 
 class Estimate(NamedTuple):
@@ -70,26 +71,59 @@ def auc(scores: ArrayLike, is_member: ArrayLike) -> Estimate:
 def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, *, fpr: float) -> Estimate:
     """Return the highest true-positive rate at a false-positive rate of at most `fpr`.
 
-    Parameters and errors are those of :func:`roc`. The interval is Clopper and Pearson's for the true-positive rate at
-    that threshold; the threshold itself is taken as given.
+    Parameters and errors are those of :func:`roc`. The interval spans two: Clopper and Pearson's exact one, which takes
+    the threshold as given, and a percentile bootstrap over members and non-members, which knows that at a small `fpr` a
+    handful of non-members sets the threshold (:data:`RESAMPLES` resamples, always the same).
     """
     scores, is_member = _checked(scores, is_member)
-    curve = roc(scores, is_member)
-    value = curve.tpr[curve.fpr <= fpr].max()
-    n_members = int(is_member.sum())
-    interval = stats.binomtest(round(value * n_members), n_members).proportion_ci(LEVEL)
-    return Estimate(value, interval.low, interval.high)
+    members, others = np.sort(scores[is_member]), np.sort(scores[~is_member])[::-1]
+    n_accused = int(np.floor(fpr * len(others) + 1e-9))  # in floating point, 0.1 * 30 is not quite 3
+
+    def share_above(rank: np.ndarray) -> np.ndarray:
+        """Return the share of members above the non-member of a rank (0 is the highest; beyond the last, all are)."""
+        thresholds = np.append(others, -np.inf)[np.minimum(rank, len(others))]
+        return 1 - np.searchsorted(members, thresholds, side="right") / len(members)
+
+    value = float(share_above(np.array(n_accused)))
+    exact = stats.binomtest(round(value * len(members)), len(members)).proportion_ci(LEVEL)
+    if n_accused >= len(others):
+        return Estimate(value, exact.low, exact.high)
+    random = np.random.default_rng(0)
+    # Which non-member comes first after those that may be accused, in a resample? The smallest but n_accused of uniform
+    # ranks: an order statistic, whose law is a beta distribution, so that the resample itself need not be drawn.
+    rank = np.floor(len(others) * random.beta(n_accused + 1, len(others) - n_accused, RESAMPLES)).astype(int)
+    found = random.binomial(len(members), share_above(rank)) / len(members)
+    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(value, float(min(low, exact.low)), float(max(high, exact.high)))
 
 
-def attack_accuracy(scores: ArrayLike, is_member: ArrayLike, *, threshold: float) -> float:
-    """Return the balanced accuracy of saying "member" above a threshold.
+def advantage(scores: ArrayLike, is_member: ArrayLike, *, threshold: float) -> Estimate:
+    """Return the true-positive minus the false-positive rate of saying "member" above a threshold.
 
-    Parameters and errors are those of :func:`roc`. Balanced means that members and non-members weigh the same, as they
-    do in the usual membership game.
+    Parameters and errors are those of :func:`roc`. It is Yeom et al.'s advantage (arXiv 1709.01604); the interval is
+    Newcombe's for a difference of two rates (Statistics in Medicine 17, 1998, method 10), with the threshold taken as
+    given.
     """
     scores, is_member = _checked(scores, is_member)
-    threshold = np.nan_to_num(threshold)  # as the scores: minus infinity is not above minus infinity
-    return float(((scores > threshold)[is_member].mean() + (scores <= threshold)[~is_member].mean()) / 2)
+    accused = scores > np.nan_to_num(threshold)  # as the scores: minus infinity is not above minus infinity
+    tpr, fpr = (_wilson(accused[group]) for group in (is_member, ~is_member))
+    value = tpr.value - fpr.value
+    below = np.hypot(tpr.value - tpr.low, fpr.high - fpr.value)
+    above = np.hypot(tpr.high - tpr.value, fpr.value - fpr.low)
+    return Estimate(value, float(value - below), float(value + above))
+
+
+def attack_accuracy(scores: ArrayLike, is_member: ArrayLike, *, threshold: float) -> Estimate:
+    """Return the balanced accuracy of saying "member" above a threshold, which is (1 + advantage) / 2.
+
+    Parameters, errors and interval are those of :func:`advantage`. Balanced means that members and non-members weigh
+    the same, as they do in the usual membership game.
+    """
+    return Estimate(*((1 + value) / 2 for value in advantage(scores, is_member, threshold=threshold)))
+
+
+# Names of metrics in rows and tables, and of the columns with the ends of their intervals.
+METRICS = ("auc", "tpr_at_1_fpr", "tpr_at_0_1_fpr", "attack_accuracy", "advantage")
 
 
 def evaluate(scores: ArrayLike, is_member: ArrayLike, *, threshold: float) -> dict[str, float]:
@@ -105,24 +139,21 @@ def evaluate(scores: ArrayLike, is_member: ArrayLike, *, threshold: float) -> di
     Returns
     -------
     dict
-        ``auc``, ``auc_low``, ``auc_high``, ``tpr_at_1_fpr``, ``tpr_low``, ``tpr_high`` (at a false-positive rate of
-        1%),
-        ``attack_accuracy`` (balanced, at the threshold), and ``advantage``: true-positive minus false-positive rate at
-        the threshold (Yeom et al., arXiv 1709.01604).
+        ``auc`` (:func:`auc`), ``tpr_at_1_fpr`` and ``tpr_at_0_1_fpr`` (:func:`tpr_at_fpr` at 1% and 0.1%),
+        ``attack_accuracy`` and ``advantage`` at the threshold; each also with ``_low`` and ``_high``, the ends of its
+        95% interval.
     """
-    area = auc(scores, is_member)
-    tpr = tpr_at_fpr(scores, is_member, fpr=0.01)
-    accuracy = attack_accuracy(scores, is_member, threshold=threshold)
-    return {
-        "auc": area.value,
-        "auc_low": area.low,
-        "auc_high": area.high,
-        "tpr_at_1_fpr": tpr.value,
-        "tpr_low": tpr.low,
-        "tpr_high": tpr.high,
-        "attack_accuracy": accuracy,
-        "advantage": 2 * accuracy - 1,
-    }
+    estimates = (
+        auc(scores, is_member),
+        tpr_at_fpr(scores, is_member, fpr=0.01),
+        tpr_at_fpr(scores, is_member, fpr=0.001),
+        attack_accuracy(scores, is_member, threshold=threshold),
+        advantage(scores, is_member, threshold=threshold),
+    )
+    row = {}
+    for name, estimate in zip(METRICS, estimates, strict=True):
+        row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    return row
 
 
 def mean_interval(values: Sequence[float]) -> Estimate:
@@ -145,6 +176,12 @@ def mean_interval(values: Sequence[float]) -> Estimate:
         return Estimate(values[0], -np.inf, np.inf)
     half_width = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * stats.sem(values)
     return Estimate(values.mean(), values.mean() - half_width, values.mean() + half_width)
+
+
+def _wilson(accused: np.ndarray) -> Estimate:
+    """Return the share of true values with Wilson's interval."""
+    interval = stats.binomtest(int(accused.sum()), len(accused)).proportion_ci(LEVEL, method="wilson")
+    return Estimate(float(accused.mean()), interval.low, interval.high)
 
 
 def _checked(scores: ArrayLike, is_member: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -1,20 +1,17 @@
 """A sweep is many runs: computed in parallel, resumable, and laid out as one tidy table."""
 
-import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import joblib
 import pandas as pd
-import torch
 
-from vaeprivacy.experiment import Config, framework_vae, run, run_key, run_scores, shadows
+from vaeprivacy.config import Config, run_key
+from vaeprivacy.experiment import run, run_scores
+from vaeprivacy.parallel import in_parallel
+from vaeprivacy.stages import framework_vae, shadow_work
 from vaeprivacy.storage import append_row, read_rows
-from vaeprivacy.training import progress_bar
-
-T = TypeVar("T")
 
 
 def grid(*, seeds: Iterable[int], epsilons: Iterable[float], **common: Any) -> list[Config]:
@@ -44,7 +41,8 @@ def tidy(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns ``dataset``, ``defence``, ``epsilon``, ``setting`` (see :attr:`vaeprivacy.experiment.Config.label`),
-        ``training``, ``seed``, ``n_members``, ``train_accuracy``, ``test_accuracy``, ``attack`` and the metrics of
+        ``training``, ``seed``, ``n_members``, ``train_accuracy``, ``test_accuracy``, ``attack``, its ``knowledge`` and
+        whether it is ``weak`` (see :func:`vaeprivacy.experiment.run`), and the metrics of
         :func:`vaeprivacy.metrics.evaluate`.
     """
     table = []
@@ -79,18 +77,16 @@ def shadow_fit(configs: Iterable[Config], *, directory: Path | str) -> pd.DataFr
     """
     table = []
     for config in configs:
-        arrays = run_scores(config, directory=directory)
-        trained = shadows(config, Path(directory))
-        right = (trained.log_posteriors.argmax(dim=2) == trained.y).double()
-        target_right = arrays["log_posteriors"].argmax(axis=1) == arrays["y"]
+        prefix = "" if config.defence == "none" else "adaptive_"
+        target, of_shadows, _ = run_scores(config, directory=directory)[f"likeness_{prefix}"]
         table.append(
             {
                 "setting": config.label,
                 "seed": config.seed,
-                "target on members": target_right[arrays["is_member"]].mean(),
-                "shadows on members": right[trained.is_member].mean().item(),
-                "target on others": target_right[~arrays["is_member"]].mean(),
-                "shadows on others": right[~trained.is_member].mean().item(),
+                "target on members": target[0],
+                "shadows on members": of_shadows[0],
+                "target on others": target[1],
+                "shadows on others": of_shadows[1],
             }
         )
     return pd.DataFrame(table)
@@ -118,14 +114,15 @@ def sweep(configs: Iterable[Config], *, directory: Path | str, n_jobs: int = -1,
     configs, directory = list(configs), Path(directory)
     done = read_rows(directory)
     missing = [config for config in dict.fromkeys(configs) if run_key(config) not in done]
-    # First what several runs share, each piece once; then the runs.
-    stages = [partial(framework_vae, config, directory, who) for config, who in _vaes(missing)]
-    stages += [partial(shadows, config, directory) for config in dict.fromkeys(config.raw for config in missing)]
-    for _ in _in_parallel(stages, n_jobs, "VAEs and shadow models" if progress else ""):
-        pass
-    for row in _in_parallel(
-        [partial(run, c, directory=directory) for c in missing], n_jobs, "runs" if progress else ""
-    ):
+    # First what several runs share, each piece once: VAEs and shadow models on raw records; then what the framework's
+    # shadow models are trained on is there; then the runs.
+    pieces = [partial(framework_vae, config, directory, who) for config, who in _vaes(missing)]
+    pieces += _shadow_pieces([config.raw for config in missing], directory)
+    _do(pieces, n_jobs, "VAEs and shadow models" if progress else "")
+    pieces = _shadow_pieces([config for config in missing if config.defence == "framework"], directory)
+    _do(pieces, n_jobs, "shadow frameworks" if progress else "")
+    runs = [partial(run, config, directory=directory) for config in missing]
+    for row in in_parallel(runs, n_jobs=n_jobs, title="runs" if progress else "", ordered=False):
         append_row(row, directory=directory)
     done = read_rows(directory)
     return tidy(done[run_key(config)] for config in configs)
@@ -139,21 +136,12 @@ def _vaes(configs: Iterable[Config]) -> list[tuple[Config, str]]:
     return list(dict.fromkeys(needed))
 
 
-def _with_one_thread(task: Callable[[], T]) -> T:
-    """Run a task with one thread, also in the calling process: the last digits depend on their number."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return task()
-    finally:
-        torch.set_num_threads(threads)
+def _shadow_pieces(configs: Iterable[Config], directory: Path) -> list[Callable[[], Any]]:
+    """Return the work of training the shadow models of runs, each once."""
+    return [task for config in dict.fromkeys(configs) for task in shadow_work(config, directory)[2]]
 
 
-def _in_parallel(tasks: list[Callable[[], T]], n_jobs: int, title: str) -> Iterable[T]:
-    """Yield the results of tasks as they are done, with a progress bar if there is a title."""
-    with joblib.parallel_config("loky", inner_max_num_threads=1), warnings.catch_warnings():
-        # joblib replaces a process that has kept much memory, and says so each time; one that dies raises an error.
-        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
-        parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-        results = parallel(joblib.delayed(_with_one_thread)(task) for task in tasks)
-        yield from progress_bar(results, show=bool(title), total=len(tasks), desc=title)
+def _do(pieces: list[Callable[[], Any]], n_jobs: int, title: str) -> None:
+    """Do pieces of work, each of which leaves a file."""
+    for _ in in_parallel(pieces, n_jobs=n_jobs, title=title, ordered=False):
+        pass

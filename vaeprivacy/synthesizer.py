@@ -132,6 +132,10 @@ class Synthesizer:
         """Return the record that each code stands for, shape (records, features), values in [0, 1]."""
         return self._fitted_vae().decode(codes)
 
+    def reconstruct(self, x: torch.Tensor) -> torch.Tensor:
+        """Return each record as encoder and decoder render it, without noise, shape (records, features)."""
+        return self.decode(self.encode(x))
+
     def release(
         self, x: torch.Tensor, y: torch.Tensor, *, generator: RandomSource = SYSTEM_ENTROPY, shuffle: bool = True
     ) -> Release:

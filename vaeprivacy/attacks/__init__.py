@@ -1,25 +1,56 @@
 """Membership-inference attacks: each gives one score per candidate record, higher meaning more likely a member.
 
-What the adversary knows are the arguments of each function or class: posteriors of the target and records of its own
-(:mod:`~vaeprivacy.attacks.shokri`), posteriors only (:mod:`~vaeprivacy.attacks.threshold`), the release with its
-encoder and decoder (:mod:`~vaeprivacy.attacks.nearest`), or encoder and decoder and records of its own
-(:mod:`~vaeprivacy.attacks.reconstruction`).
+All share one interface (:mod:`~vaeprivacy.attacks.attack`): ``attack.fit(knowledge).score(candidates)``.
 """
 
-from vaeprivacy.attacks.nearest import nearest_record_score
-from vaeprivacy.attacks.reconstruction import calibrated_reconstruction_score, reconstruction_score
-from vaeprivacy.attacks.shadow import Recipe, Shadows, draw_memberships, train_shadows
+from vaeprivacy.attacks.attack import Attack, Knowledge, Records
+from vaeprivacy.attacks.density import DensityRatio
+from vaeprivacy.attacks.label_only import NoiseRobustness, ShiftRobustness
+from vaeprivacy.attacks.likelihood import LikelihoodRatio
+from vaeprivacy.attacks.likeness import Likeness
+from vaeprivacy.attacks.lira import LiRA
+from vaeprivacy.attacks.mlleaks import HighestPosterior, TopPosteriors
+from vaeprivacy.attacks.nearest import NearestReconstruction, NearestRecord
+from vaeprivacy.attacks.reconstruction import ELBO, CalibratedELBO, CalibratedReconstruction, Reconstruction
+from vaeprivacy.attacks.rmia import RMIA
+from vaeprivacy.attacks.shadow import (
+    Recipe,
+    Shadows,
+    draw_balanced_memberships,
+    draw_memberships,
+    train_shadows,
+)
 from vaeprivacy.attacks.shokri import ShokriAttack
-from vaeprivacy.attacks.threshold import loss_score
+from vaeprivacy.attacks.threshold import Confidence, Entropy, Gap, LossThreshold, ModifiedEntropy
 
 __all__ = [
+    "ELBO",
+    "RMIA",
+    "Attack",
+    "CalibratedELBO",
+    "CalibratedReconstruction",
+    "Confidence",
+    "DensityRatio",
+    "Entropy",
+    "Gap",
+    "HighestPosterior",
+    "Knowledge",
+    "LiRA",
+    "LikelihoodRatio",
+    "Likeness",
+    "LossThreshold",
+    "ModifiedEntropy",
+    "NearestReconstruction",
+    "NearestRecord",
+    "NoiseRobustness",
     "Recipe",
+    "Reconstruction",
+    "Records",
     "Shadows",
+    "ShiftRobustness",
     "ShokriAttack",
-    "calibrated_reconstruction_score",
+    "TopPosteriors",
+    "draw_balanced_memberships",
     "draw_memberships",
-    "loss_score",
-    "nearest_record_score",
-    "reconstruction_score",
     "train_shadows",
 ]

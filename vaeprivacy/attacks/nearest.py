@@ -2,19 +2,18 @@
 
 import torch
 
+from vaeprivacy.attacks.attack import Attack, Knowledge, Records
+
 
 def nearest_record_score(
     candidates: torch.Tensor, y: torch.Tensor, *, release_x: torch.Tensor, release_y: torch.Tensor
 ) -> torch.Tensor:
     """Score candidates by the distance to the nearest synthetic record of the same label (:eq:`nearest-score`).
 
-    The adversary holds the release, and encoder and decoder with it: it passes a candidate through both, without noise,
-    before it compares. A member whose code got little noise then finds its own synthetic record.
-
     Parameters
     ----------
     candidates : torch.Tensor
-        Decoded candidates, shape (records, features).
+        Candidates, as they are or as encoder and decoder reconstruct them, shape (records, features).
     y : torch.Tensor
         Their labels, shape (records,).
     release_x, release_y : torch.Tensor
@@ -33,3 +32,33 @@ def nearest_record_score(
             distances = torch.cdist(candidates[mine], released, compute_mode="donot_use_mm_for_euclid_dist")
             scores[mine] = -distances.min(dim=1).values
     return scores
+
+
+class NearestRecord(Attack):
+    """A member has a synthetic record close to it (closest-record attack; Chen et al., arXiv 1909.03935)."""
+
+    needs = ("release",)
+
+    def _fit(self, knowledge: Knowledge) -> None:
+        self._release = knowledge.release
+
+    def _score(self, candidates: Records) -> torch.Tensor:
+        release = self._release
+        return nearest_record_score(candidates.x, candidates.y, release_x=release.x, release_y=release.y)
+
+
+class NearestReconstruction(Attack):
+    """A member's reconstruction has a synthetic record close to it.
+
+    Whoever holds encoder and decoder passes a candidate through both, without noise, before it compares. A member whose
+    code got little noise then finds its own synthetic record.
+    """
+
+    needs = ("release", "synthesizer")
+
+    def _fit(self, knowledge: Knowledge) -> None:
+        self._release, self._synthesizer = knowledge.release, knowledge.synthesizer
+
+    def _score(self, candidates: Records) -> torch.Tensor:
+        decoded, release = self._synthesizer.reconstruct(candidates.x), self._release
+        return nearest_record_score(decoded, candidates.y, release_x=release.x, release_y=release.y)

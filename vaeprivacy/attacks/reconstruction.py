@@ -1,16 +1,17 @@
 """An adversary that holds encoder and decoder: does this VAE know the candidate better than others do?"""
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
 
+from vaeprivacy.attacks.attack import Attack, Knowledge, Records
 from vaeprivacy.vae import VAE
 
 
 @torch.no_grad()
 def reconstruction_score(vae: VAE, x: torch.Tensor) -> torch.Tensor:
     """Score candidates by how well the VAE reconstructs them: those that it was trained on tend to come out better.
+
+    Chen et al. (arXiv 1909.03935) call it the reconstruction loss attack.
 
     Parameters
     ----------
@@ -28,33 +29,111 @@ def reconstruction_score(vae: VAE, x: torch.Tensor) -> torch.Tensor:
     return -F.binary_cross_entropy_with_logits(vae.decoder(mean), x, reduction="none").sum(dim=1)
 
 
-def calibrated_reconstruction_score(vae: VAE, references: Sequence[VAE], x: torch.Tensor) -> torch.Tensor:
-    """Score candidates by how much better the VAE reconstructs them than VAEs do that have not seen them.
-
-    Some records are easy for any VAE. Subtracting the average score of reference VAEs, which the adversary trains on
-    its own records, leaves what is due to training on the candidate (:eq:`vae-score`; Watson et al., arXiv
-    2111.08440, for classifiers).
+@torch.no_grad()
+def elbo_score(vae: VAE, x: torch.Tensor, *, generator: torch.Generator, n_samples: int = 10) -> torch.Tensor:
+    """Score candidates by their ELBO, the VAE's own bound on their log-likelihood (:eq:`elbo-score`).
 
     Parameters
     ----------
-    vae : VAE
-        Encoder and decoder under attack.
-    references : sequence of VAE
-        VAEs of the adversary, at least one.
-    x : torch.Tensor
-        Candidates, shape (records, features), values in [0, 1].
+    vae, x
+        As for :func:`reconstruction_score`.
+    generator : torch.Generator
+        Source of the samples of each code.
+    n_samples : int
+        Number of samples to average over.
 
     Returns
     -------
     torch.Tensor
-        Difference of log-likelihoods in nats, shape (records,).
+        In nats, shape (records,).
+    """
+    mean, log_variance = vae.encode(x)
+    kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
+    total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
+    for _ in range(n_samples):
+        noise = torch.randn(mean.shape, generator=generator, device=generator.device).to(mean)
+        logits = vae.decoder(mean + torch.exp(log_variance / 2) * noise)
+        total -= F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)
+    return total / n_samples - kl
+
+
+def calibrated_score(
+    score: torch.Tensor, references: torch.Tensor, is_member: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return how much higher the score under the target is than under models that have not seen the record.
+
+    Some records are easy for any model. Subtracting the average over references leaves what is due to training on the
+    candidate (:eq:`vae-score`; Watson et al., arXiv 2111.08440, for classifiers).
+
+    Parameters
+    ----------
+    score : torch.Tensor
+        Score of each candidate under the model under attack, shape (records,).
+    references : torch.Tensor
+        Scores under models of the adversary, shape (references, records).
+    is_member : torch.Tensor, optional
+        Which references were trained on which candidate, shape (references, records), bool; those do not count.
 
     Raises
     ------
     ValueError
-        If there are no references.
+        If a candidate has no reference.
     """
-    if not references:
-        raise ValueError("The attack needs at least one reference VAE; without any, take reconstruction_score.")
-    others = torch.stack([reconstruction_score(other, x) for other in references])
-    return reconstruction_score(vae, x) - others.mean(dim=0)
+    outside = torch.ones_like(references, dtype=torch.bool) if is_member is None else ~is_member
+    if len(references) == 0 or not outside.any(dim=0).all():
+        raise ValueError(
+            "Each candidate needs at least one reference VAE that was not trained on it; without any, take the "
+            "uncalibrated score."
+        )
+    return score - torch.where(outside, references, 0).sum(dim=0) / outside.sum(dim=0)
+
+
+class Reconstruction(Attack):
+    """A member is reconstructed well by the VAE that was trained on it."""
+
+    needs = ("synthesizer",)
+
+    def _fit(self, knowledge: Knowledge) -> None:
+        self._vae = knowledge.synthesizer.vae
+
+    def _score_under(self, vae: VAE, x: torch.Tensor) -> torch.Tensor:
+        return reconstruction_score(vae, x)
+
+    def _score(self, candidates: Records) -> torch.Tensor:
+        return self._score_under(self._vae, candidates.x)
+
+
+class CalibratedReconstruction(Reconstruction):
+    """A member is reconstructed better by the VAE that was trained on it than by reference VAEs."""
+
+    needs = ("synthesizer", "reference_vaes")
+
+    def _fit(self, knowledge: Knowledge) -> None:
+        super()._fit(knowledge)
+        self._references = knowledge.reference_vaes
+
+    def _score(self, candidates: Records) -> torch.Tensor:
+        references = [self._score_under(vae, candidates.x) for vae in self._references]
+        score = super()._score(candidates)
+        stacked = torch.stack(references) if references else score[None][:0]
+        return calibrated_score(score, stacked, candidates.in_references)
+
+
+class ELBO(Reconstruction):
+    """A member has a high ELBO.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+        Source of the samples of each code.
+    """
+
+    def __init__(self, *, generator: torch.Generator) -> None:
+        self.generator = generator
+
+    def _score_under(self, vae: VAE, x: torch.Tensor) -> torch.Tensor:
+        return elbo_score(vae, x, generator=self.generator)
+
+
+class CalibratedELBO(ELBO, CalibratedReconstruction):
+    """A member has a higher ELBO under the VAE that was trained on it than under reference VAEs."""

@@ -1,22 +1,28 @@
 """Shadow models: the adversary trains models like the target, on records whose membership it knows."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from vaeprivacy.classifiers import predict
 from vaeprivacy.data import stratified_parts
+from vaeprivacy.parallel import in_parallel
+from vaeprivacy.storage import read_arrays, stored, write_arrays
 
-# Turns (records, labels, number of the shadow) into a trained classifier, as the adversary believes the defender does
-# it.
-Recipe = Callable[[torch.Tensor, torch.Tensor, int], nn.Module]
+# Trains some shadow models as the adversary believes the defender does it. It gets all records and labels, the indices
+# of the records that belong to each model, and the models' numbers (to seed them by); it returns the models.
+Recipe = Callable[[torch.Tensor, torch.Tensor, Sequence[torch.Tensor], Sequence[int]], Sequence[nn.Module]]
+Ask = Callable[[nn.Module, torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Shadows:
-    """What shadow models say about the adversary's own records.
+    """What shadow models say about some records.
 
     Attributes
     ----------
@@ -32,6 +38,67 @@ class Shadows:
     y: torch.Tensor
     is_member: torch.Tensor
 
+    def about(self, records: torch.Tensor) -> "Shadows":
+        """Return what the models say about some of the records, given as indices or as a mask."""
+        return Shadows(self.log_posteriors[:, records], self.y[records], self.is_member[:, records])
+
+    def without(self, model: int) -> "Shadows":
+        """Return what the other models say, so that one of them can be the target."""
+        others = torch.arange(len(self.is_member)) != model
+        return replace(self, log_posteriors=self.log_posteriors[others], is_member=self.is_member[others])
+
+    def two_sided(self) -> "Shadows":
+        """Return what is said about records that some models were trained on and others were not.
+
+        Raises
+        ------
+        ValueError
+            If there is no such record: nothing can be learnt from models that are all on one side.
+        """
+        both = self.is_member.any(dim=0) & ~self.is_member.all(dim=0)
+        if len(self.is_member) == 1:
+            both = torch.ones_like(both)  # one model alone is trained on half of the records
+        if not both.any() or self.is_member.all() or not self.is_member.any():
+            raise ValueError(
+                "No record is a member of one shadow model and a non-member of another: train them on halves that "
+                "differ (draw_memberships)."
+            )
+        return self.about(both)
+
+
+def lacking_sides(is_member: torch.Tensor, members_too: bool) -> list[str]:
+    """Return which shadow models an attack lacks for some candidates, of those trained without and on them."""
+    lacking = ["shadow models trained without each candidate"] if is_member.all(dim=0).any() else []
+    return lacking + (
+        ["shadow models trained on each candidate"] if members_too and not is_member.any(dim=0).all() else []
+    )
+
+
+def check_both_sides(is_member: torch.Tensor, *, members_too: bool) -> None:
+    """Refuse candidates that no shadow model was trained without, or (with `members_too`) none was trained on.
+
+    Parameters
+    ----------
+    is_member : torch.Tensor
+        Whether each model was trained on each candidate, shape (shadows, candidates), bool.
+    members_too : bool
+        Whether the attack also needs models that were trained on each candidate.
+
+    Raises
+    ------
+    ValueError
+        If there are such candidates.
+    """
+    never_out, never_in = is_member.all(dim=0).sum(), (~is_member).all(dim=0).sum()
+    if never_out or (members_too and never_in):
+        raise ValueError(
+            f"Of {is_member.shape[1]} candidates, {int(never_out)} are in the training set of every shadow model and "
+            f"{int(never_in)} in that of none: "
+            + ("an online attack needs models on both sides of each. " if members_too else "")
+            + "Train more models (draw_balanced_memberships)"
+            + (", or take the attack offline." if members_too else ".")
+        )
+
 
 def draw_memberships(y: torch.Tensor, *, n_shadows: int, generator: torch.Generator) -> torch.Tensor:
     """Draw a stratified random half of the records for each shadow model.
@@ -39,7 +106,7 @@ def draw_memberships(y: torch.Tensor, *, n_shadows: int, generator: torch.Genera
     Parameters
     ----------
     y : torch.Tensor
-        Labels of the adversary's records, shape (records,).
+        Labels of the records, shape (records,).
     n_shadows : int
         Number of shadow models.
     generator : torch.Generator
@@ -56,20 +123,114 @@ def draw_memberships(y: torch.Tensor, *, n_shadows: int, generator: torch.Genera
     return is_member
 
 
-def train_shadows(x: torch.Tensor, y: torch.Tensor, *, is_member: torch.Tensor, recipe: Recipe) -> Shadows:
-    """Train one shadow model on each half and ask it about all the records.
+def draw_balanced_memberships(y: torch.Tensor, *, n_shadows: int, generator: torch.Generator) -> torch.Tensor:
+    """Draw halves in complementary pairs, so that each record is in the training set of half of the models.
+
+    Parameters
+    ----------
+    y : torch.Tensor
+        Labels of the records, shape (records,).
+    n_shadows : int
+        Number of shadow models; with an odd one the last model has no complement.
+    generator : torch.Generator
+        Source of the halves.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (n_shadows, records), bool.
+    """
+    halves = draw_memberships(y, n_shadows=(n_shadows + 1) // 2, generator=generator)
+    return torch.stack([halves, ~halves], dim=1).flatten(0, 1)[:n_shadows]
+
+
+def train_shadows(
+    x: torch.Tensor,
+    y: torch.Tensor,
+    *,
+    is_member: torch.Tensor,
+    recipe: Recipe,
+    models_at_once: int = 1,
+    ask: Ask = predict,
+    n_jobs: int = 1,
+    directory: Path | None = None,
+    progress: bool = False,
+) -> Shadows:
+    """Train shadow models and ask each about all the records.
+
+    The records stay one table, whatever the number of models: a model gets the indices of its half.
 
     Parameters
     ----------
     x : torch.Tensor
-        The adversary's records, shape (records, features).
+        Records, shape (records, features).
     y : torch.Tensor
         Their labels, shape (records,).
     is_member : torch.Tensor
-        Which records each shadow is trained on, shape (shadows, records), bool.
+        Which records each model is trained on, shape (shadows, records), bool.
     recipe : callable
-        ``recipe(x, y, number)`` returns the classifier of one shadow. It decides what the adversary copies: only the
-        classifier, or the whole framework before it.
+        Trains models, see :data:`Recipe`. It decides what the adversary copies: only the classifier, or the whole
+        framework before it.
+    models_at_once : int
+        How many models one call of the recipe gets: as many as it can train in one go and memory can hold, see
+        :func:`vaeprivacy.classifiers.models_that_fit`.
+    ask : callable
+        Puts records to a model and returns its answers, log-posteriors of shape (records, classes).
+    n_jobs : int
+        Number of processes with one thread each; -1 takes one per core. On a GPU leave it at 1.
+    directory : pathlib.Path, optional
+        Where the answers of finished models are kept, so that an interrupted training continues; a directory must be
+        used for one training only.
+    progress : bool
+        Show a progress bar.
     """
-    log_posteriors = [predict(recipe(x[mine], y[mine], i), x) for i, mine in enumerate(is_member)]
-    return Shadows(torch.stack(log_posteriors), y, is_member)
+    # As a NumPy array, processes map the records from one file in memory instead of getting a copy with each task.
+    tasks = shadow_tasks(
+        x if n_jobs == 1 else x.numpy(), y, is_member=is_member, recipe=recipe, models_at_once=models_at_once, ask=ask,
+        directory=directory,
+    )  # fmt: skip
+    log_posteriors = list(in_parallel(tasks, n_jobs=n_jobs, title="shadow models" if progress else ""))
+    return Shadows(torch.from_numpy(np.concatenate(log_posteriors)), y.cpu(), is_member.cpu())
+
+
+def shadow_tasks(
+    x: torch.Tensor | np.ndarray,
+    y: torch.Tensor,
+    *,
+    is_member: torch.Tensor,
+    recipe: Recipe,
+    models_at_once: int,
+    ask: Ask = predict,
+    directory: Path | None,
+) -> list[Callable[[], np.ndarray]]:
+    """Return the pieces of work of :func:`train_shadows`, whose parameters these are, to be done in any order.
+
+    Each trains some models and returns their answers, shape (models, records, classes).
+    """
+    chunks = torch.arange(len(is_member)).split(models_at_once)
+    work = partial(_answers, x, y, is_member=is_member, recipe=recipe, ask=ask, directory=directory)
+    return [partial(work, numbers=chunk.tolist()) for chunk in chunks]
+
+
+def _answers(
+    x: torch.Tensor | np.ndarray,
+    y: torch.Tensor,
+    *,
+    is_member: torch.Tensor,
+    recipe: Recipe,
+    ask: Ask,
+    directory: Path | None,
+    numbers: list[int],
+) -> np.ndarray:
+    """Train a chunk of models and return their answers about all records, shape (models, records, classes)."""
+
+    x = torch.as_tensor(x)
+
+    def make() -> dict[str, np.ndarray]:
+        models = recipe(x, y, [is_member[number].nonzero().flatten() for number in numbers], numbers)
+        return {"log_posteriors": torch.stack([ask(model, x) for model in models]).cpu().numpy()}
+
+    if directory is None:
+        return make()["log_posteriors"]
+    path = directory / f"shadows-{numbers[0]}-to-{numbers[-1]}.npz"
+    return stored(path, make, write_arrays, read_arrays)["log_posteriors"]

@@ -1,0 +1,35 @@
+"""DOMIAS: where the release is denser than the population, its generator remembers (van Breugel et al., 2302.12580)."""
+
+import torch
+from scipy.stats import gaussian_kde
+from sklearn.decomposition import PCA
+
+from vaeprivacy.attacks.attack import Attack, Knowledge, Records
+
+
+class DensityRatio(Attack):
+    """The score is the log of the release's density over the population's, at the candidate (:eq:`domias`).
+
+    Both are kernel estimates on principal components of the population (our choice: in all the pixels, a kernel
+    estimate sees nothing).
+
+    Parameters
+    ----------
+    n_components : int
+        Number of principal components, at most; fewer if there are fewer features.
+    """
+
+    needs = ("release", "population")
+
+    def __init__(self, *, n_components: int = 8) -> None:
+        self.n_components = n_components
+
+    def _fit(self, knowledge: Knowledge) -> None:
+        population = knowledge.population.x.cpu().numpy()
+        self._pca = PCA(min(self.n_components, *population.shape), svd_solver="full").fit(population)
+        self._of_population = gaussian_kde(self._pca.transform(population).T)
+        self._of_release = gaussian_kde(self._pca.transform(knowledge.release.x.cpu().numpy()).T)
+
+    def _score(self, candidates: Records) -> torch.Tensor:
+        places = self._pca.transform(candidates.x.cpu().numpy()).T
+        return torch.from_numpy(self._of_release.logpdf(places) - self._of_population.logpdf(places))

@@ -1,0 +1,148 @@
+"""The optimal attack on a release whose encoder, decoder and mechanism are known: a likelihood ratio."""
+
+import copy
+import math
+from collections.abc import Iterator
+
+import torch
+
+from vaeprivacy.attacks.attack import Attack, Knowledge, Records
+from vaeprivacy.labels import RandomisedResponse
+from vaeprivacy.mechanisms import Mechanism
+from vaeprivacy.vae import VAE
+
+CHUNK = 200  # candidates at a time: their differences to all synthetic records must fit into memory
+
+
+def noisy_codes(vae: VAE, x: torch.Tensor, *, steps: int = 15) -> torch.Tensor:
+    """Return the codes from which a decoder made synthetic records: the decoder's inverse.
+
+    The decoder maps a few numbers to many, so (unless it is degenerate) a record determines its code. The
+    Levenberg-Marquardt method finds it, from the encoder's guess, by least squares between the decoder's logits and
+    those of the record. Values near 1 keep few digits of their logits and count little; those that single precision
+    rounded to 0 count nothing.
+
+    Parameters
+    ----------
+    vae : VAE
+        Encoder and decoder.
+    x : torch.Tensor
+        Synthetic records, shape (records, features), values in [0, 1].
+    steps : int
+        Number of iterations.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (records, latent_dim), float64.
+    """
+    with torch.no_grad():
+        guess = vae.encode(x)[0].double()
+    decoder = copy.deepcopy(vae.decoder).double()
+    parts = zip(x.double().split(CHUNK), guess.split(CHUNK), strict=True)
+    return torch.cat([_inverted(decoder, part, start, steps) for part, start in parts])
+
+
+def _inverted(decoder: torch.nn.Module, x: torch.Tensor, codes: torch.Tensor, steps: int) -> torch.Tensor:
+    smallest = torch.finfo(torch.float32).tiny
+    wanted, weight = torch.logit(x, eps=smallest), (1 - x) * (x > smallest)
+    jacobian = torch.func.vmap(torch.func.jacfwd(decoder))
+    damping = torch.full((len(x), 1, 1), 1e-3, dtype=x.dtype, device=x.device)
+    identity = torch.eye(codes.shape[1], dtype=x.dtype, device=x.device)
+
+    def residual(codes: torch.Tensor) -> torch.Tensor:
+        return weight * (wanted - decoder(codes))
+
+    with torch.no_grad():
+        error = residual(codes)
+        for _ in range(steps):
+            slope = weight[:, :, None] * jacobian(codes)
+            normal = slope.mT @ slope
+            step = torch.linalg.solve(normal + damping * identity, slope.mT @ error[:, :, None])[:, :, 0]
+            proposed = residual(codes + step)
+            better = (proposed.square().sum(dim=1) < error.square().sum(dim=1))[:, None]
+            codes, error = torch.where(better, codes + step, codes), torch.where(better, proposed, error)
+            damping = torch.where(better[:, :, None], damping / 10, damping * 10)
+    return codes
+
+
+def log_likelihoods(
+    codes: torch.Tensor,
+    y: torch.Tensor,
+    *,
+    noisy: torch.Tensor,
+    reported: torch.Tensor,
+    mechanism: Mechanism,
+    labels: RandomisedResponse | None = None,
+) -> torch.Tensor:
+    """Return the log-density of each synthetic record if it came from each original.
+
+    Parameters
+    ----------
+    codes, y : torch.Tensor
+        Projected codes of originals, shape (records, latent_dim), and their labels, shape (records,).
+    noisy, reported : torch.Tensor
+        Noisy codes of synthetic records, shape (released, latent_dim), and their labels, shape (released,).
+    mechanism : Mechanism
+        The noise.
+    labels : RandomisedResponse, optional
+        Noise of the labels; without it, a synthetic record comes from an original of its label.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (records, released), float64.
+    """
+    noise = (noisy.double()[None] - codes.double()[:, None]).flatten(0, 1)
+    of_code = mechanism.log_density(noise).reshape(len(codes), len(noisy))
+    same = y[:, None] == reported[None]
+    if labels is None:
+        return of_code.where(same, -torch.inf)
+    keep = labels.keep_probability
+    return of_code + torch.where(same, math.log(keep), math.log1p(-keep) - math.log(labels.n_classes - 1))
+
+
+class LikelihoodRatio(Attack):
+    """How much more probable is the release if the candidate is a member (:eq:`release-ratio`)?
+
+    By the lemma of Neyman and Pearson no attack on the release does better on average, up to the estimate of the
+    population's density: that is the average over the adversary's own records (:eq:`release-density`). The release's
+    rows are supposed to be shuffled, its noisy codes not projected.
+    """
+
+    needs = ("release", "synthesizer", "population")
+    threshold = 0.0
+
+    def missing(self, knowledge: Knowledge, candidates: Records) -> list[str]:
+        """Return what an adversary lacks; without noise, there is no likelihood."""
+        lacking = super().missing(knowledge, candidates)
+        return lacking or ([] if knowledge.synthesizer.mechanism is not None else ["mechanism"])
+
+    def _fit(self, knowledge: Knowledge) -> None:
+        synthesizer, release, population = knowledge.synthesizer, knowledge.release, knowledge.population
+        if synthesizer.mechanism is None:
+            raise ValueError(
+                "A release without noise has no density: take NearestReconstruction, which finds all members."
+            )
+        self._synthesizer = synthesizer
+        self._noisy, self._reported = noisy_codes(synthesizer.vae, release.x), release.y
+        parts = [self._log_likelihoods(x, y) for x, y in _chunks(population)]
+        self._of_population = torch.cat(parts).logsumexp(dim=0) - math.log(len(population.y))
+
+    def _score(self, candidates: Records) -> torch.Tensor:
+        ratios = [(self._log_likelihoods(x, y) - self._of_population).logsumexp(dim=1) for x, y in _chunks(candidates)]
+        return torch.cat(ratios) - math.log(len(self._reported))
+
+    def _log_likelihoods(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return log_likelihoods(
+            self._synthesizer.encode(x),
+            y,
+            noisy=self._noisy,
+            reported=self._reported,
+            mechanism=self._synthesizer.mechanism,
+            labels=self._synthesizer.labels,
+        )
+
+
+def _chunks(records: Records) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    yield from zip(records.x.split(CHUNK), records.y.split(CHUNK), strict=True)

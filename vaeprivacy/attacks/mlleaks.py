@@ -1,0 +1,74 @@
+"""ML-Leaks, three adversaries that assume ever less (Salem et al., arXiv 1806.01246)."""
+
+import torch
+
+from vaeprivacy.attacks.attack import Attack, Knowledge, Records
+from vaeprivacy.attacks.shokri import fitted_classifier
+from vaeprivacy.attacks.signals import confidence
+
+
+def top_posteriors(log_posteriors: torch.Tensor, *, k: int) -> torch.Tensor:
+    """Return the `k` highest log-posteriors of each answer in descending order, shape (..., records, k)."""
+    return log_posteriors.topk(k, dim=-1).values
+
+
+class TopPosteriors(Attack):
+    """Adversaries 1 and 2: one attack model on the three highest posteriors, whatever the class.
+
+    Adversary 1 has one shadow model, of the target's kind and on records like the target's. Adversary 2 has neither:
+    its shadow model is trained on another data set (data transfer), which such features allow. Which one it is depends
+    on the shadow models that it is fitted on.
+
+    Parameters
+    ----------
+    k : int
+        How many posteriors; all of them if there are fewer classes.
+    """
+
+    needs = ("log_posteriors", "shadows")
+    threshold = 0.5
+
+    def __init__(self, *, k: int = 3) -> None:
+        self.k = k
+
+    def _fit(self, knowledge: Knowledge) -> None:
+        shadows = knowledge.shadows.two_sided()
+        self.k = min(self.k, shadows.log_posteriors.shape[2])
+        # One shadow model is all that these adversaries have.
+        features = top_posteriors(shadows.log_posteriors[0], k=self.k)
+        self._model = fitted_classifier(features.double().cpu().numpy(), shadows.is_member[0], what="any class")
+
+    def _score(self, candidates: Records) -> torch.Tensor:
+        features = top_posteriors(candidates.log_posteriors, k=self.k).double().cpu().numpy()
+        return torch.from_numpy(self._model.predict_proba(features)[:, 1])
+
+
+class HighestPosterior(Attack):
+    """Adversary 3: no shadow model; a record is a member if the target is surer of it than of random records.
+
+    The threshold is a percentile of the highest posterior on records of uniform noise (section V of the paper).
+
+    Parameters
+    ----------
+    generator : torch.Generator
+        Source of the random records.
+    n_random : int
+        How many there are.
+    percentile : float
+        Share of them below the threshold; the paper finds 0.9 to do well.
+    """
+
+    needs = ("log_posteriors", "ask")
+
+    def __init__(self, *, generator: torch.Generator, n_random: int = 1000, percentile: float = 0.9) -> None:
+        self.generator, self.n_random, self.percentile = generator, n_random, percentile
+
+    def _fit(self, knowledge: Knowledge) -> None:
+        self._ask = knowledge.ask
+
+    def _score(self, candidates: Records) -> torch.Tensor:
+        shape = (self.n_random, candidates.x.shape[1])
+        noise = torch.rand(shape, generator=self.generator, dtype=candidates.x.dtype).to(candidates.x.device)
+        on_noise = confidence(self._ask(noise), torch.zeros(self.n_random))
+        self.threshold = on_noise.quantile(self.percentile).item()
+        return confidence(candidates.log_posteriors, candidates.y)

@@ -1,0 +1,92 @@
+"""The robust membership-inference attack, RMIA (Zarifzadeh, Liu and Shokri, arXiv 2312.03262)."""
+
+import torch
+
+from vaeprivacy.attacks.attack import Attack, Knowledge, Records
+from vaeprivacy.attacks.lira import side_mean
+from vaeprivacy.attacks.shadow import check_both_sides, lacking_sides
+from vaeprivacy.attacks.signals import loss_score
+from vaeprivacy.training import checked_positive, checked_probability
+
+
+def offline_marginal(outside: torch.Tensor, *, a: float) -> torch.Tensor:
+    """Return the average posterior over models with and without a record, from those without it (:eq:`rmia-offline`).
+
+    Parameters
+    ----------
+    outside : torch.Tensor
+        Average posterior of the label over models that were not trained on the record, shape (records,).
+    a : float
+        How close to it the models with the record are supposed to be, from 0 (they are certain) to 1 (equal).
+    """
+    return ((1 + a) * outside + (1 - a)) / 2
+
+
+def domination_score(ratio: torch.Tensor, population_ratio: torch.Tensor, *, gamma: float) -> torch.Tensor:
+    """Return the share of population records that each candidate dominates by a factor of `gamma` (:eq:`rmia-score`).
+
+    Parameters
+    ----------
+    ratio, population_ratio : torch.Tensor
+        The target's posterior over the average of the other models, for candidates, shape (records,), and for
+        population records, shape (population,).
+    gamma : float
+        Factor; 1 or more.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (records,), from 0 to 1.
+    """
+    in_order = population_ratio.sort().values
+    return torch.searchsorted(in_order, ratio / gamma, right=True).double() / len(in_order)
+
+
+class RMIA(Attack):
+    """Compare the target's posterior of a record with that of other models, and this ratio with those of others.
+
+    Parameters
+    ----------
+    online : bool
+        Average over shadow models with and without the candidate. Offline, those without are enough.
+    a : float
+        Offline: see :func:`offline_marginal`. 0.3 is the value that the peers use for images.
+    gamma : float
+        See :func:`domination_score`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `a` is not from 0 to 1, or `gamma` not positive.
+    """
+
+    needs = ("log_posteriors", "candidate_shadows", "population")
+
+    def __init__(self, *, online: bool = True, a: float = 0.3, gamma: float = 1.0) -> None:
+        self.online, self.a, self.gamma = online, checked_probability(a, "a"), checked_positive(gamma, "gamma")
+
+    def missing(self, knowledge: Knowledge, candidates: Records) -> list[str]:
+        """Return what an adversary lacks; online, also shadow models that were trained on the candidates."""
+        return super().missing(knowledge, candidates) or lacking_sides(candidates.shadows.is_member, self.online)
+
+    def _fit(self, knowledge: Knowledge) -> None:
+        population = knowledge.population
+        if population.log_posteriors is None or population.shadows is None:
+            raise ValueError("RMIA needs the answers of the target and of shadow models about the population records.")
+        self.population_ratio = self._ratio(population, online=False)
+
+    def _score(self, candidates: Records) -> torch.Tensor:
+        return domination_score(self._ratio(candidates, online=self.online), self.population_ratio, gamma=self.gamma)
+
+    def _ratio(self, records: Records, *, online: bool) -> torch.Tensor:
+        """Return the target's posterior of the label over the average of other models, shape (records,)."""
+        shadows = records.shadows
+        check_both_sides(shadows.is_member, members_too=online)
+        posteriors = loss_score(shadows.log_posteriors, records.y).double().exp()
+        outside = side_mean(posteriors, ~shadows.is_member)
+        if online:
+            marginal = (side_mean(posteriors, shadows.is_member) + outside) / 2
+        else:
+            # The target of an online attack knows the population no better than the shadow models do.
+            marginal = outside if self.online else offline_marginal(outside, a=self.a)
+        return loss_score(records.log_posteriors, records.y).double().exp() / marginal.clamp(min=1e-300)

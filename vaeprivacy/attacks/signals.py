@@ -1,0 +1,81 @@
+"""What an attack reads off the answers of a model: one number per record, higher for records that it seems to know."""
+
+import torch
+
+
+def loss_score(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return minus the loss, the log-posterior of the label (:eq:`loss-score`; Yeom et al., arXiv 1709.01604).
+
+    Parameters
+    ----------
+    log_posteriors : torch.Tensor
+        Answers, shape (..., records, classes).
+    y : torch.Tensor
+        Labels, shape (records,).
+
+    Returns
+    -------
+    torch.Tensor
+        Minus the cross-entropy of each record in nats, shape (..., records).
+    """
+    return log_posteriors[..., torch.arange(len(y)), y]
+
+
+def logit_score(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return the logit of the label's posterior, log p - log (1 - p) (:eq:`logit-score`).
+
+    It ranks as the loss does, but its law over models is close to normal (Carlini et al., arXiv 2112.03570, section
+    IV-D), and it loses no digits: 1 - p is the sum of the other posteriors.
+
+    Parameters, Returns
+    -------------------
+    As :func:`loss_score`, in logits.
+    """
+    others = log_posteriors.clone()
+    others[..., torch.arange(len(y)), y] = -torch.inf  # not the label itself
+    return loss_score(log_posteriors, y) - others.logsumexp(dim=-1)
+
+
+def correctness(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return whether the most probable class is the label: 1 or 0, shape (..., records).
+
+    The gap attack: its advantage is the target's accuracy on members less that on others (Yeom et al., section 3.2).
+    """
+    return (log_posteriors.argmax(dim=-1) == y).to(log_posteriors.dtype)
+
+
+def confidence(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return the log-posterior of the most probable class, whatever the label, shape (..., records).
+
+    Salem et al. (arXiv 1806.01246), section V.
+    """
+    return log_posteriors.max(dim=-1).values
+
+
+def negative_entropy(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return minus the entropy of the posteriors in nats, shape (..., records); the label is not used."""
+    return (log_posteriors.exp() * log_posteriors).sum(dim=-1)
+
+
+def negative_modified_entropy(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return minus Song and Mittal's modified entropy (:eq:`modified-entropy`; arXiv 2003.10595, equation 8).
+
+    Unlike the entropy, it is large when the target is sure of a wrong class.
+
+    Parameters, Returns
+    -------------------
+    As :func:`loss_score`; at most 0.
+    """
+    rest = _log_of_the_others(log_posteriors)
+    terms = log_posteriors.exp() * rest  # p log (1 - p) of each class
+    label = (..., torch.arange(len(y)), y)
+    terms[label] = rest[label].exp() * log_posteriors[label]  # (1 - p) log p
+    return terms.sum(dim=-1)
+
+
+def _log_of_the_others(log_posteriors: torch.Tensor) -> torch.Tensor:
+    """Return log (1 - p) of each class as the sum of the other posteriors, which loses no digits where p is near 1."""
+    n_classes = log_posteriors.shape[-1]
+    others = log_posteriors.unsqueeze(-2).expand(*log_posteriors.shape[:-1], n_classes, n_classes)
+    itself = torch.eye(n_classes, dtype=torch.bool, device=log_posteriors.device)
+    return others.masked_fill(itself, -torch.inf).logsumexp(dim=-1)
