@@ -2,7 +2,6 @@
 
 import math
 import shutil
-from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -10,27 +9,29 @@ import numpy as np
 import pytest
 import torch
 
-from vaeprivacy import coverage, experiment
-from vaeprivacy.attacks import calibrated_reconstruction_score
+from vaeprivacy import classifiers, coverage
+from vaeprivacy import config as config_module
+from vaeprivacy.attacks.reconstruction import calibrated_score, reconstruction_score
+from vaeprivacy.classifiers import ClassifierSettings
+from vaeprivacy.config import Config, run_key
 from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, WithDPSGD
 from vaeprivacy.data import Dataset
-from vaeprivacy.experiment import (
-    Config,
-    framework_vae,
-    reference_vaes,
-    run,
-    run_key,
-    run_scores,
-    training_records,
-)
+from vaeprivacy.experiment import run, run_scores
 from vaeprivacy.mechanisms import EuclideanLaplace
+from vaeprivacy.stages import framework_vae, reference_vaes, shadow_records, shadows, training_records
 from vaeprivacy.vae import VAESettings
+
+# What a run in the tests' configuration is attacked with.
+ON_RAW = {"loss", "shadow", "lira_offline", "rmia_offline"}
+ADAPTIVE = {f"{way}_{name}" for way in ("adaptive", "through") for name in ON_RAW - {"loss"}}
+ON_FRAMEWORK = ON_RAW | ADAPTIVE | {"nearest", "likelihood", "vae"}
 
 
 @pytest.mark.parametrize(
     ("field", "value", "error"),
     [
         ("defence", "hope", ValueError),
+        ("attacks", "some", ValueError),
         ("epsilon", 0, ValueError),
         ("epsilon", -1.0, ValueError),
         ("epsilon", float("inf"), ValueError),
@@ -61,7 +62,7 @@ def test_a_run_leaves_scores_and_a_row(config: Config, tmp_path: Path) -> None:
     row = run(config, directory=tmp_path)
     arrays = run_scores(config, directory=tmp_path)
     assert row["key"] == run_key(config)
-    assert set(row["attacks"]) == {"loss", "shadow", "adaptive", "nearest", "vae"}
+    assert set(row["attacks"]) == ON_FRAMEWORK
     assert (row["setting"], row["training"]) == ("1", "private records")
     assert arrays["is_member"].sum() == config.n_members
     assert all(arrays[attack].shape == arrays["is_member"].shape for attack in row["attacks"])
@@ -87,8 +88,9 @@ def test_runs_with_other_noise_share_the_vae(config: Config, tmp_path: Path, dig
 def test_the_targets_records_and_the_adversarys_are_disjoint(config: Config, digits) -> None:
     parts = config.split(digits.y)
     assert not set(parts.reference.tolist()) & set(torch.cat([parts.candidates, parts.test]).tolist())
-    halves = config.shadow_memberships(digits.y[parts.reference])
-    assert halves.shape == (config.n_shadows, 2 * config.n_members)
+    halves = config.shadow_memberships(digits.y, parts)
+    assert halves.shape == (config.n_shadows, 4 * config.n_members)
+    assert not halves[:, len(parts.reference) :].any()
     assert (halves.sum(dim=1) == config.n_members).all()
     assert not torch.equal(halves[0], halves[1])
 
@@ -102,6 +104,8 @@ def test_the_targets_records_and_the_adversarys_are_disjoint(config: Config, dig
         {"seed": 1},
         {"n_members": 99},
         {"n_shadows": 3},
+        {"online": True},
+        {"attacks": "all"},
         {"vae": VAESettings(epochs=4)},
         {"training": OnDisjointRecords()},
         {"training": WithDPSGD(8.0)},
@@ -121,30 +125,26 @@ def test_keys_tell_stages_apart(config: Config) -> None:
 def fitted_on(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[torch.Tensor]]:
     """The records that each VAE and each classifier of a run is fitted on, in order."""
     seen: dict[str, list[torch.Tensor]] = {"fit_vae": [], "fit_classifier": []}
-    modules = {"fit_vae": coverage, "fit_classifier": experiment}
+    fit_vae, fit_classifiers = coverage.fit_vae, classifiers.fit_classifiers
 
-    def spy(name: str) -> Callable:
-        fit = getattr(modules[name], name)
+    def spy_on_vae(x: torch.Tensor, *args: object, **options: object) -> object:
+        seen["fit_vae"].append(x)
+        return fit_vae(x, *args, **options)
 
-        def spying(x: torch.Tensor, *args: object, **options: object) -> object:
-            seen[name].append(x)
-            return fit(x, *args, **options)
+    def spy_on_classifiers(x: torch.Tensor, *args: object, subsets: list[torch.Tensor], **options: object) -> object:
+        seen["fit_classifier"] += [x[subset] for subset in subsets]
+        return fit_classifiers(x, *args, subsets=subsets, **options)
 
-        return spying
-
-    for name in seen:
-        monkeypatch.setattr(modules[name], name, spy(name))
+    monkeypatch.setattr(coverage, "fit_vae", spy_on_vae)
+    monkeypatch.setattr(classifiers, "fit_classifiers", spy_on_classifiers)
     return seen
 
 
 def private_records(config: Config, digits: Dataset) -> list[torch.Tensor]:
     """Return what the target and then each shadow may be trained on: members, and halves of the reference records."""
     parts = config.split(digits.y)
-    reference = digits.x[parts.reference]
-    return [
-        digits.x[parts.members],
-        *(reference[mine] for mine in config.shadow_memberships(digits.y[parts.reference])),
-    ]
+    asked = digits.x[shadow_records(parts)]
+    return [digits.x[parts.members], *(asked[mine] for mine in config.shadow_memberships(digits.y, parts))]
 
 
 def same(seen: list[torch.Tensor], expected: list[torch.Tensor]) -> bool:
@@ -220,7 +220,9 @@ def test_the_attack_on_the_vae_is_the_calibrated_one_and_does_not_see_the_noise(
         run(noisy, directory=tmp_path)
         scores.append(run_scores(noisy, directory=tmp_path)["vae"])
     vae, references = framework_vae(config, tmp_path, "target"), reference_vaes(config, tmp_path)
-    expected = calibrated_reconstruction_score(vae, references, digits.x[config.split(digits.y).candidates])
+    x = digits.x[config.split(digits.y).candidates]
+    of_references = torch.stack([reconstruction_score(each, x) for each in references])
+    expected = calibrated_score(reconstruction_score(vae, x), of_references)
     assert np.array_equal(scores[0], expected.numpy())
     assert np.array_equal(scores[0], scores[1])
 
@@ -279,7 +281,7 @@ def test_runs_with_vaes_of_another_training_share_no_noise(
 def test_a_run_with_dp_sgd_goes_through(config: Config, tmp_path: Path) -> None:
     row = run(replace(config, training=WithDPSGD(8.0)), directory=tmp_path)
     assert row["training"] == "DP-SGD, epsilon 8"
-    assert set(row["attacks"]) == {"loss", "shadow", "adaptive", "nearest", "vae"}
+    assert set(row["attacks"]) == ON_FRAMEWORK
 
 
 def test_target_shadows_and_runs_with_another_epsilon_share_no_noise(
@@ -308,6 +310,8 @@ def changes(config: Config) -> list[Config]:
         "seed": 1,
         "n_members": 99,
         "n_shadows": 3,
+        "online": True,
+        "attacks": "all",
     }
     nested = ("vae", "classifier")
     trainings = [OnDisjointRecords(), WithDPSGD(8.0), WithDPSGD(4.0), WithDPSGD(8.0, 1e-9), WithDPSGD(8.0, 1e-8, 2.0)]
@@ -358,15 +362,17 @@ def test_a_number_of_things_is_an_integer(field: str, value: object) -> None:
 def test_the_key_changes_with_the_code_that_computes_results(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str, matters: bool
 ) -> None:
-    copy = shutil.copytree(Path(experiment.__file__).parent, tmp_path / "copy", ignore=shutil.ignore_patterns("__py*"))
-    monkeypatch.setattr(experiment, "__file__", str(copy / "experiment.py"))
-    before = experiment._code.__wrapped__()
+    copy = shutil.copytree(
+        Path(config_module.__file__).parent, tmp_path / "copy", ignore=shutil.ignore_patterns("__py*")
+    )
+    monkeypatch.setattr(config_module, "__file__", str(copy / "config.py"))
+    before = config_module._code.__wrapped__()
     (copy / file).write_text("changed")
-    after = experiment._code.__wrapped__()
+    after = config_module._code.__wrapped__()
     assert (before != after) is matters
     keys = []
     for code in (before, after):
-        monkeypatch.setattr(experiment, "_code", lambda code=code: code)
+        monkeypatch.setattr(config_module, "_code", lambda code=code: code)
         keys.append(run_key(Config()))
     assert (keys[0] != keys[1]) is matters
 
@@ -375,3 +381,39 @@ def test_the_key_changes_with_the_version_of_torch(monkeypatch: pytest.MonkeyPat
     before = run_key(Config())
     monkeypatch.setattr(torch, "__version__", "0.0")
     assert run_key(Config()) != before
+
+
+def test_online_shadow_models_are_trained_on_balanced_halves_of_the_candidates(config: Config, digits: Dataset) -> None:
+    online = replace(config, online=True)
+    parts = online.split(digits.y)
+    is_member = online.shadow_memberships(digits.y, parts)
+    assert not is_member[:, : len(parts.reference)].any()
+    assert (is_member[:, len(parts.reference) :].sum(dim=0) == 1).all()  # two complementary halves
+
+
+def test_an_online_run_with_all_attacks_has_the_whole_suite(config: Config, tmp_path: Path) -> None:
+    row = run(replace(config, online=True, attacks="all", n_shadows=4), directory=tmp_path)
+    assert len(row["attacks"]) == 23 + 2 * 10
+    assert {attack["looks_at"] for attack in row["attacks"].values()} == {
+        "classifier",
+        "release",
+        "encoder and decoder",
+    }
+    assert row["attacks"]["adaptive_rmia"]["knowledge"] == "posteriors, shadow models, records, recipe"
+
+
+def test_shadow_models_that_are_unlike_the_target_make_their_attacks_weak(config: Config, tmp_path: Path) -> None:
+    # Much noise: the target is right about few records, shadow models on raw records about most.
+    noisy = replace(config, epsilon=0.5, n_shadows=4, classifier=ClassifierSettings(epochs=60))
+    row = run(noisy, directory=tmp_path)
+    assert "do NOT behave like the target" in row["shadows"][""]
+    weak = {name for name, attack in row["attacks"].items() if attack["weak"]}
+    assert weak == {"shadow", "lira_offline", "rmia_offline"}
+
+
+def test_shadow_models_are_asked_as_they_are_and_through_their_own_framework(config: Config, tmp_path: Path) -> None:
+    as_they_are, through = shadows(config, tmp_path)
+    assert as_they_are.log_posteriors.shape == through.log_posteriors.shape == (2, 400, 10)
+    assert torch.equal(as_they_are.is_member, through.is_member)
+    assert not torch.allclose(as_they_are.log_posteriors, through.log_posteriors)
+    assert len(shadows(config.raw, tmp_path)) == 1

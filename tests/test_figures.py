@@ -1,11 +1,13 @@
 """Figures: what is drawn, and what is written on the axes."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from vaeprivacy import figures
+from vaeprivacy.metrics import evaluate
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def test_settings_come_in_order_of_growing_leakage() -> None:
 
 def test_each_attack_gets_a_curve_with_the_name_that_tables_use(results: pd.DataFrame) -> None:
     ax = figures.against_setting(results, "auc", hue="attack", chance=0.5)
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["loss threshold", "nearest synthetic record"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["loss threshold", "nearest to reconstruction"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["8", "16", "no\nnoise", "raw\ndata"]
     assert "varepsilon" in ax.get_xlabel()
 
@@ -111,3 +113,33 @@ def test_audits_are_drawn_under_the_claim() -> None:
 def test_training_curves_can_have_a_single_panel() -> None:
     history = pd.DataFrame({"epoch": [1, 1], "part": ["training", "held out"], "elbo": [1.0, 2.0]})
     assert [ax.get_title() for ax in figures.training_curves(history, columns=["elbo"])] == ["ELBO"]
+
+
+def test_a_weak_attack_is_marked_in_every_figure(results: pd.DataFrame) -> None:
+    results = results.assign(weak=(results.attack == "nearest") & (results.setting == "8"))
+    ax = figures.against_setting(results, "auc", hue="attack")
+    assert [text.get_text()[-1] == figures.WEAK for text in ax.get_legend().get_texts()] == [False, True]
+    assert figures.WEAK_NOTE in ax.get_xlabel()
+    curves = pd.DataFrame({"fpr": [0, 0.5, 1], "tpr": [0, 0.8, 1], "attack": "shadow", "weak": True})
+    ax = figures.roc_curves(curves, plt.subplots()[1])
+    assert figures.WEAK_NOTE in ax.get_xlabel()
+    assert figures.WEAK in ax.get_legend().get_texts()[0].get_text()
+
+
+def test_a_table_of_attacks_has_the_strongest_first_and_an_interval_for_each_number() -> None:
+    is_member = np.arange(40) < 20
+    rows = [
+        {"attack": name, "knowledge": "posteriors", "weak": name == "gap"} | evaluate(scores, is_member, threshold=0)
+        for name, scores in {"gap": np.zeros(40), "adaptive_rmia": is_member.astype(float)}.items()
+    ]
+    table = figures.attack_table(pd.DataFrame(rows))
+    assert table.index.tolist() == ["RMIA online, adaptive", f"label right or wrong {figures.WEAK}"]
+    assert table.AUC.tolist()[0] == "1.000 (1.000 to 1.000)"
+    assert table.columns.tolist() == ["knows", "AUC", "TPR at 1% FPR", "TPR at 0.1% FPR"]
+
+
+def test_single_values_are_drawn_one_panel_a_column() -> None:
+    dots = pd.DataFrame({"record": ["1", "1"], "logit": [0.0, 1.0], "p": [0.5, 0.7], "model": ["in", "out"]})
+    axes = figures.strips(dots, ["p", "logit"], x="record", hue="model")
+    assert [ax.get_ylabel() for ax in axes] == ["p", "logit"]
+    assert [text.get_text() for text in axes[0].get_legend().get_texts()] == ["in", "out"]

@@ -3,19 +3,22 @@
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import torch
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from vaeprivacy.attack_command import attack_file, attack_run
 from vaeprivacy.audit import Audit, audit_mechanism, audit_release
 from vaeprivacy.config import Config
 from vaeprivacy.data import find_fashion_mnist, load
-from vaeprivacy.figures import ATTACKS
+from vaeprivacy.figures import WEAK, WEAK_NOTE, attack_table, roc_curves, use_style
 from vaeprivacy.law import p_values
 from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism
+from vaeprivacy.metrics import roc
 from vaeprivacy.randomness import seeded_generator
-from vaeprivacy.storage import RESULTS
+from vaeprivacy.storage import RESULTS, write_arrays
 from vaeprivacy.sweep import sweep
 from vaeprivacy.synthesizer import Synthesizer
 from vaeprivacy.vae import VAESettings
@@ -64,24 +67,61 @@ def run(
     except (ValueError, FileNotFoundError) as error:
         raise typer.Exit(_fail(error)) from error
 
-    table = Table(title=f"{dataset}, {members:,} members, {_title(config)}, seed {seed}")
-    for column in ("attack", "accuracy", "advantage", "AUC (95% interval)", "TPR at 1% FPR (95% interval)"):
-        table.add_column(column, justify="left" if column == "attack" else "right")
-    for row in results.itertuples():
-        table.add_row(
-            ATTACKS[row.attack],
-            f"{row.attack_accuracy:.3f}",
-            f"{row.advantage:+.3f}",
-            f"{row.auc:.3f} ({row.auc_low:.3f} to {row.auc_high:.3f})",
-            f"{row.tpr_at_1_fpr:.3f} ({row.tpr_low:.3f} to {row.tpr_high:.3f})",
-        )
     console = Console()
-    console.print(table)
+    _print_attacks(console, results, f"{dataset}, {members:,} members, {_title(config)}, seed {seed}")
     first = results.iloc[0]
     console.print(
         f"The target's accuracy: {first.train_accuracy:.3f} on members, {first.test_accuracy:.3f} on test records."
     )
     console.print(f"One row in {directory / RESULTS}.")
+
+
+@app.command()
+def attack(
+    source: Annotated[Path, typer.Argument(help="A directory of runs, or an .npz or .safetensors file of records.")],
+    target: Annotated[Path | None, typer.Option(help="Safetensors file of the target, if SOURCE is a file.")] = None,
+    key: Annotated[str | None, typer.Option(help="Which run of the directory; by default the last.")] = None,
+    shadows: Annotated[int, typer.Option(min=2, help="Number of shadow models.")] = 16,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of shadow models, if SOURCE is a file.")] = 60,
+    seed: Annotated[int, typer.Option(help="Decides all random numbers, if SOURCE is a file.")] = 0,
+    directory: Annotated[Path, typer.Option(help="Where scores, table and figure go.")] = Path("attacks"),
+) -> None:
+    """Run every attack on a run of ours, or on a target and records in files; print one table, draw one figure."""
+    try:
+        if source.is_dir():
+            scores, rows, notes, title = attack_run(source, key=key, n_shadows=shadows)
+        else:
+            scores, rows, notes, title = attack_file(
+                source, target, n_shadows=shadows, epochs=epochs, seed=seed, directory=directory
+            )
+    except (ValueError, TypeError, FileNotFoundError) as error:
+        raise typer.Exit(_fail(error)) from error
+    console = Console()
+    results = pd.DataFrame([{"attack": name, **row} for name, row in rows.items()])
+    _print_attacks(console, results, title)
+    for note in notes:
+        console.print(note)
+    directory.mkdir(parents=True, exist_ok=True)
+    results.to_csv(directory / "attacks.csv", index=False)
+    write_arrays(scores, directory / "scores.npz")
+    best = results[~results.weak.astype(bool)].nlargest(6, "auc").attack
+    curves = pd.concat(roc(scores[name], scores["is_member"]).assign(attack=name) for name in best)
+    use_style()
+    roc_curves(curves).figure.savefig(directory / "attacks.png", bbox_inches="tight")
+    console.print(f"Table, scores and figure (ROC of the {len(best)} strongest) are in {directory}.")
+
+
+def _print_attacks(console: Console, results: pd.DataFrame, title: str) -> None:
+    """Print the attacks on one target, strongest first."""
+    readable = attack_table(results)
+    table = Table(title=title)
+    for column in ("attack", *readable.columns):
+        table.add_column(column, justify="left" if column in ("attack", "knows") else "right")
+    for row in readable.itertuples():
+        table.add_row(*row)
+    console.print(table)
+    if any(WEAK in name for name in readable.index):
+        console.print(f"{WEAK_NOTE}.")
 
 
 MECHANISMS = {"euclidean-laplace": EuclideanLaplace, "coordinate-laplace": CoordinateLaplace}

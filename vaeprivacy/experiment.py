@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from vaeprivacy.attacks import Knowledge, Likeness, Records, Shadows
-from vaeprivacy.attacks.suite import ATTACK_CLASSES, ON_CLASSIFIER, ON_RELEASE, ON_VAE, run_attacks
+from vaeprivacy.attacks.suite import ATTACK_CLASSES, ON_CLASSIFIER, ON_RELEASE, ON_VAE, looks_at, run_attacks
 from vaeprivacy.classifiers import accuracy, predict
 from vaeprivacy.config import Config, run_key
 from vaeprivacy.metrics import evaluate
@@ -127,8 +127,9 @@ def run(config: Config, *, directory: Path | str) -> dict[str, Any]:
     dict
         ``key``, ``config``, ``setting`` and ``training`` in words, ``train_accuracy`` (on the members' own records),
         ``test_accuracy``, ``shadows`` with a sentence for each adversary about the likeness of its shadow models, and
-        ``attacks``, which holds the metrics of each attack (see :func:`vaeprivacy.metrics.evaluate`), ``knowledge`` of
-        its adversary in words, and whether it is ``weak``: whether its shadow models are unlike the target.
+        ``attacks``, which holds the metrics of each attack (see :func:`vaeprivacy.metrics.evaluate`), what it
+        ``looks_at``, ``knowledge`` of its adversary in words, and whether it is ``weak``: whether its shadow models are
+        unlike the target.
     """
     directory = Path(directory)
     make = partial(attack_scores, config, directory)
@@ -168,7 +169,7 @@ def attack_rows(arrays: dict[str, np.ndarray], alike: dict[str, Likeness]) -> di
             row = evaluate(arrays[name], arrays["is_member"], threshold=float(arrays[f"threshold_{name}"]))
             knowledge = attack.knowledge() + PREFIXES[prefix]
             weak = attack.by_shadows() and prefix in alike and not alike[prefix].alike
-            rows[name] = {**row, "knowledge": knowledge, "weak": weak}
+            rows[name] = {**row, "looks_at": looks_at(name.removeprefix(prefix)), "knowledge": knowledge, "weak": weak}
     return rows
 
 

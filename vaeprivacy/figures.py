@@ -14,12 +14,59 @@ from vaeprivacy.metrics import mean_interval
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 ATTACKS = {
+    "gap": "label right or wrong",
+    "noise": "robustness to noise",
+    "shift": "robustness to shifts",
+    "highest_posterior": "highest posterior",
     "loss": "loss threshold",
-    "shadow": "shadow models, raw data",
-    "adaptive": "shadow models, own framework",
-    "nearest": "nearest synthetic record",
-    "vae": "reconstruction by the VAE",
+    "confidence": "confidence, per class",
+    "entropy": "entropy, per class",
+    "modified_entropy": "modified entropy, per class",
+    "top_posteriors": "ML-Leaks, top 3",
+    "shadow_joint": "Shokri, joint",
+    "shadow": "Shokri, per class",
+    "lira_offline": "LiRA offline",
+    "rmia_offline": "RMIA offline",
+    "lira": "LiRA online",
+    "rmia": "RMIA online",
+    "nearest_record": "nearest record",
+    "density": "density ratio (DOMIAS)",
+    "nearest": "nearest to reconstruction",
+    "likelihood": "likelihood ratio",
+    "reconstruction": "reconstruction",
+    "elbo": "ELBO",
+    "calibrated_elbo": "ELBO, calibrated",
+    "vae": "reconstruction, calibrated",
 }
+ADVERSARIES = {"adaptive_": ", adaptive", "through_": ", adaptive, through"}
+WEAK = "\u2020"  # a dagger
+WEAK_NOTE = f"{WEAK} weak: its shadow models do not behave like the target"
+
+
+def attack_label(name: str) -> str:
+    """Return what tables and figures call an attack: its name in words, and what its adversary copies."""
+    for prefix, words in ADVERSARIES.items():
+        if name.startswith(prefix):
+            return ATTACKS[name.removeprefix(prefix)] + words
+    return ATTACKS.get(name, name)
+
+
+def attack_labels(results: pd.DataFrame) -> dict[str, str]:
+    """Return the labels of the attacks in a table, with a dagger for those that are weak in some row.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        With a column ``attack``, and perhaps one ``weak`` (see :func:`vaeprivacy.experiment.run`).
+    """
+    weak = set(results.attack[results.weak.astype(bool)]) if "weak" in results else set()
+    return {name: attack_label(name) + (f" {WEAK}" if name in weak else "") for name in results.attack.unique()}
+
+
+def _note_weak(ax: Axes, labels: Mapping[str, str]) -> None:
+    """Say under an axis what the dagger means, if one is in the legend."""
+    if any(WEAK in label for label in labels.values()):
+        ax.set_xlabel(f"{ax.get_xlabel()}\n{WEAK_NOTE}")
 
 
 def use_style() -> None:
@@ -108,18 +155,23 @@ def roc_curves(curves: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     curves : pandas.DataFrame
-        Columns ``fpr``, ``tpr`` (see :func:`vaeprivacy.metrics.roc`) and ``attack``.
+        Columns ``fpr``, ``tpr`` (see :func:`vaeprivacy.metrics.roc`) and ``attack``; perhaps ``weak``.
     ax : matplotlib.axes.Axes, optional
         Where to draw.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(4.6, 4.2))
-    sns.lineplot(curves, x="fpr", y="tpr", hue="attack", errorbar=None, estimator=None, drawstyle="steps-post", ax=ax)
+    labels = attack_labels(curves)
+    sns.lineplot(
+        curves.assign(attack=curves.attack.map(labels)),
+        x="fpr", y="tpr", hue="attack", errorbar=None, estimator=None, drawstyle="steps-post", ax=ax,
+    )  # fmt: skip
     smallest = 1e-3
     ax.plot([smallest, 1], [smallest, 1], color="0.5", linestyle="--", label="guessing")
     ax.set(xscale="log", yscale="log", xlim=(smallest, 1), ylim=(smallest, 1.05))
     ax.set(xlabel="false-positive rate", ylabel="true-positive rate")
     ax.legend(title=None, loc="lower right", fontsize="small")
+    _note_weak(ax, labels)
     return ax
 
 
@@ -141,9 +193,10 @@ def against_setting(
     ax : matplotlib.axes.Axes, optional
         Where to draw.
     """
+    labels = attack_labels(results) if hue == "attack" else {}
     results = results.assign(
         setting=pd.Categorical(results.setting, setting_order(results.setting), ordered=True),
-        **({hue: results[hue].map(lambda name: ATTACKS.get(name, name))} if hue else {}),
+        **({hue: results[hue].map(lambda name: labels.get(name, name))} if hue else {}),
     )
     ax = sns.pointplot(
         results, x="setting", y=y, hue=hue, dodge=0.3 if hue else False, capsize=0.15, linewidth=1.2, markersize=4,
@@ -157,7 +210,34 @@ def against_setting(
         )
     ax.set_xticks(ax.get_xticks(), [label.get_text().replace(" ", "\n") for label in ax.get_xticklabels()])
     ax.set(xlabel=r"$\varepsilon$ per unit of latent distance")
+    _note_weak(ax, labels)
     return ax
+
+
+def attack_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the attacks on one target as a table to read: strongest first, each metric with its interval.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        One row an attack, with the columns of :func:`vaeprivacy.sweep.tidy`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By attack: what its adversary knows, AUC, TPR at 1% and at 0.1% FPR.
+    """
+    columns = {"auc": "AUC", "tpr_at_1_fpr": "TPR at 1% FPR", "tpr_at_0_1_fpr": "TPR at 0.1% FPR"}
+    labels = attack_labels(results)
+    rows = [
+        {"attack": labels[row.attack], "knows": row.knowledge}
+        | {
+            title: f"{getattr(row, name):.3f} ({getattr(row, f'{name}_low'):.3f} to {getattr(row, f'{name}_high'):.3f})"
+            for name, title in columns.items()
+        }
+        for row in results.sort_values("auc", ascending=False).itertuples()
+    ]
+    return pd.DataFrame(rows).set_index("attack")
 
 
 def noise_cloud(noise: pd.DataFrame) -> sns.FacetGrid:
@@ -251,3 +331,22 @@ def audit_power(audits: pd.DataFrame, *, claimed: float, ax: Axes | None = None)
     ax.set(xscale="log", ylim=(0, None), xlabel="outputs of each input", ylabel="epsilon at least")
     ax.legend(title=None)
     return ax
+
+
+def strips(dots: pd.DataFrame, columns: Sequence[str], *, x: str, hue: str) -> np.ndarray:
+    """Draw single values as dots side by side, one panel a column; return the array of Axes.
+
+    Parameters
+    ----------
+    dots : pandas.DataFrame
+        One row a dot.
+    columns : sequence of str
+        What the panels show.
+    x, hue : str
+        Columns that place a dot and colour it.
+    """
+    axes = plt.subplots(1, len(columns), figsize=(8, 2.8), layout="constrained", squeeze=False)[1][0]
+    for ax, column in zip(axes, columns, strict=True):
+        sns.stripplot(dots, x=x, y=column, hue=hue, dodge=True, jitter=0.1, size=4, ax=ax, legend=ax is axes[0])
+    axes[0].legend(title=None, fontsize="small")
+    return axes

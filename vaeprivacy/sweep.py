@@ -41,9 +41,9 @@ def tidy(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns ``dataset``, ``defence``, ``epsilon``, ``setting`` (see :attr:`vaeprivacy.experiment.Config.label`),
-        ``training``, ``seed``, ``n_members``, ``train_accuracy``, ``test_accuracy``, ``attack``, its ``knowledge`` and
-        whether it is ``weak`` (see :func:`vaeprivacy.experiment.run`), and the metrics of
-        :func:`vaeprivacy.metrics.evaluate`.
+        ``training``, ``seed``, ``n_members``, ``train_accuracy``, ``test_accuracy``, ``attack``, what it
+        ``looks_at``, its ``knowledge`` and whether it is ``weak`` (see :func:`vaeprivacy.experiment.run`), and the
+        metrics of :func:`vaeprivacy.metrics.evaluate`.
     """
     table = []
     for row in rows:

@@ -9,7 +9,7 @@ from vaeprivacy.attacks.attack import Attack, Knowledge, Records
 
 
 class _Robustness(Attack):
-    """The score is the share of changed copies of a record whose label the target still predicts (:eq:`robustness`).
+    """The score is the share of changed copies of a record whose label the target still predicts.
 
     Choquette-Choo et al. (arXiv 2007.14321).
     """
@@ -29,7 +29,7 @@ class _Robustness(Attack):
 
 
 class NoiseRobustness(_Robustness):
-    """Copies with Gaussian noise, clipped to [0, 1]: how far is the record from the decision boundary?
+    """Copies with Gaussian noise, clipped to [0, 1] (:eq:`robustness`): how far is the decision boundary?
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class NoiseRobustness(_Robustness):
 
 
 class ShiftRobustness(_Robustness):
-    """Copies shifted by up to some pixels in each direction; the gap is closed by zeros.
+    """Copies shifted by up to some pixels in each direction (:eq:`robustness`); the gap is closed by zeros.
 
     Parameters
     ----------

@@ -66,14 +66,25 @@ class RMIA(Attack):
         self.online, self.a, self.gamma = online, checked_probability(a, "a"), checked_positive(gamma, "gamma")
 
     def missing(self, knowledge: Knowledge, candidates: Records) -> list[str]:
-        """Return what an adversary lacks; online, also shadow models that were trained on the candidates."""
-        return super().missing(knowledge, candidates) or lacking_sides(candidates.shadows.is_member, self.online)
+        """Return what an adversary lacks; the answers about the population, and online shadows on both sides, too."""
+        lacking = super().missing(knowledge, candidates)
+        if not lacking and (knowledge.population.log_posteriors is None or knowledge.population.shadows is None):
+            lacking = ["answers about the population"]
+        return lacking or lacking_sides(candidates.shadows.is_member, self.online)
 
     def _fit(self, knowledge: Knowledge) -> None:
         population = knowledge.population
         if population.log_posteriors is None or population.shadows is None:
             raise ValueError("RMIA needs the answers of the target and of shadow models about the population records.")
-        self.population_ratio = self._ratio(population, online=False)
+        # A record that every shadow model was trained on tells nothing about models without it.
+        some_without = ~population.shadows.is_member.all(dim=0)
+        about = Records(
+            x=population.x[some_without],
+            y=population.y[some_without],
+            log_posteriors=population.log_posteriors[some_without],
+            shadows=population.shadows.about(some_without),
+        )
+        self.population_ratio = self._ratio(about, online=False)
 
     def _score(self, candidates: Records) -> torch.Tensor:
         return domination_score(self._ratio(candidates, online=self.online), self.population_ratio, gamma=self.gamma)

@@ -50,6 +50,11 @@ ON_VAE: dict[str, type[Attack]] = {
 ATTACK_CLASSES = ON_CLASSIFIER | ON_RELEASE | ON_VAE
 
 
+def looks_at(name: str) -> str:
+    """Return what an attack looks at: "classifier", "release" or "encoder and decoder"."""
+    return "classifier" if name in ON_CLASSIFIER else "release" if name in ON_RELEASE else "encoder and decoder"
+
+
 def make_attack(name: str, *, seed: int, image_shape: tuple[int, int]) -> Attack:
     """Return an attack by its name in :data:`ON_CLASSIFIER`, :data:`ON_RELEASE` or :data:`ON_VAE`, not yet fitted.
 
