@@ -17,8 +17,8 @@ from hypothesis import settings
 from seeding import seeded
 
 from vaeprivacy.classifiers import ClassifierSettings
-from vaeprivacy.data import Dataset, load
 from vaeprivacy.config import Config
+from vaeprivacy.data import Dataset, load
 from vaeprivacy.vae import VAE, VAESettings
 
 # The same examples at every run: a failure on one machine is a failure on all. No deadline, because machines differ.

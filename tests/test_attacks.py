@@ -11,16 +11,18 @@ from seeding import seeded
 from torch import nn
 
 from vaeprivacy.attacks import (
+    CalibratedReconstruction,
+    Knowledge,
+    Records,
     Shadows,
     ShokriAttack,
-    calibrated_reconstruction_score,
     draw_memberships,
-    loss_score,
-    nearest_record_score,
-    reconstruction_score,
     train_shadows,
 )
+from vaeprivacy.attacks.nearest import nearest_record_score
+from vaeprivacy.attacks.reconstruction import reconstruction_score
 from vaeprivacy.attacks.shokri import attack_features
+from vaeprivacy.attacks.signals import loss_score
 from vaeprivacy.data import Dataset
 from vaeprivacy.metrics import auc
 from vaeprivacy.synthesizer import Synthesizer
@@ -42,13 +44,27 @@ def made_up_shadows(gain: float) -> Shadows:
     return Shadows(torch.stack([answers(y, mine, gain, generator) for mine in is_member]), y, is_member)
 
 
+def shokri(shadows: Shadows) -> ShokriAttack:
+    return ShokriAttack().fit(Knowledge(shadows=shadows))
+
+
+def about(log_posteriors: torch.Tensor, y: torch.Tensor) -> Records:
+    return Records(x=torch.zeros(len(y), 1), y=y, log_posteriors=log_posteriors)
+
+
+def calibrated_reconstruction_score(vae: VAE, references: list[VAE], x: torch.Tensor) -> torch.Tensor:
+    synthesizer = Synthesizer(None, VAESettings(latent_dim=3), vae=vae)
+    knowledge = Knowledge(synthesizer=synthesizer, reference_vaes=references)
+    return CalibratedReconstruction().fit(knowledge).score(Records(x=x, y=torch.zeros(len(x), dtype=torch.int64)))
+
+
 # Impossible input
 
 
 def test_a_label_that_no_shadow_has_seen_is_refused() -> None:
-    attack = ShokriAttack().fit(made_up_shadows(1.0))
+    attack = shokri(made_up_shadows(1.0))
     with pytest.raises(ValueError, match=r"fitted on labels \[0, 1, 2\] and cannot score labels \[3, 5\]"):
-        attack.score(torch.zeros(3, 6), torch.tensor([5, 0, 3]))
+        attack.score(about(torch.zeros(3, 6), torch.tensor([5, 0, 3])))
 
 
 def test_one_record_cannot_be_halved() -> None:
@@ -128,9 +144,10 @@ def test_a_shadow_is_trained_on_its_half_and_asked_about_all() -> None:
     is_member = torch.tensor([[True, False, True, False], [False, False, True, True]])
     trained_on = []
 
-    def recipe(records: torch.Tensor, labels: torch.Tensor, number: int) -> nn.Module:
-        trained_on.append((records.tolist(), labels.tolist(), number))
-        return nn.Identity() if number == 0 else nn.Flatten()
+    def recipe(x: torch.Tensor, y: torch.Tensor, subsets: list[torch.Tensor], numbers: list[int]) -> list[nn.Module]:
+        for subset, number in zip(subsets, numbers, strict=True):
+            trained_on.append((x[subset].tolist(), y[subset].tolist(), number))
+        return [nn.Identity() if number == 0 else nn.Flatten() for number in numbers]
 
     shadows = train_shadows(x, y, is_member=is_member, recipe=recipe)
     assert trained_on == [([[0, 1], [4, 5]], [0, 1], 0), ([[4, 5], [6, 7]], [1, 0], 1)]
@@ -157,7 +174,7 @@ def test_an_attack_sees_the_sorted_answer_and_the_loss() -> None:
 def test_a_target_that_knows_its_members_by_heart_gives_them_away() -> None:
     generator = seeded(2)
     y, is_member = torch.arange(3).repeat(400), torch.arange(1200) < 600
-    scores = ShokriAttack().fit(made_up_shadows(8.0)).score(answers(y, is_member, 8.0, generator), y)
+    scores = shokri(made_up_shadows(8.0)).score(about(answers(y, is_member, 8.0, generator), y))
     assert auc(scores, is_member).value > 0.95
     # Half is the threshold at which it says "member".
     assert ((scores > 0.5) == is_member).double().mean() > 0.9
@@ -166,7 +183,7 @@ def test_a_target_that_knows_its_members_by_heart_gives_them_away() -> None:
 def test_a_target_whose_answers_ignore_membership_gives_nothing_away() -> None:
     generator = seeded(2)
     y, is_member = torch.arange(3).repeat(400), torch.arange(1200) < 600
-    scores = ShokriAttack().fit(made_up_shadows(8.0)).score(answers(y, is_member, 0.0, generator), y)
+    scores = shokri(made_up_shadows(8.0)).score(about(answers(y, is_member, 0.0, generator), y))
     area = auc(scores, is_member)
     assert area.low < 0.5 < area.high
 
@@ -183,14 +200,14 @@ def test_an_attack_does_not_see_which_wrong_class_is_which(order: list[int], see
 
 
 def test_scores_are_probabilities_in_the_order_of_the_candidates() -> None:
-    attack = ShokriAttack().fit(made_up_shadows(3.0))
+    attack = shokri(made_up_shadows(3.0))
     generator = seeded(3)
     y, is_member = torch.arange(3).repeat(20), torch.rand(60, generator=generator) < 0.5
     log_posteriors = answers(y, is_member, 3.0, generator)
-    scores = attack.score(log_posteriors, y)
+    scores = attack.score(about(log_posteriors, y))
     assert ((scores >= 0) & (scores <= 1)).all()
     for i in range(60):
-        assert attack.score(log_posteriors[i : i + 1], y[i : i + 1]).item() == pytest.approx(scores[i].item())
+        assert attack.score(about(log_posteriors[i : i + 1], y[i : i + 1])).item() == pytest.approx(scores[i].item())
 
 
 def test_each_class_has_an_attack_model_of_its_own() -> None:
@@ -202,7 +219,7 @@ def test_each_class_has_an_attack_model_of_its_own() -> None:
     logit = torch.randn(400, generator=generator) + 4 * sign * (2 * is_member[0].double() - 1)
     logits = torch.stack([torch.where(y == 0, logit, 0.0), torch.where(y == 1, logit, 0.0)], dim=1)
     log_posteriors = logits.log_softmax(dim=1)
-    scores = ShokriAttack().fit(Shadows(log_posteriors[None], y, is_member)).score(log_posteriors, y)
+    scores = shokri(Shadows(log_posteriors[None], y, is_member)).score(about(log_posteriors, y))
     for label in (0, 1):
         assert auc(scores[y == label], is_member[0][y == label]).value > 0.95
 

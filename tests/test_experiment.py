@@ -366,13 +366,13 @@ def test_the_key_changes_with_the_code_that_computes_results(
         Path(config_module.__file__).parent, tmp_path / "copy", ignore=shutil.ignore_patterns("__py*")
     )
     monkeypatch.setattr(config_module, "__file__", str(copy / "config.py"))
-    before = config_module._code.__wrapped__()
+    before = config_module.code_hash.__wrapped__()
     (copy / file).write_text("changed")
-    after = config_module._code.__wrapped__()
+    after = config_module.code_hash.__wrapped__()
     assert (before != after) is matters
     keys = []
     for code in (before, after):
-        monkeypatch.setattr(config_module, "_code", lambda code=code: code)
+        monkeypatch.setattr(config_module, "code_hash", lambda code=code: code)
         keys.append(run_key(Config()))
     assert (keys[0] != keys[1]) is matters
 

@@ -147,7 +147,7 @@ NOT_IN_RUNS = (
 
 
 @cache
-def _code() -> str:
+def code_hash() -> str:
     """Return a hash of the source of all that runs depend on."""
     sources = sorted(Path(__file__).parent.rglob("*.py"))
     return hashlib.sha256(b"".join(p.read_bytes() for p in sources if p.name not in NOT_IN_RUNS)).hexdigest()
@@ -155,5 +155,5 @@ def _code() -> str:
 
 def run_key(config: Config, stage: str = "run") -> str:
     """Return a name for what a stage computes from a configuration, the package's code and torch's version."""
-    parts = json.dumps([asdict(config), stage, _code(), torch.__version__], sort_keys=True)
+    parts = json.dumps([asdict(config), stage, code_hash(), torch.__version__], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:20]

@@ -14,6 +14,7 @@ from torch import nn
 from vaeprivacy.attacks import Knowledge, Likeness, Records, Shadows, draw_balanced_memberships, train_shadows
 from vaeprivacy.attacks.suite import ON_CLASSIFIER, ON_RELEASE, run_attacks
 from vaeprivacy.classifiers import ClassifierRecipe, ClassifierSettings, predict
+from vaeprivacy.config import code_hash
 from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.storage import read_arrays
 from vaeprivacy.synthesizer import Release
@@ -150,7 +151,8 @@ def attack_files(
     halves = draw_balanced_memberships(y, n_shadows=n_shadows, generator=seeded_generator(seed, "shadow members"))
     is_in = torch.cat([halves, torch.zeros(n_shadows, len(others_y), dtype=torch.bool)], dim=1)
     everything_x, everything_y = torch.cat([x, others_x]), torch.cat([y, others_y])
-    key = hashlib.sha256(everything_x.numpy().tobytes() + repr((settings, n_shadows, seed)).encode()).hexdigest()[:20]
+    parts = (everything_x.numpy().tobytes(), everything_y.numpy().tobytes(), repr((settings, n_shadows, seed)).encode())
+    key = hashlib.sha256(b"".join([*parts, code_hash().encode()])).hexdigest()[:20]
     trained = train_shadows(
         everything_x, everything_y, is_member=is_in, recipe=ClassifierRecipe(n_classes, seed, settings),
         models_at_once=4, n_jobs=-1, directory=directory / "shadows" / key, progress=True,

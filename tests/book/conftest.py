@@ -17,6 +17,7 @@ QUICK = {
     "dataset": "digits",
     "n_members": 150,
     "n_shadows": 2,
+    "n_models": 5,
     "n_samples": 300,
     "n_outputs": 5000,
     "n_draws": 20000,

@@ -11,6 +11,7 @@ from vaeprivacy.labels import RandomisedResponse
 from vaeprivacy.mechanisms import Mechanism
 from vaeprivacy.vae import VAE
 
+WIDTHS = (1.0, 1.25, 1.5, 2.0)  # of the kernel of the population's density, in units of the noise
 CHUNK = 200  # candidates at a time: their differences to all synthetic records must fit into memory
 
 
@@ -63,6 +64,8 @@ def _inverted(decoder: torch.nn.Module, x: torch.Tensor, codes: torch.Tensor, st
             better = (proposed.square().sum(dim=1) < error.square().sum(dim=1))[:, None]
             codes, error = torch.where(better, codes + step, codes), torch.where(better, proposed, error)
             damping = torch.where(better[:, :, None], damping / 10, damping * 10)
+            if (better * step).abs().max() < 1e-6:
+                break
     return codes
 
 
@@ -74,6 +77,7 @@ def log_likelihoods(
     reported: torch.Tensor,
     mechanism: Mechanism,
     labels: RandomisedResponse | None = None,
+    width: float = 1.0,
 ) -> torch.Tensor:
     """Return the log-density of each synthetic record if it came from each original.
 
@@ -87,27 +91,33 @@ def log_likelihoods(
         The noise.
     labels : RandomisedResponse, optional
         Noise of the labels; without it, a synthetic record comes from an original of its label.
+    width : float
+        Factor by which the noise is longer.
 
     Returns
     -------
     torch.Tensor
         Shape (records, released), float64.
     """
-    noise = (noisy.double()[None] - codes.double()[:, None]).flatten(0, 1)
-    of_code = mechanism.log_density(noise).reshape(len(codes), len(noisy))
     same = y[:, None] == reported[None]
+    possible = same if labels is None else torch.ones_like(same)
+    original, released = possible.nonzero().T
+    noise = noisy.double()[released] - codes.double()[original]
+    log_density = torch.full(same.shape, -torch.inf, dtype=torch.float64, device=codes.device)
+    log_density[possible] = mechanism.log_density(noise / width) - codes.shape[1] * math.log(width)
     if labels is None:
-        return of_code.where(same, -torch.inf)
-    keep = labels.keep_probability
-    return of_code + torch.where(same, math.log(keep), math.log1p(-keep) - math.log(labels.n_classes - 1))
+        return log_density
+    log_keep = math.log(labels.keep_probability)  # another label is less probable by a factor of e^epsilon
+    return log_density + torch.where(same, log_keep, log_keep - labels.epsilon)
 
 
 class LikelihoodRatio(Attack):
     """How much more probable is the release if the candidate is a member (:eq:`release-ratio`)?
 
     By the lemma of Neyman and Pearson no attack on the release does better on average, up to the estimate of the
-    population's density: that is the average over the adversary's own records (:eq:`release-density`). The release's
-    rows are supposed to be shuffled, its noisy codes not projected.
+    population's density: that is the average over the adversary's own records (:eq:`release-density`), with a kernel of
+    that of :data:`WIDTHS` under which the release is most probable. The release's rows are supposed to be shuffled, its
+    noisy codes not projected.
     """
 
     needs = ("release", "synthesizer", "population")
@@ -126,21 +136,32 @@ class LikelihoodRatio(Attack):
             )
         self._synthesizer = synthesizer
         self._noisy, self._reported = noisy_codes(synthesizer.vae, release.x), release.y
-        parts = [self._log_likelihoods(x, y) for x, y in _chunks(population)]
-        self._of_population = torch.cat(parts).logsumexp(dim=0) - math.log(len(population.y))
+        some = slice(CHUNK)  # a sample of the rows is enough to choose the width
+        likeliest = max(WIDTHS, key=lambda width: self._log_density(population, some, width).sum().item())
+        self._of_population = self._log_density(population, slice(None), likeliest)
 
     def _score(self, candidates: Records) -> torch.Tensor:
-        ratios = [(self._log_likelihoods(x, y) - self._of_population).logsumexp(dim=1) for x, y in _chunks(candidates)]
+        everything = slice(None)
+        ratios = [
+            (self._log_likelihoods(x, y, everything, 1.0) - self._of_population).logsumexp(dim=1)
+            for x, y in _chunks(candidates)
+        ]
         return torch.cat(ratios) - math.log(len(self._reported))
 
-    def _log_likelihoods(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    def _log_density(self, population: Records, rows: slice, width: float) -> torch.Tensor:
+        """Return the log of the population's density at some rows of the release."""
+        parts = [self._log_likelihoods(x, y, rows, width) for x, y in _chunks(population)]
+        return torch.cat(parts).logsumexp(dim=0) - math.log(len(population.y))
+
+    def _log_likelihoods(self, x: torch.Tensor, y: torch.Tensor, rows: slice, width: float) -> torch.Tensor:
         return log_likelihoods(
             self._synthesizer.encode(x),
             y,
-            noisy=self._noisy,
-            reported=self._reported,
+            noisy=self._noisy[rows],
+            reported=self._reported[rows],
             mechanism=self._synthesizer.mechanism,
             labels=self._synthesizer.labels,
+            width=width,
         )
 
 

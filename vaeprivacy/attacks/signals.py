@@ -27,9 +27,7 @@ def logit_score(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     It ranks as the loss does, but its law over models is close to normal (Carlini et al., arXiv 2112.03570, section
     IV-D), and it loses no digits: 1 - p is the sum of the other posteriors.
 
-    Parameters, Returns
-    -------------------
-    As :func:`loss_score`, in logits.
+    Parameters are those of :func:`loss_score`; the result is in logits, shape (..., records).
     """
     others = log_posteriors.clone()
     others[..., torch.arange(len(y)), y] = -torch.inf  # not the label itself
@@ -62,9 +60,7 @@ def negative_modified_entropy(log_posteriors: torch.Tensor, y: torch.Tensor) -> 
 
     Unlike the entropy, it is large when the target is sure of a wrong class.
 
-    Parameters, Returns
-    -------------------
-    As :func:`loss_score`; at most 0.
+    Parameters are those of :func:`loss_score`; the result is at most 0, shape (..., records).
     """
     rest = _log_of_the_others(log_posteriors)
     terms = log_posteriors.exp() * rest  # p log (1 - p) of each class
