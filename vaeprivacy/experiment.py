@@ -42,7 +42,7 @@ def adversary_scores(
     answers : torch.Tensor
         The target's answers about the same records, shape (records, classes).
     holds : dict
-        What else it knows, fields of :class:`vaeprivacy.attacks.Knowledge`.
+        What else it knows, fields of :class:`vaeprivacy.attacks.attack.Knowledge`.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def attack_scores(config: Config, directory: Path) -> dict[str, np.ndarray]:
     under ``threshold_`` and its name. Attacks with shadow models are run by up to three adversaries: one whose shadow
     models are trained on records as they are; one with its own copy of the framework (``adaptive_``); and one that also
     sends its queries through encoder and decoder (``through_``). For each there is ``likeness_`` and its prefix, the
-    numbers of a :class:`~vaeprivacy.attacks.Likeness`.
+    numbers of a :class:`~vaeprivacy.attacks.likeness.Likeness`.
     """
     data = load_once(config.dataset)
     parts = config.split(data.y)

@@ -24,7 +24,7 @@ def grid(*, seeds: Iterable[int], epsilons: Iterable[float], **common: Any) -> l
     epsilons : iterable of float
         Metric-privacy parameters, per unit of latent distance.
     **common
-        Fields that all runs share, see :class:`vaeprivacy.experiment.Config`.
+        Fields that all runs share, see :class:`vaeprivacy.config.Config`.
     """
     epsilons = list(epsilons)
     configs = []
@@ -40,7 +40,7 @@ def tidy(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``dataset``, ``defence``, ``epsilon``, ``setting`` (see :attr:`vaeprivacy.experiment.Config.label`),
+        Columns ``dataset``, ``defence``, ``epsilon``, ``setting`` (see :attr:`vaeprivacy.config.Config.label`),
         ``training``, ``seed``, ``n_members``, ``train_accuracy``, ``test_accuracy``, ``attack``, what it
         ``looks_at``, its ``knowledge`` and whether it is ``weak`` (see :func:`vaeprivacy.experiment.run`), and the
         metrics of :func:`vaeprivacy.metrics.evaluate`.

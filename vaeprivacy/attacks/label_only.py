@@ -8,7 +8,7 @@ import torch
 from vaeprivacy.attacks.attack import Attack, Knowledge, Records
 
 
-class _Robustness(Attack):
+class Robustness(Attack):
     """The score is the share of changed copies of a record whose label the target still predicts.
 
     Choquette-Choo et al. (arXiv 2007.14321).
@@ -28,7 +28,7 @@ class _Robustness(Attack):
         return torch.stack(right).double().mean(dim=0)
 
 
-class NoiseRobustness(_Robustness):
+class NoiseRobustness(Robustness):
     """Copies with Gaussian noise, clipped to [0, 1] (:eq:`robustness`): how far is the decision boundary?
 
     Parameters
@@ -50,7 +50,7 @@ class NoiseRobustness(_Robustness):
             yield (x + self.sigma * noise.to(x.device)).clamp(0, 1)
 
 
-class ShiftRobustness(_Robustness):
+class ShiftRobustness(Robustness):
     """Copies shifted by up to some pixels in each direction (:eq:`robustness`); the gap is closed by zeros.
 
     Parameters

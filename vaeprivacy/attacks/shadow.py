@@ -14,8 +14,8 @@ from vaeprivacy.data import stratified_parts
 from vaeprivacy.parallel import in_parallel
 from vaeprivacy.storage import read_arrays, stored, write_arrays
 
-# Trains some shadow models as the adversary believes the defender does it. It gets all records and labels, the indices
-# of the records that belong to each model, and the models' numbers (to seed them by); it returns the models.
+#: Trains some shadow models as the adversary believes the defender does it. It gets all records and labels, the indices
+#: of the records that belong to each model, and the models' numbers (to seed them by); it returns the models.
 Recipe = Callable[[torch.Tensor, torch.Tensor, Sequence[torch.Tensor], Sequence[int]], Sequence[nn.Module]]
 Ask = Callable[[nn.Module, torch.Tensor], torch.Tensor]
 
