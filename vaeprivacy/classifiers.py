@@ -220,7 +220,14 @@ class ClassifierRecipe:
     ) -> list[nn.Sequential]:
         """Train the shadow models with these numbers."""
         generators = [seeded_generator(self.seed, f"shadow {number} classifier") for number in numbers]
-        return fit_classifiers(x, y, self.settings, subsets=subsets, n_classes=self.n_classes, generators=generators)
+        models = {}
+        # Halves of an odd number of records have two lengths, and only subsets of one length are trained at once.
+        for length in sorted({len(subset) for subset in subsets}):
+            same = [place for place, subset in enumerate(subsets) if len(subset) == length]
+            options = {"subsets": [subsets[i] for i in same], "generators": [generators[i] for i in same]}
+            fitted = fit_classifiers(x, y, self.settings, n_classes=self.n_classes, **options)
+            models |= dict(zip(same, fitted, strict=True))
+        return [models[place] for place in range(len(subsets))]
 
 
 @torch.no_grad()

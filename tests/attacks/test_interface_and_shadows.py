@@ -142,6 +142,19 @@ def test_balanced_halves_put_each_record_into_half_of_the_models() -> None:
     assert len(draw_balanced_memberships(torch.zeros(10), n_shadows=5, generator=seeded())) == 5
 
 
+def test_the_number_of_shadow_models_with_a_record_does_not_tell_whether_the_target_has_it() -> None:
+    y = torch.zeros(200, dtype=torch.int64)
+    halves = draw_balanced_memberships(y, n_shadows=7, generator=seeded())
+    shadows = Shadows(torch.zeros(7, 200, 2), y, halves)
+    for target in range(7):
+        others = shadows.without(target)
+        assert len(others.is_member) == (6 if target == 6 else 5)  # the last has no complement
+        # With the complement, the count of the first six would be a function of the target's membership and the last's.
+        count = others.is_member.sum(dim=0).double()
+        assert abs(auc(-count, halves[target]).value - 0.5) < 0.15
+    assert auc(-halves[1:6].sum(dim=0).double(), halves[0]).value == 1
+
+
 def test_models_that_are_all_on_one_side_teach_nothing() -> None:
     y = torch.zeros(4, dtype=torch.int64)
     with pytest.raises(ValueError, match="No record is a member of one shadow model and a non-member of another"):

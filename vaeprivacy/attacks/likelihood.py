@@ -143,7 +143,10 @@ class LikelihoodRatio(Attack):
     def _score(self, candidates: Records) -> torch.Tensor:
         everything = slice(None)
         ratios = [
-            (self._log_likelihoods(x, y, everything, 1.0) - self._of_population).logsumexp(dim=1)
+            # A synthetic record of a label that neither the candidate nor the population has is no evidence: not NaN.
+            (self._log_likelihoods(x, y, everything, 1.0) - self._of_population)
+            .nan_to_num(nan=-math.inf, posinf=math.inf, neginf=-math.inf)
+            .logsumexp(dim=1)
             for x, y in _chunks(candidates)
         ]
         return torch.cat(ratios) - math.log(len(self._reported))

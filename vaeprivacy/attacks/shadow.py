@@ -43,8 +43,14 @@ class Shadows:
         return Shadows(self.log_posteriors[:, records], self.y[records], self.is_member[:, records])
 
     def without(self, model: int) -> "Shadows":
-        """Return what the other models say, so that one of them can be the target."""
-        others = torch.arange(len(self.is_member)) != model
+        """Return what the other models say, so that one of them can be the target.
+
+        A model that was trained on exactly the records that the target was not is left out as well: with it, the number
+        of models that were trained on a record would tell whether the target was.
+        """
+        trained = self.is_member.any(dim=0)  # not on these records: nothing to be the complement of
+        complements = (self.is_member ^ self.is_member[model])[:, trained].all(dim=1) & trained.any()
+        others = (torch.arange(len(self.is_member), device=complements.device) != model) & ~complements
         return replace(self, log_posteriors=self.log_posteriors[others], is_member=self.is_member[others])
 
     def two_sided(self) -> "Shadows":
