@@ -4,11 +4,22 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from seeding import seeded
 from torch import nn
 
-from vaeprivacy.classifiers import ClassifierSettings, accuracy, fit_classifier, predict
+from vaeprivacy.classifiers import (
+    ClassifierRecipe,
+    ClassifierSettings,
+    accuracy,
+    fit_classifier,
+    fit_classifiers,
+    models_that_fit,
+    predict,
+)
 from vaeprivacy.data import Dataset
+from vaeprivacy.training import mlp
 
 QUICK = ClassifierSettings(hidden=16, epochs=30, batch_size=20, learning_rate=0.01)
 
@@ -113,3 +124,134 @@ def test_training_overfits_few_records(digits: Dataset) -> None:
     model = fit_classifier(x, y, ClassifierSettings(batch_size=10), n_classes=10, generator=seeded())
     assert accuracy(model, x, y) == 1
     assert accuracy(model, digits.x[60:], digits.y[60:]) < 0.95
+
+
+# Several classifiers at once
+
+
+SHORT = ClassifierSettings(hidden=16, epochs=3, batch_size=20)
+
+
+def weights(model: nn.Module) -> torch.Tensor:
+    return torch.cat([weight.flatten() for weight in model.parameters()])
+
+
+def subsets_of_digits(n_models: int, size: int = 50) -> list[torch.Tensor]:
+    return [torch.randperm(200, generator=seeded(50 + number))[:size] for number in range(n_models)]
+
+
+def trained_in_chunks(digits: Dataset, chunks: list[list[int]]) -> list[nn.Module]:
+    """Train five classifiers, each on 50 of 200 digits, some of them at once."""
+    subsets = subsets_of_digits(5)
+    models = []
+    for numbers in chunks:
+        models += fit_classifiers(
+            digits.x[:200], digits.y[:200], SHORT,
+            subsets=[subsets[n] for n in numbers], n_classes=10, generators=[seeded(n) for n in numbers],
+        )  # fmt: skip
+    return models
+
+
+@pytest.mark.parametrize("chunks", [[[0, 1, 2, 3, 4]], [[0, 1], [2, 3], [4]], [[0], [1], [2], [3], [4]]])
+def test_a_classifier_trained_beside_others_is_as_if_trained_alone(digits: Dataset, chunks: list[list[int]]) -> None:
+    for number, (subset, model) in enumerate(zip(subsets_of_digits(5), trained_in_chunks(digits, chunks), strict=True)):
+        alone = fit_classifier(digits.x[subset], digits.y[subset], SHORT, n_classes=10, generator=seeded(number))
+        assert torch.allclose(weights(model), weights(alone), atol=1e-4)
+        assert torch.allclose(predict(model, digits.x), predict(alone, digits.x), atol=1e-3)
+
+
+def test_classifiers_trained_at_once_are_not_each_other(digits: Dataset) -> None:
+    models = trained_in_chunks(digits, [[0, 1, 2, 3, 4]])
+    for i in range(5):
+        for j in range(i):
+            assert not torch.allclose(weights(models[i]), weights(models[j]), atol=1e-2)
+
+
+def test_plain_adam_on_one_model_gives_the_same_weights(digits: Dataset) -> None:
+    # Stacked weights and the fused step against the textbook's loop.
+    x, y, generator = digits.x[:50], digits.y[:50], seeded(3)
+    model = mlp([64, SHORT.hidden, 10], generator=generator)
+    optimizer = torch.optim.Adam(model.parameters(), lr=SHORT.learning_rate)
+    for _ in range(SHORT.epochs):
+        for batch in torch.randperm(50, generator=generator).split(SHORT.batch_size):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
+            optimizer.step()
+    assert torch.allclose(
+        weights(fit_classifier(x, y, SHORT, n_classes=10, generator=seeded(3))), weights(model), atol=1e-4
+    )
+
+
+def test_records_outside_its_subset_do_not_touch_a_classifier(digits: Dataset) -> None:
+    x, subsets = digits.x[:200].clone(), subsets_of_digits(2)
+    options = {"subsets": subsets, "n_classes": 10}
+    first = fit_classifiers(x, digits.y[:200], SHORT, generators=[seeded(0), seeded(1)], **options)
+    outside = torch.ones(200, dtype=torch.bool)
+    outside[subsets[0]] = False
+    x[outside] = 1 - x[outside]
+    second = fit_classifiers(x, digits.y[:200], SHORT, generators=[seeded(0), seeded(1)], **options)
+    assert torch.allclose(weights(first[0]), weights(second[0]), atol=1e-6)
+    assert not torch.allclose(weights(first[1]), weights(second[1]), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_generators", "sentence"),
+    [
+        ((20, 30), 2, r"not 2 generators for subsets of \[20, 30\] records: train others one by one"),
+        ((20, 20), 1, r"not 1 generators for subsets of \[20\] records"),
+        ((), 0, r"not 0 generators for subsets of \[\] records"),
+    ],
+)
+def test_subsets_and_generators_that_do_not_fit_are_refused(
+    digits: Dataset, sizes: tuple[int, ...], n_generators: int, sentence: str
+) -> None:
+    generators = [seeded(n) for n in range(n_generators)]
+    subsets = [torch.arange(size) for size in sizes]
+    with pytest.raises(ValueError, match=sentence):
+        fit_classifiers(digits.x, digits.y, SHORT, subsets=subsets, n_classes=10, generators=generators)
+
+
+@given(
+    features=st.integers(1, 1000), hidden=st.integers(1, 300), memory=st.integers(0, 10**9), more=st.integers(0, 10**9)
+)
+def test_more_memory_never_holds_fewer_models_and_bigger_ones_never_more(
+    features: int, hidden: int, memory: int, more: int
+) -> None:
+    def fit(features: int, hidden: int, memory: int) -> int:
+        return models_that_fit(features, ClassifierSettings(hidden=hidden), n_classes=10, memory=memory)
+
+    count = fit(features, hidden, memory)
+    assert 1 <= count <= fit(features, hidden, memory + more)
+    assert fit(features + 1, hidden, memory) <= count
+    assert fit(features, hidden + 1, memory) <= count
+
+
+def test_models_and_their_optimizer_take_the_memory_that_is_said() -> None:
+    settings = ClassifierSettings(hidden=100, batch_size=1)
+    # 64 x 100 and 100 x 10 weights, with biases: 7,510 floats, four times over, of four bytes each; and one batch.
+    one = 4 * (4 * 7510 + 64 + 400 + 40)
+    assert models_that_fit(64, settings, n_classes=10, memory=3 * one) == 3
+    assert models_that_fit(64, settings, n_classes=10, memory=3 * one - 1) == 2
+
+
+def test_a_recipe_gives_a_model_the_same_weights_whenever_it_is_trained(digits: Dataset) -> None:
+    x, y, subsets = digits.x[:200], digits.y[:200], subsets_of_digits(3)
+    recipe = ClassifierRecipe(10, seed=4, settings=SHORT)
+    together = recipe(x, y, subsets, [0, 1, 2])
+    alone = recipe(x, y, [subsets[1]], [1])[0]
+    assert torch.allclose(weights(together[1]), weights(alone), atol=1e-4)
+    assert not torch.allclose(weights(together[1]), weights(recipe(x, y, [subsets[1]], [2])[0]), atol=1e-2)
+    another = ClassifierRecipe(10, seed=5, settings=SHORT)
+    assert not torch.allclose(weights(together[1]), weights(another(x, y, [subsets[1]], [1])[0]), atol=1e-2)
+
+
+def test_a_recipe_trains_subsets_of_two_lengths_and_keeps_their_order(digits: Dataset) -> None:
+    # Halves of an odd number of records: 25, 26, 25, 26.
+    x, y = digits.x[:51], digits.y[:51]
+    half = torch.randperm(51, generator=seeded()) < 25
+    subsets = [half.nonzero().flatten(), (~half).nonzero().flatten()] * 2
+    recipe = ClassifierRecipe(10, seed=0, settings=SHORT)
+    together = recipe(x, y, subsets, [0, 1, 2, 3])
+    for number, model in enumerate(together):
+        alone = recipe(x, y, [subsets[number]], [number])[0]
+        assert torch.allclose(weights(model), weights(alone), atol=1e-4)

@@ -1,6 +1,7 @@
 """LiRA and RMIA: agreement with public implementations on recorded signals, and known answers."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -197,3 +198,50 @@ def test_one_variance_for_all_is_the_average_and_never_zero() -> None:
     signals, side = torch.tensor([[0.0, 1.0], [2.0, 1.0]]), torch.ones(2, 2, dtype=torch.bool)
     assert side_std(signals, side, per_record=True).tolist() == pytest.approx([1.0, 1e-6])
     assert side_std(signals, side, per_record=False).tolist() == pytest.approx([0.5, 0.5])
+
+
+@pytest.mark.parametrize(("per_record", "name"), [(True, "per_record"), (False, "fixed")])
+def test_the_class_agrees_with_the_peer_too_where_probabilities_round_to_one(per_record: bool, name: str) -> None:
+    # Logits as log-posteriors of two classes: nothing is lost, however sure the answer.
+    logit, logits = tensor("target_logit"), tensor("reference_logits")
+    log_p, log_ps = (torch.nn.functional.logsigmoid(torch.stack([z, -z], dim=-1)) for z in (logit, logits))
+    y = torch.zeros(1000, dtype=torch.int64)
+    shadows = Shadows(log_ps, y, tensor("in_reference"))
+    candidates = Records(x=torch.zeros(1000, 1), y=y, log_posteriors=log_p, shadows=shadows)
+    scores = LiRA(per_record=per_record).fit(Knowledge()).score(candidates)
+    assert (tensor("reference_probabilities") == 1).any()
+    assert torch.allclose(scores, tensor(f"lira_online_{name}_variance_privacy_guard"), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("per_record", [True, False])
+def test_with_hundreds_of_models_online_lira_is_within_two_percent_of_the_optimum(per_record: bool) -> None:
+    halves, signals, _ = gaussian_world(1.5, n_models=256, n=4000)
+    scores = online_score(signals[-1], signals[:-1], halves[:-1], per_record=per_record)
+    assert auc(scores, halves[-1]).value == pytest.approx(0.5 * math.erfc(-1.5 / 2), abs=0.02)
+
+
+def test_offline_attacks_need_models_without_each_candidate_only() -> None:
+    candidates, population = recorded()
+    everyone = replace(candidates.shadows, is_member=torch.ones(16, 1000, dtype=torch.bool))
+    for attack in (LiRA(online=False), RMIA(online=False)):
+        lacking = attack.missing(Knowledge(population=population), replace(candidates, shadows=everyone))
+        assert lacking == ["shadow models trained without each candidate"]
+        with pytest.raises(ValueError, match=r"1000 are in the training set of every shadow model.*memberships\)\.$"):
+            attack.fit(Knowledge(population=population)).score(replace(candidates, shadows=everyone))
+    assert LiRA().threshold == 0 and LiRA(online=False).threshold is RMIA().threshold is None
+
+
+@pytest.mark.parametrize("options", [{"a": "0.3"}, {"a": True}, {"gamma": None}])
+def test_options_of_rmia_that_are_no_numbers_are_refused(options: dict) -> None:
+    with pytest.raises(TypeError, match=f"{next(iter(options))} must be a .* number"):
+        RMIA(**options)
+
+
+def test_population_records_in_every_shadow_model_tell_nothing_and_are_left_out() -> None:
+    _, population = recorded()
+    is_member = torch.zeros(16, 500, dtype=torch.bool)
+    is_member[:, :100] = True
+    partly = replace(population, shadows=replace(population.shadows, is_member=is_member))
+    fitted = RMIA().fit(Knowledge(population=partly))
+    expected = RMIA().fit(Knowledge(population=population)).population_ratio[100:]
+    assert torch.equal(fitted.population_ratio, expected)
