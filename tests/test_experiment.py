@@ -1,8 +1,7 @@
 """One run: its configuration, its key, its row."""
 
-import math
 import shutil
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 import torch
 
 from vaeprivacy import classifiers, coverage
-from vaeprivacy import config as config_module
 from vaeprivacy.attacks.reconstruction import calibrated_score, reconstruction_score
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.config import Config, run_key
@@ -19,43 +17,11 @@ from vaeprivacy.data import Dataset
 from vaeprivacy.experiment import run, run_scores
 from vaeprivacy.mechanisms import EuclideanLaplace
 from vaeprivacy.stages import framework_vae, reference_vaes, shadow_records, shadows, training_records
-from vaeprivacy.vae import VAESettings
 
 # What a run in the tests' configuration is attacked with.
 ON_RAW = {"loss", "shadow", "lira_offline", "rmia_offline"}
 ADAPTIVE = {f"{way}_{name}" for way in ("adaptive", "through") for name in ON_RAW - {"loss"}}
 ON_FRAMEWORK = ON_RAW | ADAPTIVE | {"nearest", "likelihood", "vae"}
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "error"),
-    [
-        ("defence", "hope", ValueError),
-        ("attacks", "some", ValueError),
-        ("epsilon", 0, ValueError),
-        ("epsilon", -1.0, ValueError),
-        ("epsilon", float("inf"), ValueError),
-        ("epsilon", "8", TypeError),
-        ("n_members", 0, ValueError),
-        ("n_shadows", 0, ValueError),
-        ("training", "disjoint", TypeError),
-        ("training", OnDisjointRecords, TypeError),
-    ],
-)
-def test_an_impossible_field_is_refused_by_its_name(field: str, value: object, error: type[Exception]) -> None:
-    with pytest.raises(error, match=field):
-        Config(**{field: value})
-
-
-def test_raw_data_have_no_epsilon() -> None:
-    with pytest.raises(ValueError, match="leave epsilon out"):
-        Config(defence="none", epsilon=1.0)
-
-
-def test_runs_are_called_what_tables_call_them() -> None:
-    assert Config(defence="none").label == "raw data"
-    assert Config().label == "no noise"
-    assert Config(epsilon=8).label == Config(epsilon=8.0).label == "8"
 
 
 def test_a_run_leaves_scores_and_a_row(config: Config, tmp_path: Path) -> None:
@@ -93,32 +59,6 @@ def test_the_targets_records_and_the_adversarys_are_disjoint(config: Config, dig
     assert not halves[:, len(parts.reference) :].any()
     assert (halves.sum(dim=1) == config.n_members).all()
     assert not torch.equal(halves[0], halves[1])
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"dataset": "fashion-mnist"},
-        {"defence": "none", "epsilon": None},
-        {"epsilon": 2.0},
-        {"seed": 1},
-        {"n_members": 99},
-        {"n_shadows": 3},
-        {"online": True},
-        {"attacks": "all"},
-        {"vae": VAESettings(epochs=4)},
-        {"training": OnDisjointRecords()},
-        {"training": WithDPSGD(8.0)},
-    ],
-)
-def test_the_key_changes_with_every_field(config: Config, change: dict[str, object]) -> None:
-    assert run_key(replace(config, **change)) != run_key(config) == run_key(replace(config))
-
-
-def test_keys_tell_stages_apart(config: Config) -> None:
-    keys = {run_key(config, stage) for stage in ("run", "target", "shadow 0", "shadow 1")}
-    assert len(keys) == 4
-    assert all(np.char.isalnum(key) for key in keys)
 
 
 @pytest.fixture
@@ -184,14 +124,6 @@ def test_a_vae_on_disjoint_records_sees_public_ones_only_and_is_everybodys(
     assert all(torch.equal(a, b) for vae in vaes for a, b in zip(vae.parameters(), vaes[0].parameters(), strict=True))
 
 
-def test_public_records_leave_the_other_parts_as_they_are(config: Config, digits: Dataset) -> None:
-    private, disjoint = (replace(config, training=t()).split(digits.y) for t in (OnPrivateRecords, OnDisjointRecords))
-    for part in ("members", "non_members", "reference", "test"):
-        assert torch.equal(getattr(private, part), getattr(disjoint, part))
-    others = torch.cat([disjoint.candidates, disjoint.reference, disjoint.test])
-    assert not set(disjoint.public.tolist()) & set(others.tolist())
-
-
 @pytest.mark.parametrize("training", [OnPrivateRecords(), OnDisjointRecords()])
 def test_the_adversary_compares_with_vaes_of_its_own_records(
     config: Config,
@@ -203,12 +135,6 @@ def test_the_adversary_compares_with_vaes_of_its_own_records(
     references = reference_vaes(replace(config, training=training), tmp_path)
     assert len(references) == config.n_shadows
     assert same(fitted_on["fit_vae"], private_records(config, digits)[1:])
-
-
-def test_vaes_with_dp_sgd_are_compared_with_vaes_with_dp_sgd(config: Config) -> None:
-    private = replace(config, training=WithDPSGD(8.0))
-    assert private.reference_model.training == WithDPSGD(8.0)
-    assert replace(config, training=OnDisjointRecords()).reference_model.training == OnPrivateRecords()
 
 
 def test_the_attack_on_the_vae_is_the_calibrated_one_and_does_not_see_the_noise(
@@ -225,12 +151,6 @@ def test_the_attack_on_the_vae_is_the_calibrated_one_and_does_not_see_the_noise(
     expected = calibrated_score(reconstruction_score(vae, x), of_references)
     assert np.array_equal(scores[0], expected.numpy())
     assert np.array_equal(scores[0], scores[1])
-
-
-def test_runs_that_differ_in_the_vae_only_share_their_raw_shadow_models(config: Config) -> None:
-    others = [replace(config, training=WithDPSGD(8.0)), replace(config, vae=VAESettings(latent_dim=2))]
-    assert {run_key(other.raw) for other in others} == {run_key(config.raw)}
-    assert len({run_key(other.model) for other in [config, *others]}) == 3
 
 
 def test_a_vae_with_dp_sgd_sees_the_records_of_its_owner(
@@ -299,96 +219,6 @@ def test_target_shadows_and_runs_with_another_epsilon_share_no_noise(
     for epsilon in (1.0, 2.0):
         run(replace(config, epsilon=epsilon), directory=tmp_path)
     assert len(lengths) == len({round(length, 9) for length in lengths}) == 6
-
-
-def changes(config: Config) -> list[Config]:
-    """Return configurations that differ from one in one field each, those of VAE and classifier included."""
-    changed = {
-        "dataset": "fashion-mnist",
-        "defence": "none",
-        "epsilon": 2.0,
-        "seed": 1,
-        "n_members": 99,
-        "n_shadows": 3,
-        "online": True,
-        "attacks": "all",
-    }
-    nested = ("vae", "classifier")
-    trainings = [OnDisjointRecords(), WithDPSGD(8.0), WithDPSGD(4.0), WithDPSGD(8.0, 1e-9), WithDPSGD(8.0, 1e-8, 2.0)]
-    assert {*changed, *nested, "training"} == {field.name for field in fields(Config)}  # a new field must be added here
-    found = [replace(config, epsilon=None, defence="none")]
-    found += [replace(config, **{name: value}) for name, value in changed.items() if name != "defence"]
-    found += [replace(config, training=training) for training in trainings]
-    for name in nested:
-        part = getattr(config, name)
-        for field in fields(part):
-            longer = replace(part, **{field.name: getattr(part, field.name) * 2})
-            found.append(replace(config, **{name: longer}))
-    return found
-
-
-def test_the_key_changes_with_every_field_of_every_part(config: Config) -> None:
-    others = changes(config)
-    assert len({run_key(config), *map(run_key, others)}) == 1 + len(others)
-
-
-def test_equal_configurations_have_equal_keys() -> None:
-    assert Config(epsilon=8) == Config(epsilon=8.0)
-    assert run_key(Config(epsilon=8)) == run_key(Config(epsilon=8.0))
-    whole, point = (Config(training=WithDPSGD(epsilon, max_grad_norm=1)) for epsilon in (8, 8.0))
-    assert whole == point
-    assert run_key(whole) == run_key(point) == run_key(Config(training=WithDPSGD(8.0, max_grad_norm=1.0)))
-
-
-@pytest.mark.parametrize("value", [2.5, True, "100", math.nan])
-@pytest.mark.parametrize("field", ["n_members", "n_shadows"])
-def test_a_number_of_things_is_an_integer(field: str, value: object) -> None:
-    with pytest.raises((TypeError, ValueError), match=f"^{field} must"):
-        Config(**{field: value})
-
-
-@pytest.mark.parametrize(
-    ("file", "matters"),
-    [
-        ("mechanisms.py", True),
-        ("attacks/shokri.py", True),
-        ("coverage.py", True),
-        ("figures.py", False),
-        ("cli.py", False),
-        ("audit.py", False),
-        ("planted/noise.py", False),
-    ],
-)
-def test_the_key_changes_with_the_code_that_computes_results(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str, matters: bool
-) -> None:
-    copy = shutil.copytree(
-        Path(config_module.__file__).parent, tmp_path / "copy", ignore=shutil.ignore_patterns("__py*")
-    )
-    monkeypatch.setattr(config_module, "__file__", str(copy / "config.py"))
-    before = config_module.code_hash.__wrapped__()
-    (copy / file).write_text("changed")
-    after = config_module.code_hash.__wrapped__()
-    assert (before != after) is matters
-    keys = []
-    for code in (before, after):
-        monkeypatch.setattr(config_module, "code_hash", lambda code=code: code)
-        keys.append(run_key(Config()))
-    assert (keys[0] != keys[1]) is matters
-
-
-def test_the_key_changes_with_the_version_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = run_key(Config())
-    monkeypatch.setattr(torch, "__version__", "0.0")
-    assert run_key(Config()) != before
-
-
-def test_online_shadow_models_are_trained_on_balanced_halves_of_the_candidates(config: Config, digits: Dataset) -> None:
-    online = replace(config, online=True)
-    parts = online.split(digits.y)
-    is_member = online.shadow_memberships(digits.y, parts)
-    assert not is_member[:, : len(parts.reference)].any()
-    assert (is_member[:, len(parts.reference) :].sum(dim=0) == 1).all()  # two complementary halves
 
 
 def test_an_online_run_with_all_attacks_has_the_whole_suite(config: Config, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from vaeprivacy import figures
+from vaeprivacy import figures, tables
 from vaeprivacy.metrics import evaluate
 
 
@@ -118,12 +118,12 @@ def test_training_curves_can_have_a_single_panel() -> None:
 def test_a_weak_attack_is_marked_in_every_figure(results: pd.DataFrame) -> None:
     results = results.assign(weak=(results.attack == "nearest") & (results.setting == "8"))
     ax = figures.against_setting(results, "auc", hue="attack")
-    assert [text.get_text()[-1] == figures.WEAK for text in ax.get_legend().get_texts()] == [False, True]
-    assert figures.WEAK_NOTE in ax.get_xlabel()
+    assert [text.get_text()[-1] == tables.WEAK for text in ax.get_legend().get_texts()] == [False, True]
+    assert tables.WEAK_NOTE in ax.get_xlabel()
     curves = pd.DataFrame({"fpr": [0, 0.5, 1], "tpr": [0, 0.8, 1], "attack": "shadow", "weak": True})
     ax = figures.roc_curves(curves, plt.subplots()[1])
-    assert figures.WEAK_NOTE in ax.get_xlabel()
-    assert figures.WEAK in ax.get_legend().get_texts()[0].get_text()
+    assert tables.WEAK_NOTE in ax.get_xlabel()
+    assert tables.WEAK in ax.get_legend().get_texts()[0].get_text()
 
 
 def test_a_table_of_attacks_has_the_strongest_first_and_an_interval_for_each_number() -> None:
@@ -132,8 +132,8 @@ def test_a_table_of_attacks_has_the_strongest_first_and_an_interval_for_each_num
         {"attack": name, "knowledge": "posteriors", "weak": name == "gap"} | evaluate(scores, is_member, threshold=0)
         for name, scores in {"gap": np.zeros(40), "adaptive_rmia": is_member.astype(float)}.items()
     ]
-    table = figures.attack_table(pd.DataFrame(rows))
-    assert table.index.tolist() == ["RMIA online, adaptive", f"label right or wrong {figures.WEAK}"]
+    table = tables.attack_table(pd.DataFrame(rows))
+    assert table.index.tolist() == ["RMIA online, adaptive", f"label right or wrong {tables.WEAK}"]
     assert table.AUC.tolist()[0] == "1.000 (1.000 to 1.000)"
     assert table.columns.tolist() == ["knows", "AUC", "TPR at 1% FPR", "TPR at 0.1% FPR"]
 

@@ -13,7 +13,7 @@ from vaeprivacy.attack_command import attack_file, attack_run
 from vaeprivacy.audit import Audit, audit_mechanism, audit_release
 from vaeprivacy.config import Config
 from vaeprivacy.data import find_fashion_mnist, load
-from vaeprivacy.figures import WEAK, WEAK_NOTE, attack_table, roc_curves, use_style
+from vaeprivacy.figures import roc_curves, use_style
 from vaeprivacy.law import p_values
 from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism
 from vaeprivacy.metrics import roc
@@ -21,6 +21,7 @@ from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.storage import RESULTS, write_arrays
 from vaeprivacy.sweep import sweep
 from vaeprivacy.synthesizer import Synthesizer
+from vaeprivacy.tables import WEAK, WEAK_NOTE, attack_table
 from vaeprivacy.vae import VAESettings
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

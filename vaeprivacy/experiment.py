@@ -26,6 +26,23 @@ FEW = {"loss", "shadow", "lira_offline", "rmia_offline", "lira", "rmia", "neares
 PREFIXES = {"": "", "adaptive_": ", recipe", "through_": ", recipe, encoder and decoder"}
 
 
+def asked_records(config: Config, trained: Shadows, answers: torch.Tensor) -> tuple[Records, Records]:
+    """Return the adversary's own records and the candidates, with what target and shadow models answer about each.
+
+    Parameters are those of :func:`adversary_scores`.
+    """
+    data = load_once(config.dataset)
+    parts = config.split(data.y)
+    n_own = len(parts.reference)
+    found = []
+    for records, place in ((parts.reference, slice(n_own)), (parts.candidates, slice(n_own, None))):
+        shadows = trained.about(place)
+        in_references = shadows.is_member if config.online else None
+        answered = {"log_posteriors": answers[place], "shadows": shadows, "in_references": in_references}
+        found.append(Records(x=data.x[records], y=data.y[records], **answered))
+    return found[0], found[1]
+
+
 def adversary_scores(
     config: Config, prefix: str, trained: Shadows, answers: torch.Tensor, holds: dict[str, Any]
 ) -> dict[str, np.ndarray]:
@@ -51,17 +68,7 @@ def adversary_scores(
     """
     data = load_once(config.dataset)
     parts = config.split(data.y)
-    n_reference = len(parts.reference)
-    own, candidates = (
-        Records(
-            x=data.x[records], y=data.y[records], log_posteriors=answers[place], shadows=trained.about(place),
-            in_references=trained.about(place).is_member if config.online else None,
-        )
-        for records, place in (
-            (parts.reference, torch.arange(n_reference)),
-            (parts.candidates, torch.arange(n_reference, len(answers))),
-        )
-    )  # fmt: skip
+    own, candidates = asked_records(config, trained, answers)
     learnt = trained.two_sided()
     names = WITH_SHADOWS if prefix else (*ON_CLASSIFIER, *ON_RELEASE, *ON_VAE)
     found = run_attacks(

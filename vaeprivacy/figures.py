@@ -10,57 +10,10 @@ import torch
 from matplotlib.axes import Axes
 
 from vaeprivacy.metrics import mean_interval
+from vaeprivacy.tables import WEAK, WEAK_NOTE, attack_labels
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-ATTACKS = {
-    "gap": "label right or wrong",
-    "noise": "robustness to noise",
-    "shift": "robustness to shifts",
-    "highest_posterior": "highest posterior",
-    "loss": "loss threshold",
-    "confidence": "confidence, per class",
-    "entropy": "entropy, per class",
-    "modified_entropy": "modified entropy, per class",
-    "top_posteriors": "ML-Leaks, top 3",
-    "shadow_joint": "Shokri, joint",
-    "shadow": "Shokri, per class",
-    "lira_offline": "LiRA offline",
-    "rmia_offline": "RMIA offline",
-    "lira": "LiRA online",
-    "rmia": "RMIA online",
-    "nearest_record": "nearest record",
-    "density": "density ratio (DOMIAS)",
-    "nearest": "nearest to reconstruction",
-    "likelihood": "likelihood ratio",
-    "reconstruction": "reconstruction",
-    "elbo": "ELBO",
-    "calibrated_elbo": "ELBO, calibrated",
-    "vae": "reconstruction, calibrated",
-}
-ADVERSARIES = {"adaptive_": ", adaptive", "through_": ", adaptive, through"}
-WEAK = "\u2020"  # a dagger
-WEAK_NOTE = f"{WEAK} weak: its shadow models do not behave like the target"
-
-
-def attack_label(name: str) -> str:
-    """Return what tables and figures call an attack: its name in words, and what its adversary copies."""
-    for prefix, words in ADVERSARIES.items():
-        if name.startswith(prefix):
-            return ATTACKS[name.removeprefix(prefix)] + words
-    return ATTACKS.get(name, name)
-
-
-def attack_labels(results: pd.DataFrame) -> dict[str, str]:
-    """Return the labels of the attacks in a table, with a dagger for those that are weak in some row.
-
-    Parameters
-    ----------
-    results : pandas.DataFrame
-        With a column ``attack``, and perhaps one ``weak`` (see :func:`vaeprivacy.experiment.run`).
-    """
-    weak = set(results.attack[results.weak.astype(bool)]) if "weak" in results else set()
-    return {name: attack_label(name) + (f" {WEAK}" if name in weak else "") for name in results.attack.unique()}
 
 
 def _note_weak(ax: Axes, labels: Mapping[str, str]) -> None:
@@ -212,32 +165,6 @@ def against_setting(
     ax.set(xlabel=r"$\varepsilon$ per unit of latent distance")
     _note_weak(ax, labels)
     return ax
-
-
-def attack_table(results: pd.DataFrame) -> pd.DataFrame:
-    """Return the attacks on one target as a table to read: strongest first, each metric with its interval.
-
-    Parameters
-    ----------
-    results : pandas.DataFrame
-        One row an attack, with the columns of :func:`vaeprivacy.sweep.tidy`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        By attack: what its adversary knows, AUC, TPR at 1% and at 0.1% FPR.
-    """
-    columns = {"auc": "AUC", "tpr_at_1_fpr": "TPR at 1% FPR", "tpr_at_0_1_fpr": "TPR at 0.1% FPR"}
-    labels = attack_labels(results)
-    rows = [
-        {"attack": labels[row.attack], "knows": row.knowledge}
-        | {
-            title: f"{getattr(row, name):.3f} ({getattr(row, f'{name}_low'):.3f} to {getattr(row, f'{name}_high'):.3f})"
-            for name, title in columns.items()
-        }
-        for row in results.sort_values("auc", ascending=False).itertuples()
-    ]
-    return pd.DataFrame(rows).set_index("attack")
 
 
 def noise_cloud(noise: pd.DataFrame) -> sns.FacetGrid:

@@ -16,6 +16,7 @@ from vaeprivacy.attacks.suite import ON_CLASSIFIER, ON_RELEASE, run_attacks
 from vaeprivacy.classifiers import ClassifierRecipe, ClassifierSettings, predict
 from vaeprivacy.config import code_hash
 from vaeprivacy.randomness import seeded_generator
+from vaeprivacy.stages import MODELS_AT_ONCE
 from vaeprivacy.storage import read_arrays
 from vaeprivacy.synthesizer import Release
 from vaeprivacy.training import checked_records, mlp
@@ -141,33 +142,41 @@ def attack_files(
     ValueError
         If there is neither a target nor its answers, or some do not fit together.
     """
-    x, y, is_member = arrays["x"], arrays["y"], arrays["is_member"]
-    others_x, others_y = arrays.get("reference_x", x[:0]), arrays.get("reference_y", y[:0])
+    y, is_member = arrays["y"], arrays["is_member"]
     answers = _answers(arrays, target)
-    n_classes = answers["log_posteriors"].shape[1]
     settings = ClassifierSettings(epochs=epochs)
     if target is not None:
         settings = replace(settings, hidden=len(target[0].weight))
-    halves = draw_balanced_memberships(y, n_shadows=n_shadows, generator=seeded_generator(seed, "shadow members"))
-    is_in = torch.cat([halves, torch.zeros(n_shadows, len(others_y), dtype=torch.bool)], dim=1)
-    everything_x, everything_y = torch.cat([x, others_x]), torch.cat([y, others_y])
-    parts = (everything_x.numpy().tobytes(), everything_y.numpy().tobytes(), repr((settings, n_shadows, seed)).encode())
-    key = hashlib.sha256(b"".join([*parts, code_hash().encode()])).hexdigest()[:20]
-    trained = train_shadows(
-        everything_x, everything_y, is_member=is_in, recipe=ClassifierRecipe(n_classes, seed, settings),
-        models_at_once=4, n_jobs=-1, directory=directory / "shadows" / key, progress=True,
-    )  # fmt: skip
-    of_candidates = trained.about(torch.arange(len(y)))
-    candidates = Records(x=x, y=y, log_posteriors=answers["log_posteriors"], shadows=of_candidates)
-    knowledge = _knowledge(arrays, target, answers, trained, others_x, others_y)
+    recipe = ClassifierRecipe(answers["log_posteriors"].shape[1], seed, settings)
+    on_candidates, on_others = _shadows(arrays, recipe, n_shadows=n_shadows, directory=directory)
     found = run_attacks(
-        (*ON_CLASSIFIER, *ON_RELEASE), knowledge=replace(knowledge, shadows=of_candidates), candidates=candidates,
-        seed=seed, image_shape=image_shape,
-    )  # fmt: skip
+        (*ON_CLASSIFIER, *ON_RELEASE),
+        knowledge=replace(_knowledge(arrays, target, answers, on_others), shadows=on_candidates),
+        candidates=Records(x=arrays["x"], y=y, log_posteriors=answers["log_posteriors"], shadows=on_candidates),
+        seed=seed,
+        image_shape=image_shape,
+    )
     result = {"is_member": is_member.numpy()}
     for name, (scores, threshold) in found.items():
         result |= {name: scores.numpy(), f"threshold_{name}": np.array(threshold)}
-    return result, Likeness.between(of_candidates, answers["log_posteriors"], y, is_member)
+    return result, Likeness.between(on_candidates, answers["log_posteriors"], y, is_member)
+
+
+def _shadows(
+    arrays: dict[str, torch.Tensor], recipe: ClassifierRecipe, *, n_shadows: int, directory: Path
+) -> tuple[Shadows, Shadows]:
+    """Train shadow models on halves of the candidates; return what they say about these and about reference records."""
+    x, y = arrays["x"], arrays["y"]
+    n, generator = len(y), seeded_generator(recipe.seed, "shadow members")
+    halves = draw_balanced_memberships(y, n_shadows=n_shadows, generator=generator)
+    x, y = torch.cat([x, arrays.get("reference_x", x[:0])]), torch.cat([y, arrays.get("reference_y", y[:0])])
+    is_member = torch.cat([halves, torch.zeros(n_shadows, len(y) - n, dtype=torch.bool)], dim=1)
+    parts = [x.numpy().tobytes(), y.numpy().tobytes(), repr((recipe, n_shadows)).encode(), code_hash().encode()]
+    trained = train_shadows(
+        x, y, is_member=is_member, recipe=recipe, models_at_once=MODELS_AT_ONCE, n_jobs=-1, progress=True,
+        directory=directory / "shadows" / hashlib.sha256(b"".join(parts)).hexdigest()[:20],
+    )  # fmt: skip
+    return trained.about(slice(n)), trained.about(slice(n, None))
 
 
 def _answers(arrays: dict[str, torch.Tensor], target: nn.Sequential | None) -> dict[str, torch.Tensor]:
@@ -192,24 +201,15 @@ def _knowledge(
     arrays: dict[str, torch.Tensor],
     target: nn.Sequential | None,
     answers: dict[str, torch.Tensor],
-    trained: Shadows,
-    others_x: torch.Tensor,
-    others_y: torch.Tensor,
+    on_others: Shadows,
 ) -> Knowledge:
-    """Return what the adversary holds: as much as the files give it."""
-    population = release = None
-    if len(others_y):
-        about = trained.about(torch.arange(len(arrays["y"]), len(trained.y)))
-        population = Records(
-            x=others_x, y=others_y, log_posteriors=answers.get("reference_log_posteriors"), shadows=about
-        )
+    """Return what the adversary holds beside its shadow models: as much as the files give it."""
+    population = release = ask = ask_label = None
+    if "reference_x" in arrays:
+        answered = {"log_posteriors": answers.get("reference_log_posteriors"), "shadows": on_others}
+        population = Records(x=arrays["reference_x"], y=arrays["reference_y"], **answered)
     if "release_x" in arrays:
         release = Release(arrays["release_x"], arrays["release_y"], None)
-    if target is None:
-        return Knowledge(population=population, release=release)
-    return Knowledge(
-        population=population,
-        release=release,
-        ask=partial(predict, target),
-        ask_label=lambda x: predict(target, x).argmax(dim=1),
-    )
+    if target is not None:
+        ask, ask_label = partial(predict, target), lambda x: predict(target, x).argmax(dim=1)
+    return Knowledge(population=population, release=release, ask=ask, ask_label=ask_label)

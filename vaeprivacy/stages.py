@@ -4,7 +4,6 @@ Each file is named after all that it depends on, the package's own code included
 where it stopped, and changed code never meets old files.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from torch import nn
 
 from vaeprivacy.attacks import Shadows
-from vaeprivacy.attacks.shadow import shadow_tasks
+from vaeprivacy.attacks.shadow import chunk_answers
 from vaeprivacy.classifiers import ClassifierRecipe, fit_classifier, predict
 from vaeprivacy.config import Config, run_key
 from vaeprivacy.coverage import OnDisjointRecords
@@ -127,24 +126,30 @@ class FrameworkRecipe:
         return models
 
 
-def shadow_work(config: Config, directory: Path) -> tuple[Split, torch.Tensor, list[Callable[[], np.ndarray]]]:
-    """Return the split of a run, which shadow model is trained on which record, and the pieces of work to train them.
+def shadow_chunks(config: Config) -> list[list[int]]:
+    """Return the numbers of a run's shadow models, in the chunks in which they are trained."""
+    at_once = MODELS_AT_ONCE if config.defence == "none" else 1
+    return [chunk.tolist() for chunk in torch.arange(config.n_shadows).split(at_once)]
 
-    Each piece leaves a file, so what is done is not done again (see :func:`vaeprivacy.attacks.shadow.shadow_tasks`).
+
+def shadow_answers(config: Config, directory: Path, numbers: list[int]) -> np.ndarray:
+    """Train a chunk of a run's shadow models, or read what it left, and return its answers.
+
+    Their shape is (models, records, classes), or with the framework (models, records, 2, classes), see
+    :func:`ask_defended`.
     """
     data = load_once(config.dataset)
     parts = config.split(data.y)
     records = shadow_records(parts)
-    is_member = config.shadow_memberships(data.y, parts)
-    directory = directory / "shadows" / run_key(config)
-    x, y = data.x[records].numpy(), data.y[records]
-    if config.defence == "none":
-        recipe = ClassifierRecipe(data.n_classes, config.seed, config.classifier)
-        options = {"recipe": recipe, "models_at_once": MODELS_AT_ONCE, "ask": predict}
-    else:
-        recipe = FrameworkRecipe(config, directory.parent.parent, data.n_classes)
-        options = {"recipe": recipe, "models_at_once": 1, "ask": ask_defended}
-    return parts, is_member, shadow_tasks(x, y, is_member=is_member, directory=directory, **options)
+    recipe, ask = (
+        (ClassifierRecipe(data.n_classes, config.seed, config.classifier), predict)
+        if config.defence == "none"
+        else (FrameworkRecipe(config, directory, data.n_classes), ask_defended)
+    )
+    return chunk_answers(
+        data.x[records], data.y[records], is_member=config.shadow_memberships(data.y, parts), recipe=recipe, ask=ask,
+        directory=directory / "shadows" / run_key(config), numbers=numbers,
+    )  # fmt: skip
 
 
 def shadows(config: Config, directory: Path) -> list[Shadows]:
@@ -163,11 +168,12 @@ def shadows(config: Config, directory: Path) -> list[Shadows]:
         The answers about the records as they are; with the framework, also about the records as encoder and decoder of
         each shadow model render them.
     """
-    parts, is_member, tasks = shadow_work(config, directory)
-    y = load_once(config.dataset).y[shadow_records(parts)]
-    answers = torch.from_numpy(np.concatenate([task() for task in tasks]))
+    chunks = [shadow_answers(config, directory, numbers) for numbers in shadow_chunks(config)]
+    answers = torch.from_numpy(np.concatenate(chunks))
+    y = load_once(config.dataset).y
+    parts = config.split(y)
     ways = [answers] if config.defence == "none" else answers.unbind(dim=2)
-    return [Shadows(of_way, y, is_member) for of_way in ways]
+    return [Shadows(of_way, y[shadow_records(parts)], config.shadow_memberships(y, parts)) for of_way in ways]
 
 
 def train_target(config: Config, directory: Path) -> tuple[nn.Module, Synthesizer | None, Release]:

@@ -10,7 +10,7 @@ import pandas as pd
 from vaeprivacy.config import Config, run_key
 from vaeprivacy.experiment import run, run_scores
 from vaeprivacy.parallel import in_parallel
-from vaeprivacy.stages import framework_vae, shadow_work
+from vaeprivacy.stages import framework_vae, shadow_answers, shadow_chunks
 from vaeprivacy.storage import append_row, read_rows
 
 
@@ -138,7 +138,11 @@ def _vaes(configs: Iterable[Config]) -> list[tuple[Config, str]]:
 
 def _shadow_pieces(configs: Iterable[Config], directory: Path) -> list[Callable[[], Any]]:
     """Return the work of training the shadow models of runs, each once."""
-    return [task for config in dict.fromkeys(configs) for task in shadow_work(config, directory)[2]]
+    return [
+        partial(shadow_answers, config, directory, numbers)
+        for config in dict.fromkeys(configs)
+        for numbers in shadow_chunks(config)
+    ]
 
 
 def _do(pieces: list[Callable[[], Any]], n_jobs: int, title: str) -> None:

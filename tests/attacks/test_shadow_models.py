@@ -13,8 +13,8 @@ from seeding import seeded
 from torch import nn
 
 from vaeprivacy.attacks import Likeness, Shadows, draw_balanced_memberships, draw_memberships, train_shadows
-from vaeprivacy.attacks.shadow import check_both_sides, lacking_sides, shadow_tasks
-from vaeprivacy.classifiers import ClassifierRecipe, ClassifierSettings
+from vaeprivacy.attacks.shadow import check_both_sides, chunk_answers, lacking_sides
+from vaeprivacy.classifiers import ClassifierRecipe, ClassifierSettings, predict
 from vaeprivacy.data import Dataset
 
 QUICK = ClassifierSettings(hidden=8, epochs=2, batch_size=20)
@@ -151,10 +151,13 @@ def test_halves_of_an_odd_number_of_records_are_trained_together_as_one_by_one(d
 def test_chunks_are_done_in_any_order_and_kept_under_their_numbers(digits: Dataset, tmp_path: Path) -> None:
     x, y = digits.x[:40], digits.y[:40]
     is_member = draw_memberships(y, n_shadows=5, generator=seeded())
-    options = {"is_member": is_member, "recipe": ClassifierRecipe(10, 0, QUICK), "models_at_once": 2}
-    tasks = shadow_tasks(x.numpy(), y, directory=tmp_path, **options)
-    found = [task() for task in reversed(tasks)][::-1]
-    whole = train_shadows(x, y, **options).log_posteriors
+    options = {"is_member": is_member, "recipe": ClassifierRecipe(10, 0, QUICK)}
+    chunks = ([0, 1], [2, 3], [4])
+    found = [
+        chunk_answers(x.numpy(), y, ask=predict, directory=tmp_path, numbers=numbers, **options)
+        for numbers in reversed(chunks)
+    ][::-1]
+    whole = train_shadows(x, y, models_at_once=2, **options).log_posteriors
     assert torch.allclose(torch.from_numpy(np.concatenate(found)), whole, atol=1e-6)
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"shadows-0-to-1.npz", "shadows-2-to-3.npz", "shadows-4-to-4.npz"}

@@ -73,7 +73,7 @@ def test_code_fits_a_narrow_page_and_fences_are_closed(name):
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_every_figure_has_a_caption_a_name_and_alternative_text(name):
-    drawing = re.compile(r"figures\.(?!use_style|attack_label|COLOURS|setting_order)\w+\(")
+    drawing = re.compile(r"figures\.(?!use_style|COLOURS|setting_order)\w+\(")
     for cell in code_cells(read_source(ROOT / "notebooks" / f"{name}.md")):
         if drawing.search(cell.source):
             myst = cell.metadata["mystnb"]

@@ -112,10 +112,7 @@ class Attack(ABC):
 
     def missing(self, knowledge: Knowledge, candidates: Records) -> list[str]:
         """Return what an adversary lacks for this attack: nothing, if it can be run."""
-        return [
-            *(need for need in self.needs if need in HELD and getattr(knowledge, need) is None),
-            *self._unanswered(candidates),
-        ]
+        return self._lacking(knowledge) + self._unanswered(candidates)
 
     def fit(self, knowledge: Knowledge) -> "Attack":
         """Learn what can be learnt before a candidate is seen.
@@ -135,8 +132,7 @@ class Attack(ABC):
         ValueError
             If the adversary does not know what this attack needs.
         """
-        missing = [need for need in self.needs if need in HELD and getattr(knowledge, need) is None]
-        self._refuse_without(missing, "knowledge")
+        self._refuse_without(self._lacking(knowledge), "knowledge")
         self._fit(knowledge)
         return self
 
@@ -162,6 +158,9 @@ class Attack(ABC):
     @abstractmethod
     def _score(self, candidates: Records) -> torch.Tensor:
         """Do the work of :meth:`score`."""
+
+    def _lacking(self, knowledge: Knowledge) -> list[str]:
+        return [need for need in self.needs if need in HELD and getattr(knowledge, need) is None]
 
     def _unanswered(self, candidates: Records) -> list[str]:
         answers = {"log_posteriors": candidates.log_posteriors, "candidate_shadows": candidates.shadows}

@@ -38,8 +38,8 @@ class Shadows:
     y: torch.Tensor
     is_member: torch.Tensor
 
-    def about(self, records: torch.Tensor) -> "Shadows":
-        """Return what the models say about some of the records, given as indices or as a mask."""
+    def about(self, records: torch.Tensor | slice) -> "Shadows":
+        """Return what the models say about some of the records, given as indices, as a mask or as a slice."""
         return Shadows(self.log_posteriors[:, records], self.y[records], self.is_member[:, records])
 
     def without(self, model: int) -> "Shadows":
@@ -95,8 +95,8 @@ def check_both_sides(is_member: torch.Tensor, *, members_too: bool) -> None:
     ValueError
         If there are such candidates.
     """
-    never_out, never_in = is_member.all(dim=0).sum(), (~is_member).all(dim=0).sum()
-    if never_out or (members_too and never_in):
+    if lacking_sides(is_member, members_too):
+        never_out, never_in = is_member.all(dim=0).sum(), (~is_member).all(dim=0).sum()
         raise ValueError(
             f"Of {is_member.shape[1]} candidates, {int(never_out)} are in the training set of every shadow model and "
             f"{int(never_in)} in that of none: "
@@ -132,19 +132,7 @@ def draw_memberships(y: torch.Tensor, *, n_shadows: int, generator: torch.Genera
 def draw_balanced_memberships(y: torch.Tensor, *, n_shadows: int, generator: torch.Generator) -> torch.Tensor:
     """Draw halves in complementary pairs, so that each record is in the training set of half of the models.
 
-    Parameters
-    ----------
-    y : torch.Tensor
-        Labels of the records, shape (records,).
-    n_shadows : int
-        Number of shadow models; with an odd one the last model has no complement.
-    generator : torch.Generator
-        Source of the halves.
-
-    Returns
-    -------
-    torch.Tensor
-        Shape (n_shadows, records), bool.
+    Parameters and result are those of :func:`draw_memberships`. With an odd number, the last model has no complement.
     """
     halves = draw_memberships(y, n_shadows=(n_shadows + 1) // 2, generator=generator)
     return torch.stack([halves, ~halves], dim=1).flatten(0, 1)[:n_shadows]
@@ -191,34 +179,16 @@ def train_shadows(
         Show a progress bar.
     """
     # As a NumPy array, processes map the records from one file in memory instead of getting a copy with each task.
-    tasks = shadow_tasks(
-        x if n_jobs == 1 else x.numpy(), y, is_member=is_member, recipe=recipe, models_at_once=models_at_once, ask=ask,
+    train = partial(
+        chunk_answers, x if n_jobs == 1 else x.numpy(), y, is_member=is_member, recipe=recipe, ask=ask,
         directory=directory,
     )  # fmt: skip
+    tasks = [partial(train, numbers=chunk.tolist()) for chunk in torch.arange(len(is_member)).split(models_at_once)]
     log_posteriors = list(in_parallel(tasks, n_jobs=n_jobs, title="shadow models" if progress else ""))
     return Shadows(torch.from_numpy(np.concatenate(log_posteriors)), y.cpu(), is_member.cpu())
 
 
-def shadow_tasks(
-    x: torch.Tensor | np.ndarray,
-    y: torch.Tensor,
-    *,
-    is_member: torch.Tensor,
-    recipe: Recipe,
-    models_at_once: int,
-    ask: Ask = predict,
-    directory: Path | None,
-) -> list[Callable[[], np.ndarray]]:
-    """Return the pieces of work of :func:`train_shadows`, whose parameters these are, to be done in any order.
-
-    Each trains some models and returns their answers, shape (models, records, classes).
-    """
-    chunks = torch.arange(len(is_member)).split(models_at_once)
-    work = partial(_answers, x, y, is_member=is_member, recipe=recipe, ask=ask, directory=directory)
-    return [partial(work, numbers=chunk.tolist()) for chunk in chunks]
-
-
-def _answers(
+def chunk_answers(
     x: torch.Tensor | np.ndarray,
     y: torch.Tensor,
     *,
@@ -228,7 +198,10 @@ def _answers(
     directory: Path | None,
     numbers: list[int],
 ) -> np.ndarray:
-    """Train a chunk of models and return their answers about all records, shape (models, records, classes)."""
+    """Train the shadow models with some numbers, or read what they left, and return their answers.
+
+    Parameters are those of :func:`train_shadows`; the result has shape (models, records, classes).
+    """
 
     x = torch.as_tensor(x)
 
