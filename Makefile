@@ -4,6 +4,7 @@ VENV ?= .venv
 PORT ?= 8000
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+BENCHMARK_INSTALLED := .venv-benchmark/.installed
 
 # One thread a process: networks this small gain nothing from more, and the numbers do not depend on the cores.
 export OMP_NUM_THREADS := 1
@@ -13,7 +14,7 @@ export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: book test notebooks pair serve benchmark clean help
+.PHONY: book test notebooks pair serve benchmark benchmark-attacks clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
@@ -34,18 +35,17 @@ pair: $(INSTALLED) ## write the .ipynb for Colab from the text sources of the no
 serve: book ## build the book and serve it on http://localhost:$(PORT)
 	$(BIN)/python -m http.server $(PORT) --directory _build/book/_build/html
 
-benchmark: ## time the noise against its peers, in an environment of its own; writes benchmarks/results
-	@$(PYTHON) -m venv .venv-benchmark
-	grep -v '^scikit-learn==' requirements.lock > .venv-benchmark/constraints.txt
-	.venv-benchmark/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-benchmark/constraints.txt \
-	  -e . -r benchmarks/requirements.txt
+benchmark: $(BENCHMARK_INSTALLED) ## time the noise against its peers, in an environment of its own; writes benchmarks/results
 	.venv-benchmark/bin/python benchmarks/noise.py
+
+benchmark-attacks: $(BENCHMARK_INSTALLED) ## time a shadow-model attack against ART and a plain loop (35 minutes)
+	.venv-benchmark/bin/python benchmarks/attacks.py
 
 clean: ## delete the book, executed notebooks and results; the environment stays (delete .venv to renew it)
 	rm -rf _build runs
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 $(INSTALLED): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -53,4 +53,11 @@ $(INSTALLED): pyproject.toml requirements.lock
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "$(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv."; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[book,test]'
+	@touch $@
+
+$(BENCHMARK_INSTALLED): pyproject.toml requirements.lock benchmarks/requirements.txt
+	@$(PYTHON) -m venv .venv-benchmark
+	grep -v '^scikit-learn==' requirements.lock > .venv-benchmark/constraints.txt
+	.venv-benchmark/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-benchmark/constraints.txt \
+	  -e . -r benchmarks/requirements.txt
 	@touch $@
