@@ -1,5 +1,6 @@
 """The ``vaeprivacy`` command."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from vaeprivacy.law import p_values
 from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism
 from vaeprivacy.metrics import roc
 from vaeprivacy.randomness import seeded_generator
-from vaeprivacy.storage import RESULTS, write_arrays
+from vaeprivacy.storage import RESULTS, write_arrays, write_whole
 from vaeprivacy.sweep import sweep
 from vaeprivacy.synthesizer import Synthesizer
 from vaeprivacy.tables import WEAK, WEAK_NOTE, attack_table
@@ -103,12 +104,13 @@ def attack(
     for note in notes:
         console.print(note)
     directory.mkdir(parents=True, exist_ok=True)
-    results.to_csv(directory / "attacks.csv", index=False)
-    write_arrays(scores, directory / "scores.npz")
+    write_whole(directory / "attacks.csv", partial(results.to_csv, index=False))
+    write_whole(directory / "scores.npz", partial(write_arrays, scores))
     best = results[~results.weak.astype(bool)].nlargest(6, "auc").attack
     curves = pd.concat(roc(scores[name], scores["is_member"]).assign(attack=name) for name in best)
     use_style()
-    roc_curves(curves).figure.savefig(directory / "attacks.png", bbox_inches="tight")
+    figure = roc_curves(curves).figure
+    write_whole(directory / "attacks.png", partial(figure.savefig, format="png", bbox_inches="tight"))
     console.print(f"Table, scores and figure (ROC of the {len(best)} strongest) are in {directory}.")
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,10 +28,15 @@ def stored(path: Path, make: Callable[[], T], write: Callable[[T, Path], Any], r
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
-        write(make(), unfinished)
-        os.replace(unfinished, path)
+        write_whole(path, partial(write, make()))
     return read(path)
+
+
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file under another name and move it to its place, so that it is there whole or not at all."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    write(unfinished)
+    os.replace(unfinished, path)
 
 
 def write_arrays(arrays: dict[str, np.ndarray], path: Path) -> None:

@@ -245,3 +245,10 @@ def test_population_records_in_every_shadow_model_tell_nothing_and_are_left_out(
     fitted = RMIA().fit(Knowledge(population=partly))
     expected = RMIA().fit(Knowledge(population=population)).population_ratio[100:]
     assert torch.equal(fitted.population_ratio, expected)
+
+
+def test_a_population_that_every_shadow_model_was_trained_on_is_refused() -> None:
+    _, population = recorded()
+    everyone = replace(population.shadows, is_member=torch.ones(16, 500, dtype=torch.bool))
+    with pytest.raises(ValueError, match="All 500 population records are in the training set of every shadow model"):
+        RMIA().fit(Knowledge(population=replace(population, shadows=everyone)))

@@ -176,3 +176,11 @@ def test_the_normal_quantile_of_the_optimum_is_the_distance() -> None:
     curve = roc(*two_codes(Gaussian(1.0), 3, 1.0))
     at = curve[curve.fpr <= 0.05].iloc[-1]
     assert ndtri(at.tpr) - ndtri(at.fpr) == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize(("released", "own"), [(8, 100), (100, 8)])
+def test_a_density_needs_more_records_than_dimensions(released: int, own: int) -> None:
+    release = Release(torch.rand(released, 20, generator=seeded()), torch.zeros(released), None)
+    population = Records(x=torch.rand(own, 20, generator=seeded(1)), y=torch.zeros(own))
+    with pytest.raises(ValueError, match=r"8 dimensions needs more records .* one has 8"):
+        DensityRatio().fit(Knowledge(release=release, population=population))

@@ -192,6 +192,15 @@ def likeness_of(shadow_accuracy: float) -> Likeness:
     return Likeness.between(Shadows(torch.stack([model, model]), y, is_member.expand(2, -1)), target, y, is_member)
 
 
+@pytest.mark.parametrize("side", [True, False])
+def test_target_and_shadow_models_can_be_compared_only_with_members_and_others(side: bool) -> None:
+    answers, y, both = torch.zeros(10, 2), torch.zeros(10, dtype=torch.int64), torch.arange(10) < 5
+    one_side = torch.full((10,), side)
+    for whose, of_shadows, of_target in (("candidates", both, one_side), ("shadow models", one_side, both)):
+        with pytest.raises(ValueError, match=f"{whose}.* must hold members and others"):
+            Likeness.between(Shadows(answers[None], y, of_shadows[None]), answers, y, of_target)
+
+
 def test_a_comparison_has_the_four_accuracies_and_says_what_it_finds() -> None:
     found = likeness_of(0.97)
     assert found.target == pytest.approx((0.97, 0.80)) and found.shadows == pytest.approx((0.97, 0.80))

@@ -1,5 +1,7 @@
 """Attacks that compare one number with a threshold."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -119,3 +121,16 @@ def test_the_threshold_of_the_loss_moves_no_ranks() -> None:
     assert torch.equal(first.argsort(), second.argsort())
     assert not torch.allclose(first, second)
     assert not LossThreshold.by_shadows()
+
+
+def test_a_threshold_needs_members_and_others() -> None:
+    for side in (True, False):
+        with pytest.raises(ValueError, match="needs members and non-members"):
+            best_threshold(torch.zeros(3), torch.tensor([side] * 3))
+
+
+def test_the_average_loss_of_members_needs_members() -> None:
+    shadows = made_up_shadows(1.0)
+    nobody = replace(shadows, is_member=torch.zeros_like(shadows.is_member))
+    with pytest.raises(ValueError, match="No shadow model was trained on any of the records"):
+        LossThreshold().fit(Knowledge(shadows=nobody))

@@ -17,6 +17,11 @@ class DensityRatio(Attack):
     ----------
     n_components : int
         Number of principal components, at most; fewer if there are fewer features.
+
+    Raises
+    ------
+    ValueError
+        When it is fitted, if population or release have no more records than there are components.
     """
 
     needs = ("release", "population")
@@ -26,6 +31,12 @@ class DensityRatio(Attack):
 
     def _fit(self, knowledge: Knowledge) -> None:
         population = knowledge.population.x.cpu().numpy()
+        fewest = min(len(population), len(knowledge.release.x))
+        if fewest <= self.n_components:
+            raise ValueError(
+                f"A kernel estimate in {self.n_components} dimensions needs more records than that, of the population "
+                f"and of the release, but one has {fewest}: give a smaller n_components."
+            )
         self._pca = PCA(min(self.n_components, *population.shape), svd_solver="full").fit(population)
         self._of_population = gaussian_kde(self._pca.transform(population).T)
         self._of_release = gaussian_kde(self._pca.transform(knowledge.release.x.cpu().numpy()).T)

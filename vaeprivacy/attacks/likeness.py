@@ -52,7 +52,15 @@ class Likeness:
             The target's answers about the candidates, shape (candidates, classes).
         y, is_member : torch.Tensor
             Labels of the candidates, and whether they are members; shape (candidates,).
+
+        Raises
+        ------
+        ValueError
+            If members or others are missing among the candidates, or among the records of all shadow models.
         """
+        for whose, mask in (("candidates", is_member), ("shadow models' records", shadows.is_member)):
+            if mask.all() or not mask.any():
+                raise ValueError(f"The {whose} must hold members and others, but all are on one side.")
         target_right = (log_posteriors.argmax(dim=1) == y).double()
         right = (shadows.log_posteriors.argmax(dim=2) == shadows.y).double()
         sides = [

@@ -78,6 +78,11 @@ class RMIA(Attack):
             raise ValueError("RMIA needs the answers of the target and of shadow models about the population records.")
         # A record that every shadow model was trained on tells nothing about models without it.
         some_without = ~population.shadows.is_member.all(dim=0)
+        if not some_without.any():
+            raise ValueError(
+                f"All {len(population.y)} population records are in the training set of every shadow model: RMIA needs "
+                "some that a model was trained without (draw_memberships)."
+            )
         about = Records(
             x=population.x[some_without],
             y=population.y[some_without],

@@ -29,6 +29,10 @@ class LossThreshold(Attack):
 
     def _fit(self, knowledge: Knowledge) -> None:
         shadows = knowledge.shadows
+        if not shadows.is_member.any():
+            raise ValueError(
+                "No shadow model was trained on any of the records: there is no loss of members to average."
+            )
         self.average = loss_score(shadows.log_posteriors, shadows.y)[shadows.is_member].mean()
 
     def _score(self, candidates: Records) -> torch.Tensor:
@@ -92,7 +96,18 @@ class ModifiedEntropy(SignalThreshold):
 
 
 def best_threshold(signals: torch.Tensor, is_member: torch.Tensor) -> float:
-    """Return the threshold above which "member" has the highest balanced accuracy (:eq:`class-threshold`)."""
+    """Return the threshold above which "member" has the highest balanced accuracy (:eq:`class-threshold`).
+
+    Raises
+    ------
+    ValueError
+        If there are only members, or none.
+    """
+    if is_member.all() or not is_member.any():
+        raise ValueError(
+            f"A threshold needs members and non-members, but {int(is_member.sum())} of {is_member.numel()} answers of "
+            "shadow models are about members: give the attack more records of each label."
+        )
     flat = signals.flatten().double().cpu().numpy()
     fpr, tpr, thresholds = roc_curve(is_member.flatten().cpu().numpy(), flat, drop_intermediate=False)
     best = (tpr - fpr).argmax()
