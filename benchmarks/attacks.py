@@ -20,7 +20,6 @@ from typing import Any
 
 import joblib
 import numpy as np
-import psutil
 import torch
 import torch.nn.functional as F  # noqa: N812
 from noise import processor
@@ -78,10 +77,9 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def peak_mb() -> float:
-    """Return the peak resident memory of this process and its workers, summed (Linux only): what they need at most."""
-    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    statuses = [Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8") for process in processes]
-    return sum(int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6 for status in statuses)
+    """Return the peak resident memory of this process (Linux; getrusage would count that of its parent as well)."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
 
 
 def attack_row(seconds: float, scores: torch.Tensor, inputs: Inputs) -> Row:
@@ -128,13 +126,12 @@ def tiny_training() -> None:
 
 
 def run_ours(inputs: Inputs, shadows: int, seed: int, models_at_once: str) -> Row:
-    """Train shadow models with the package, a process a core, and attack with them."""
+    """Train shadow models with the package, a thread a core, and attack with them."""
     halves = inputs.halves(shadows, seed)
-    start, _ = timed(lambda: list(in_parallel([tiny_training] * joblib.cpu_count(), n_jobs=-1)))
     recipe = ClassifierRecipe(CLASSES, seed, SETTINGS)
     options = {"is_member": halves, "recipe": recipe, "models_at_once": int(models_at_once), "n_jobs": -1}
     train, answers = timed(partial(train_shadows, inputs.x, inputs.y, **options))
-    return {"start": start, "train": train, "attacks": with_attacks(answers, inputs)}
+    return {"train": train, "attacks": with_attacks(answers, inputs)}
 
 
 # A plain loop
@@ -157,7 +154,7 @@ def run_plain(inputs: Inputs, shadows: int, seed: int, _: str) -> Row:
     halves = inputs.halves(shadows, seed)
     models = (plain_model(inputs.x[half], inputs.y[half]) for half in halves)
     train, answers = timed(lambda: torch.stack([predict(model, inputs.x) for model in models]))
-    return {"start": 0.0, "train": train, "attacks": with_attacks(Shadows(answers, inputs.y, halves), inputs)}
+    return {"train": train, "attacks": with_attacks(Shadows(answers, inputs.y, halves), inputs)}
 
 
 # ART
@@ -192,14 +189,14 @@ def run_art(inputs: Inputs, shadows: int, seed: int, attack_models: str) -> Row:
     attacks = {}
     for kind in attack_models.split():
         attacks[kind] = attack_row(*timed(partial(attack, kind)), inputs)
-    return {"start": 0.0, "train": train, "attacks": attacks}
+    return {"train": train, "attacks": attacks}
 
 
 # The machine
 
 
 def matmul_rate(n: int = 2048, seconds: float = 3.0) -> float:
-    """Return GFLOP/s of float32 matrix products in this process."""
+    """Return GFLOP/s of float32 matrix products in this thread."""
     a, b, out = torch.rand(n, n), torch.rand(n, n), torch.empty(n, n)
     torch.mm(a, b, out=out)
     start, count = time.perf_counter(), 0
@@ -210,12 +207,9 @@ def matmul_rate(n: int = 2048, seconds: float = 3.0) -> float:
 
 
 def run_matmul(*_: object) -> Row:
-    """Return the rate of one process, and the sum of those of one a core at the same time."""
-    rates = {}
-    for name, processes in (("one", 1), ("all", joblib.cpu_count())):
-        list(in_parallel([tiny_training] * joblib.cpu_count(), n_jobs=-1))
-        rates[name] = sum(in_parallel([matmul_rate] * processes, n_jobs=-1))
-    return rates
+    """Return the rate of one thread, and the sum of those of one a core at the same time."""
+    tasks = [matmul_rate] * joblib.cpu_count()
+    return {"one": matmul_rate(), "all": sum(in_parallel(tasks, n_jobs=-1, in_threads=True))}
 
 
 # Jobs
@@ -282,20 +276,17 @@ def print_tool(rows: list[Row], ours: list[Row], peak: float) -> None:
     first = rows[0]
     print(f"\n{first['tool']}, {first['shadows']} shadow models, {first['threads']} thread(s), {first['option']}")
     rates = [gflop(row["shadows"]) / row["train"] / peak for row in rows]
-    print(f"  training, s: {shown([row['train'] for row in rows])}; start of workers: ", end="")
-    print(f"{shown([row['start'] for row in rows])}; share of the peak: {shown(rates, 2)}")
+    print(f"  training, s: {shown([row['train'] for row in rows])}; share of the peak: {shown(rates, 2)}")
     print(f"  training / ours: {shown([a['train'] / b['train'] for a, b in zip(rows, ours, strict=True)], 2)}")
     print(f"  peak memory, MB: {shown([row['peak_mb'] for row in rows], 0)}")
     for name in first["attacks"]:
         attacks = [row["attacks"][name] for row in rows]
-        whole = [sum((row["start"], row["train"], row["attacks"][name]["seconds"])) for row in rows]
-        base = [sum((row["start"], row["train"], row["attacks"]["ShokriAttack"]["seconds"])) for row in ours]
+        whole = [row["train"] + row["attacks"][name]["seconds"] for row in rows]
+        base = [row["train"] + row["attacks"]["ShokriAttack"]["seconds"] for row in ours]
         ratio = shown(np.divide(whole, base), 1)
-        auc_text, tpr_text = (shown([a[m][0] for a in attacks], 3) for m in ("auc", "tpr_at_1_fpr"))
-        print(
-            f"  {name}: {shown([a['seconds'] for a in attacks], 2)} s; start + train + this / ours: {ratio}; ", end=""
-        )
-        print(f"AUC {auc_text}; TPR at 1% FPR {tpr_text}")
+        found = (shown([attack[metric][0] for attack in attacks], 3) for metric in ("auc", "tpr_at_1_fpr"))
+        print(f"  {name}: {shown([a['seconds'] for a in attacks], 2)} s; training and attack / ours: {ratio}; ", end="")
+        print("AUC {}; TPR at 1% FPR {}".format(*found))
 
 
 def report() -> None:
@@ -306,7 +297,7 @@ def report() -> None:
     by_job = {name: sorted(rows, key=lambda row: row["round"]) for name, rows in by_job.items()}
     matmul = by_job.pop(json.dumps(JOBS[0]))
     peak = max(row["all"] for row in matmul)
-    print(f"Matrix products: {shown([r['one'] for r in matmul])} GFLOP/s in one process, ", end="")
+    print(f"Matrix products: {shown([r['one'] for r in matmul])} GFLOP/s in one thread, ", end="")
     print(f"{shown([r['all'] for r in matmul])} in one a core; a shadow model takes {gflop(1):.1f} GFLOP.")
     for name, rows in by_job.items():
         print_tool(rows, by_job[json.dumps(["ours", json.loads(name)[1], 1, "4"])], peak)

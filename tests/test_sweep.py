@@ -160,11 +160,13 @@ def test_a_run_that_is_asked_for_twice_is_computed_once(config: Config, tmp_path
     assert len((tmp_path / RESULTS).read_text().split("\n\n")) == 1
 
 
+@pytest.mark.parametrize("in_threads", [False, True])
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_each_process_has_one_thread(n_jobs: int) -> None:
+def test_each_process_or_thread_computes_with_one_thread(n_jobs: int, in_threads: bool) -> None:
     # As the documentation of n_jobs says; results could depend on it in their last digits.
     torch.set_num_threads(2)
-    assert list(in_parallel([torch.get_num_threads], n_jobs=n_jobs)) == [1]
+    assert list(in_parallel([torch.get_num_threads] * 3, n_jobs=n_jobs, in_threads=in_threads)) == [1] * 3
+    assert torch.get_num_threads() == 2
 
 
 def test_a_run_by_itself_gives_the_row_of_a_sweep(config: Config, tmp_path: Path) -> None:

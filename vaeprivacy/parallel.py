@@ -12,7 +12,9 @@ from vaeprivacy.training import progress_bar
 T = TypeVar("T")
 
 
-def in_parallel(tasks: Sequence[Callable[[], T]], *, n_jobs: int, title: str = "", ordered: bool = True) -> Iterator[T]:
+def in_parallel(
+    tasks: Sequence[Callable[[], T]], *, n_jobs: int, title: str = "", ordered: bool = True, in_threads: bool = False
+) -> Iterator[T]:
     """Yield the results of tasks.
 
     Parameters
@@ -25,8 +27,13 @@ def in_parallel(tasks: Sequence[Callable[[], T]], *, n_jobs: int, title: str = "
         Name on the progress bar; none is shown without it.
     ordered : bool
         Yield results in the order of the tasks; otherwise as they are done.
+    in_threads : bool
+        Take threads of this process instead of processes: they start at once and share memory, but only one at a time
+        runs Python code. Good for tasks that spend their time in large operations.
     """
-    with joblib.parallel_config("loky", inner_max_num_threads=1, mmap_mode="c"), warnings.catch_warnings():
+    options = {} if in_threads else {"inner_max_num_threads": 1, "mmap_mode": "c"}
+    backend = "threading" if in_threads else "loky"
+    with joblib.parallel_config(backend, **options), warnings.catch_warnings():
         # joblib replaces a process that has kept much memory, and says so each time; one that dies raises an error.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
         parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator" if ordered else "generator_unordered")

@@ -148,14 +148,22 @@ def test_halves_of_an_odd_number_of_records_are_trained_together_as_one_by_one(d
     assert torch.allclose(alone.log_posteriors, together.log_posteriors, atol=1e-4)
 
 
+def test_models_trained_side_by_side_are_those_trained_in_turn_bit_for_bit(digits: Dataset) -> None:
+    is_member = draw_memberships(digits.y, n_shadows=6, generator=seeded())
+    options = {"is_member": is_member, "recipe": ClassifierRecipe(10, 0, QUICK), "models_at_once": 2}
+    threads = torch.get_num_threads()
+    in_turn, side_by_side = (train_shadows(digits.x, digits.y, n_jobs=n_jobs, **options) for n_jobs in (1, 2))
+    assert torch.equal(in_turn.log_posteriors, side_by_side.log_posteriors)
+    assert torch.get_num_threads() == threads
+
+
 def test_chunks_are_done_in_any_order_and_kept_under_their_numbers(digits: Dataset, tmp_path: Path) -> None:
     x, y = digits.x[:40], digits.y[:40]
     is_member = draw_memberships(y, n_shadows=5, generator=seeded())
     options = {"is_member": is_member, "recipe": ClassifierRecipe(10, 0, QUICK)}
     chunks = ([0, 1], [2, 3], [4])
     found = [
-        chunk_answers(x.numpy(), y, ask=predict, directory=tmp_path, numbers=numbers, **options)
-        for numbers in reversed(chunks)
+        chunk_answers(x, y, ask=predict, directory=tmp_path, numbers=numbers, **options) for numbers in reversed(chunks)
     ][::-1]
     whole = train_shadows(x, y, models_at_once=2, **options).log_posteriors
     assert torch.allclose(torch.from_numpy(np.concatenate(found)), whole, atol=1e-6)
