@@ -282,7 +282,7 @@ def print_tool(rows: list[Row], ours: list[Row], peak: float) -> None:
     for name in first["attacks"]:
         attacks = [row["attacks"][name] for row in rows]
         whole = [row["train"] + row["attacks"][name]["seconds"] for row in rows]
-        base = [row["train"] + row["attacks"]["ShokriAttack"]["seconds"] for row in ours]
+        base = [row["train"] + row["attacks"]["Shokri"]["seconds"] for row in ours]
         ratio = shown(np.divide(whole, base), 1)
         found = (shown([attack[metric][0] for attack in attacks], 3) for metric in ("auc", "tpr_at_1_fpr"))
         print(f"  {name}: {shown([a['seconds'] for a in attacks], 2)} s; training and attack / ours: {ratio}; ", end="")
