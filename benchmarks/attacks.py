@@ -271,18 +271,18 @@ def gflop(shadows: int, features: int = 784) -> float:
     return 1e-9 * (4 * products + 2 * SETTINGS.hidden * CLASSES) * MEMBERS * SETTINGS.epochs * shadows
 
 
-def print_tool(rows: list[Row], ours: list[Row], peak: float) -> None:
+def print_tool(rows: list[Row], ours: dict[int, Row], peak: float) -> None:
     """Print what the rounds say about one job: times, share of the peak, memory, ratio to ours, strength."""
     first = rows[0]
     print(f"\n{first['tool']}, {first['shadows']} shadow models, {first['threads']} thread(s), {first['option']}")
     rates = [gflop(row["shadows"]) / row["train"] / peak for row in rows]
     print(f"  training, s: {shown([row['train'] for row in rows])}; share of the peak: {shown(rates, 2)}")
-    print(f"  training / ours: {shown([a['train'] / b['train'] for a, b in zip(rows, ours, strict=True)], 2)}")
+    print(f"  training / ours: {shown([row['train'] / ours[row['round']]['train'] for row in rows], 2)}")
     print(f"  peak memory, MB: {shown([row['peak_mb'] for row in rows], 0)}")
     for name in first["attacks"]:
         attacks = [row["attacks"][name] for row in rows]
         whole = [row["train"] + row["attacks"][name]["seconds"] for row in rows]
-        base = [row["train"] + row["attacks"]["Shokri"]["seconds"] for row in ours]
+        base = [ours[row["round"]]["train"] + ours[row["round"]]["attacks"]["Shokri"]["seconds"] for row in rows]
         ratio = shown(np.divide(whole, base), 1)
         found = (shown([attack[metric][0] for attack in attacks], 3) for metric in ("auc", "tpr_at_1_fpr"))
         print(f"  {name}: {shown([a['seconds'] for a in attacks], 2)} s; training and attack / ours: {ratio}; ", end="")
@@ -290,17 +290,16 @@ def print_tool(rows: list[Row], ours: list[Row], peak: float) -> None:
 
 
 def report() -> None:
-    """Print the tables of all rounds on record; each value is a median with the smallest and largest."""
-    by_job: dict[str, list[Row]] = {}
-    for row in read_rows(OUTPUT).values():
-        by_job.setdefault(json.dumps([row["tool"], row["shadows"], row["threads"], row["option"]]), []).append(row)
-    by_job = {name: sorted(rows, key=lambda row: row["round"]) for name, rows in by_job.items()}
-    matmul = by_job.pop(json.dumps(JOBS[0]))
+    """Print what is on record of whole rounds; each value is a median with the smallest and largest."""
+    done = read_rows(OUTPUT)
+    whole = [n for n in range(len(done)) if all(json.dumps([job, n]) in done for job in JOBS)]
+    by_job = {job: [done[json.dumps([job, n])] for n in whole] for job in JOBS}
+    matmul = by_job.pop(JOBS[0])
     peak = max(row["all"] for row in matmul)
     print(f"Matrix products: {shown([r['one'] for r in matmul])} GFLOP/s in one thread, ", end="")
     print(f"{shown([r['all'] for r in matmul])} in one a core; a shadow model takes {gflop(1):.1f} GFLOP.")
-    for name, rows in by_job.items():
-        print_tool(rows, by_job[json.dumps(["ours", json.loads(name)[1], 1, "4"])], peak)
+    for job, rows in by_job.items():
+        print_tool(rows, {row["round"]: row for row in by_job["ours", job[1], 1, "4"]}, peak)
 
 
 if __name__ == "__main__":
