@@ -42,9 +42,11 @@ OUTPUT = Path(__file__).parent / "results" / "attacks"
 JOBS = [
     ("matmul", 0, 1, ""),
     ("ours", 8, 1, "4"), ("plain", 8, 1, ""), ("plain", 8, 2, ""), ("art", 8, 2, "rf nn"),
-    ("ours", 64, 1, "4"), ("plain", 64, 2, ""), ("art", 64, 2, "rf"),  # with 64, ART's nn takes a quarter of an hour
-    ("ours", 32, 1, "1"), ("ours", 32, 1, "2"), ("ours", 32, 1, "4"), ("ours", 32, 1, "8"),
+    ("ours", 64, 1, "4"), ("plain", 64, 2, ""),
+    ("ours", 32, 1, "1"), ("ours", 32, 1, "4"), ("ours", 32, 1, "8"),
 ]  # fmt: skip
+#: In the first round only: six minutes, and a quarter of an hour with ART's attack network, which is left out.
+ONCE = [("art", 64, 2, "rf")]
 
 
 # What every tool gets, and what it leaves
@@ -249,7 +251,8 @@ def measure(rounds: int) -> None:
         path = str(Path(folder) / "inputs.pt")
         torch.save(Inputs(), path)
         for seed in range(rounds):
-            for job in np.roll(np.array(JOBS, dtype=object), seed, axis=0).tolist():
+            jobs = np.roll(np.array(JOBS, dtype=object), seed, axis=0).tolist()
+            for job in jobs + [list(job) for job in ONCE] * (seed == 0):
                 key = json.dumps([job, seed])
                 print(key, "(done before)" if key in done else "", file=sys.stderr, flush=True)
                 if key not in done:
@@ -294,6 +297,7 @@ def report() -> None:
     done = read_rows(OUTPUT)
     whole = [n for n in range(len(done)) if all(json.dumps([job, n]) in done for job in JOBS)]
     by_job = {job: [done[json.dumps([job, n])] for n in whole] for job in JOBS}
+    by_job |= {job: [done[json.dumps([job, 0])]] for job in ONCE if json.dumps([job, 0]) in done}
     matmul = by_job.pop(JOBS[0])
     peak = max(row["all"] for row in matmul)
     print(f"Matrix products: {shown([r['one'] for r in matmul])} GFLOP/s in one thread, ", end="")

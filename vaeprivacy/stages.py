@@ -24,7 +24,7 @@ from vaeprivacy.storage import stored
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE
 
-MODELS_AT_ONCE = 4  # shadow models trained together in one process: our choice, not benchmarked yet
+MODELS_AT_ONCE = 4  # shadow models trained together in one process: more gain nothing (benchmarks/attacks.py)
 
 # Runs of one process share their data set in memory.
 load_once = cache(load)
