@@ -40,7 +40,7 @@ SETTINGS = ClassifierSettings()  # of the target and of every shadow model
 OUTPUT = Path(__file__).parent / "results" / "attacks"
 #: What one round does: tool, shadow models, threads of the process, and models that we stack or ART's attack models.
 JOBS = [
-    ("matmul", 0, 1, ""),
+    ("matmul", 0, 1, ""), ("step", 0, 1, ""),
     ("ours", 8, 1, "4"), ("plain", 8, 1, ""), ("plain", 8, 2, ""), ("art", 8, 2, "rf nn"),
     ("ours", 64, 1, "4"), ("plain", 64, 2, ""),
     ("ours", 32, 1, "1"), ("ours", 32, 1, "4"), ("ours", 32, 1, "8"),
@@ -214,10 +214,41 @@ def run_matmul(*_: object) -> Row:
     return {"one": matmul_rate(), "all": sum(in_parallel(tasks, n_jobs=-1, in_threads=True))}
 
 
+def milliseconds(work: Callable[[], Any], repeats: int = 200) -> float:
+    """Return the time of a call, on average over many after one to warm up."""
+    work()
+    return 1000 * timed(lambda: [work() for _ in range(repeats)])[0] / repeats
+
+
+def run_step(inputs: Inputs, *_: object) -> Row:
+    """Return the times of the parts of a step of four stacked models, in ms: what is not matrix products is memory."""
+    shapes = ((4, 784, SETTINGS.hidden), (4, SETTINGS.hidden, CLASSES))
+    first, second = weights = [torch.randn(shape).mul_(0.03).requires_grad_() for shape in shapes]
+    optimizer = torch.optim.Adam(weights, fused=True)
+    rows = iter(torch.randint(len(inputs.x), (1000, 4, SETTINGS.batch_size)))
+    x, y = inputs.x[next(rows)], torch.randint(CLASSES, (4 * SETTINGS.batch_size,))
+    hidden, logits = torch.rand(4, SETTINGS.batch_size, SETTINGS.hidden), torch.rand(4, SETTINGS.batch_size, CLASSES)
+
+    def forward_and_backward() -> None:
+        optimizer.zero_grad()
+        F.cross_entropy((x.bmm(first).relu() @ second).flatten(0, 1), y, reduction="sum").backward()
+
+    def products() -> None:
+        with torch.no_grad():
+            x.bmm(first), hidden.bmm(second), logits.bmm(second.mT), hidden.mT.bmm(logits), x.mT.bmm(hidden)
+
+    parts = {"forward and backward": forward_and_backward, "of these, matrix products": products}
+    parts |= {
+        "Adam": optimizer.step,
+        "taking a batch of records": lambda: inputs.x.index_select(0, next(rows).flatten()),
+    }
+    return {"parts": {name: milliseconds(part) for name, part in parts.items()}}
+
+
 # Jobs
 
 
-RUN = {"matmul": run_matmul, "ours": run_ours, "plain": run_plain, "art": run_art}
+RUN = {"matmul": run_matmul, "step": run_step, "ours": run_ours, "plain": run_plain, "art": run_art}
 
 
 def run_child(job: Sequence[Any], seed: int, path: str) -> None:
@@ -302,6 +333,9 @@ def report() -> None:
     peak = max(row["all"] for row in matmul)
     print(f"Matrix products: {shown([r['one'] for r in matmul])} GFLOP/s in one thread, ", end="")
     print(f"{shown([r['all'] for r in matmul])} in one a core; a shadow model takes {gflop(1):.1f} GFLOP.")
+    steps = [row["parts"] for row in by_job.pop(("step", 0, 1, ""))]
+    print("A step of four stacked models, ms: ", end="")
+    print("; ".join(f"{name} {shown([step[name] for step in steps], 2)}" for name in steps[0]) + ".")
     for job, rows in by_job.items():
         print_tool(rows, {row["round"]: row for row in by_job["ours", job[1], 1, "4"]}, peak)
 
