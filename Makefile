@@ -38,8 +38,9 @@ serve: book ## build the book and serve it on http://localhost:$(PORT)
 benchmark: $(BENCHMARK_INSTALLED) ## time the noise against its peers, in an environment of its own; writes benchmarks/results
 	.venv-benchmark/bin/python benchmarks/noise.py
 
-benchmark-attacks: $(BENCHMARK_INSTALLED) ## time a shadow-model attack against ART and a plain loop (35 minutes)
+benchmark-attacks: $(BENCHMARK_INSTALLED) ## time a shadow-model attack against ART and a plain loop (half an hour)
 	.venv-benchmark/bin/python benchmarks/attacks.py
+	.venv-benchmark/bin/python benchmarks/attacks_report.py
 
 clean: ## delete the book, executed notebooks and results; the environment stays (delete .venv to renew it)
 	rm -rf _build runs

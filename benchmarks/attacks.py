@@ -291,64 +291,12 @@ def measure(rounds: int) -> None:
                     append_row({"key": key, **names, **run_job(job, seed, path), "machine": machine}, directory=OUTPUT)
 
 
-# Tables
-
-
-def shown(values: Sequence[float], digits: int = 1) -> str:
-    """Return median, smallest and largest value as text."""
-    return f"{np.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
-
-
-def gflop(shadows: int, features: int = 784) -> float:
-    """Return the work of training: forward, and backward except for the gradient of the records."""
-    products = features * SETTINGS.hidden + SETTINGS.hidden * CLASSES
-    return 1e-9 * (4 * products + 2 * SETTINGS.hidden * CLASSES) * MEMBERS * SETTINGS.epochs * shadows
-
-
-def print_tool(rows: list[Row], ours: dict[int, Row], peak: float) -> None:
-    """Print what the rounds say about one job: times, share of the peak, memory, ratio to ours, strength."""
-    first = rows[0]
-    print(f"\n{first['tool']}, {first['shadows']} shadow models, {first['threads']} thread(s), {first['option']}")
-    rates = [gflop(row["shadows"]) / row["train"] / peak for row in rows]
-    print(f"  training, s: {shown([row['train'] for row in rows])}; share of the peak: {shown(rates, 2)}")
-    print(f"  training / ours: {shown([row['train'] / ours[row['round']]['train'] for row in rows], 2)}")
-    print(f"  peak memory, MB: {shown([row['peak_mb'] for row in rows], 0)}")
-    for name in first["attacks"]:
-        attacks = [row["attacks"][name] for row in rows]
-        whole = [row["train"] + row["attacks"][name]["seconds"] for row in rows]
-        base = [ours[row["round"]]["train"] + ours[row["round"]]["attacks"]["Shokri"]["seconds"] for row in rows]
-        ratio = shown(np.divide(whole, base), 1)
-        found = (shown([attack[metric][0] for attack in attacks], 3) for metric in ("auc", "tpr_at_1_fpr"))
-        print(f"  {name}: {shown([a['seconds'] for a in attacks], 2)} s; training and attack / ours: {ratio}; ", end="")
-        print("AUC {}; TPR at 1% FPR {}".format(*found))
-
-
-def report() -> None:
-    """Print what is on record of whole rounds; each value is a median with the smallest and largest."""
-    done = read_rows(OUTPUT)
-    whole = [n for n in range(len(done)) if all(json.dumps([job, n]) in done for job in JOBS)]
-    by_job = {job: [done[json.dumps([job, n])] for n in whole] for job in JOBS}
-    by_job |= {job: [done[json.dumps([job, 0])]] for job in ONCE if json.dumps([job, 0]) in done}
-    matmul = by_job.pop(JOBS[0])
-    peak = max(row["all"] for row in matmul)
-    print(f"Matrix products: {shown([r['one'] for r in matmul])} GFLOP/s in one thread, ", end="")
-    print(f"{shown([r['all'] for r in matmul])} in one a core; a shadow model takes {gflop(1):.1f} GFLOP.")
-    steps = [row["parts"] for row in by_job.pop(("step", 0, 1, ""))]
-    print("A step of four stacked models, ms: ", end="")
-    print("; ".join(f"{name} {shown([step[name] for step in steps], 2)}" for name in steps[0]) + ".")
-    for job, rows in by_job.items():
-        print_tool(rows, {row["round"]: row for row in by_job["ours", job[1], 1, "4"]}, peak)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--report", action="store_true", help="only print what is on record")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         run_child(*json.loads(options.child))
     else:
-        if not options.report:
-            measure(options.rounds)
-        report()
+        measure(options.rounds)

@@ -39,6 +39,14 @@ def test_conda_users_get_the_locked_versions():
     assert pip == ["-c requirements.lock", "-e .[book,test]"]
 
 
+def test_the_book_shows_the_record_of_the_attack_benchmark():
+    command = [sys.executable, str(ROOT / "benchmarks" / "attacks_report.py")]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    page = (ROOT / "book" / "running.md").read_text(encoding="utf-8")
+    assert len(lines) > 15
+    assert [line for line in lines if line not in page] == []
+
+
 def test_ci_runs_the_commands_of_the_readme():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = re.findall(r"^make \w+$", readme, flags=re.MULTILINE)
