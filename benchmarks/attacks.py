@@ -23,16 +23,18 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from noise import processor
+from safetensors.torch import save_file
 from torch import nn
 
 from vaeprivacy import attacks as mia
 from vaeprivacy.attacks import Attack, Knowledge, Records, Shadows, train_shadows
 from vaeprivacy.classifiers import ClassifierRecipe, ClassifierSettings, fit_classifier, predict
 from vaeprivacy.data import load, split
+from vaeprivacy.files import load_classifier
 from vaeprivacy.metrics import auc, tpr_at_fpr
 from vaeprivacy.parallel import in_parallel
 from vaeprivacy.randomness import seeded_generator
-from vaeprivacy.storage import append_row, read_rows
+from vaeprivacy.storage import append_row, read_arrays, read_rows, write_arrays
 
 Row = dict[str, Any]
 MEMBERS, CLASSES = 2500, 10
@@ -52,17 +54,26 @@ ONCE = [("art", 64, 2, "rf")]
 # What every tool gets, and what it leaves
 
 
-class Inputs:
-    """The target, its candidates, and the adversary's reference records (the first of `x`)."""
+def prepare(folder: Path) -> None:
+    """Train the target, and leave it and the records as files."""
+    data = load("fashion-mnist")
+    sizes = {"n_members": MEMBERS, "n_reference": 2 * MEMBERS, "n_test": 1000}
+    parts = split(data.y, **sizes, generator=seeded_generator(0, "split"))
+    options = {"n_classes": CLASSES, "generator": seeded_generator(0, "target")}
+    target = fit_classifier(data.x[parts.members], data.y[parts.members], SETTINGS, **options)
+    save_file(target.state_dict(), folder / "target.safetensors")
+    records = torch.cat([parts.reference, parts.candidates])
+    arrays = {"x": data.x[records], "y": data.y[records], "is_member": parts.is_member}
+    write_arrays({name: tensor.numpy() for name, tensor in arrays.items()}, folder / "records.npz")
 
-    def __init__(self) -> None:
-        data = load("fashion-mnist")
-        sizes = {"n_members": MEMBERS, "n_reference": 2 * MEMBERS, "n_test": 1000}
-        parts = split(data.y, **sizes, generator=seeded_generator(0, "split"))
-        records = torch.cat([parts.reference, parts.candidates])
-        self.x, self.y, self.is_member = data.x[records], data.y[records], parts.is_member
-        options = {"n_classes": CLASSES, "generator": seeded_generator(0, "target")}
-        self.target = fit_classifier(data.x[parts.members], data.y[parts.members], SETTINGS, **options)
+
+class Inputs:
+    """The target, its candidates, and the adversary's reference records (the first of `x`), from their files."""
+
+    def __init__(self, folder: Path) -> None:
+        arrays = {name: torch.from_numpy(array) for name, array in read_arrays(folder / "records.npz").items()}
+        self.x, self.y, self.is_member = arrays["x"], arrays["y"], arrays["is_member"]
+        self.target = load_classifier(folder / "target.safetensors")
 
     def halves(self, shadows: int, seed: int) -> torch.Tensor:
         """Return which shadow model is trained on which record; no candidate is in any."""
@@ -251,22 +262,23 @@ def run_step(inputs: Inputs, *_: object) -> Row:
 RUN = {"matmul": run_matmul, "step": run_step, "ours": run_ours, "plain": run_plain, "art": run_art}
 
 
-def run_child(job: Sequence[Any], seed: int, path: str) -> None:
+def run_child(job: Sequence[Any], seed: int, folder: str) -> None:
     """Do one job in this process and print its row as the last line."""
     tool, shadows, threads, option = job
     torch.set_num_threads(threads)
+    # The plain loop and ART take their random numbers from the global state, and give no other choice; ours does not.
     torch.manual_seed(seed)
-    np.random.seed(seed)  # ART's random forest
-    inputs = torch.load(path, weights_only=False)
+    np.random.seed(seed)
+    inputs = Inputs(Path(folder))
     tiny_training()
     row = RUN[tool](inputs, shadows, seed, option)
     print(json.dumps(row | {"peak_mb": peak_mb()}), flush=True)
 
 
-def run_job(job: Sequence[Any], seed: int, path: str) -> Row:
+def run_job(job: Sequence[Any], seed: int, folder: str) -> Row:
     """Do one job in a fresh process and return its row."""
     environment = os.environ | {"OMP_NUM_THREADS": str(job[2]), "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, __file__, "--child", json.dumps([job, seed, path])]
+    command = [sys.executable, __file__, "--child", json.dumps([job, seed, folder])]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -279,8 +291,7 @@ def measure(rounds: int) -> None:
         "torch": torch.__version__,
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "inputs.pt")
-        torch.save(Inputs(), path)
+        prepare(Path(folder))
         for seed in range(rounds):
             jobs = np.roll(np.array(JOBS, dtype=object), seed, axis=0).tolist()
             for job in jobs + [list(job) for job in ONCE] * (seed == 0):
@@ -288,7 +299,9 @@ def measure(rounds: int) -> None:
                 print(key, "(done before)" if key in done else "", file=sys.stderr, flush=True)
                 if key not in done:
                     names = {"tool": job[0], "shadows": job[1], "threads": job[2], "option": job[3], "round": seed}
-                    append_row({"key": key, **names, **run_job(job, seed, path), "machine": machine}, directory=OUTPUT)
+                    append_row(
+                        {"key": key, **names, **run_job(job, seed, folder), "machine": machine}, directory=OUTPUT
+                    )
 
 
 if __name__ == "__main__":

@@ -22,6 +22,11 @@ def _note_weak(ax: Axes, labels: Mapping[str, str]) -> None:
         ax.set_xlabel(f"{ax.get_xlabel()}\n{WEAK_NOTE}")
 
 
+def _legend_above(ax: Axes) -> None:
+    """Put the legend above an axis, where it covers no curve."""
+    sns.move_legend(ax, "lower center", bbox_to_anchor=(0.5, 1), ncols=2, title=None, fontsize="small", frameon=False)
+
+
 def use_style() -> None:
     """Set the book's figure style: quiet axes, sizes that stay legible on a phone."""
     sns.set_theme(
@@ -123,7 +128,8 @@ def roc_curves(curves: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.plot([smallest, 1], [smallest, 1], color="0.5", linestyle="--", label="guessing")
     ax.set(xscale="log", yscale="log", xlim=(smallest, 1), ylim=(smallest, 1.05))
     ax.set(xlabel="false-positive rate", ylabel="true-positive rate")
-    ax.legend(title=None, loc="lower right", fontsize="small")
+    ax.legend()  # with the line of guessing
+    _legend_above(ax)
     _note_weak(ax, labels)
     return ax
 
@@ -158,9 +164,7 @@ def against_setting(
     if chance is not None:
         ax.axhline(chance, color="0.5", linestyle="--", zorder=0)
     if hue:
-        sns.move_legend(
-            ax, "lower center", bbox_to_anchor=(0.5, 1), ncols=2, title=None, fontsize="small", frameon=False
-        )
+        _legend_above(ax)
     ax.set_xticks(ax.get_xticks(), [label.get_text().replace(" ", "\n") for label in ax.get_xticklabels()])
     ax.set(xlabel=r"$\varepsilon$ per unit of latent distance")
     _note_weak(ax, labels)

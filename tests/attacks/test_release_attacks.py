@@ -178,6 +178,13 @@ def test_the_normal_quantile_of_the_optimum_is_the_distance() -> None:
     assert ndtri(at.tpr) - ndtri(at.fpr) == pytest.approx(1.0, abs=0.05)
 
 
+def test_with_fewer_features_than_components_fewer_records_will_do() -> None:
+    release = Release(torch.rand(6, 2, generator=seeded()), torch.zeros(6), None)
+    population = Records(x=torch.rand(7, 2, generator=seeded(1)), y=torch.zeros(7))
+    attack = DensityRatio().fit(Knowledge(release=release, population=population))
+    assert attack.score(population).isfinite().all()
+
+
 @pytest.mark.parametrize(("released", "own"), [(8, 100), (100, 8)])
 def test_a_density_needs_more_records_than_dimensions(released: int, own: int) -> None:
     release = Release(torch.rand(released, 20, generator=seeded()), torch.zeros(released), None)

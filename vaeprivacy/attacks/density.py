@@ -21,7 +21,7 @@ class DensityRatio(Attack):
     Raises
     ------
     ValueError
-        When it is fitted, if population or release have no more records than there are components.
+        When it is fitted, if population or release have no more records than there are components to estimate in.
     """
 
     needs = ("release", "population")
@@ -31,13 +31,14 @@ class DensityRatio(Attack):
 
     def _fit(self, knowledge: Knowledge) -> None:
         population = knowledge.population.x.cpu().numpy()
+        dimension = min(self.n_components, population.shape[1])
         fewest = min(len(population), len(knowledge.release.x))
-        if fewest <= self.n_components:
+        if fewest <= dimension:
             raise ValueError(
-                f"A kernel estimate in {self.n_components} dimensions needs more records than that, of the population "
-                f"and of the release, but one has {fewest}: give a smaller n_components."
+                f"A kernel estimate in {dimension} dimensions needs more records than that, of the population and of "
+                f"the release, but one has {fewest}: give a smaller n_components."
             )
-        self._pca = PCA(min(self.n_components, *population.shape), svd_solver="full").fit(population)
+        self._pca = PCA(dimension, svd_solver="full").fit(population)
         self._of_population = gaussian_kde(self._pca.transform(population).T)
         self._of_release = gaussian_kde(self._pca.transform(knowledge.release.x.cpu().numpy()).T)
 
