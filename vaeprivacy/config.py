@@ -5,48 +5,68 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
-from vaeprivacy.attacks import draw_balanced_memberships, draw_memberships
+from vaeprivacy.attacks import draw_balanced_memberships
 from vaeprivacy.classifiers import ClassifierSettings
-from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training, checked_training
-from vaeprivacy.data import Split, split
+from vaeprivacy.coverage import OnPrivateRecords
+from vaeprivacy.data import stratified_parts
+from vaeprivacy.defences import Defence, Framework, NoDefence
 from vaeprivacy.randomness import seeded_generator
-from vaeprivacy.training import checked_positive
-from vaeprivacy.vae import VAESettings
 
-DEFENCES = ("none", "framework")
 ATTACKS = ("few", "all")
+POOL = 4  # the smallest pool; what a model is trained on does not depend on the size of its pool
+
+
+class Parts(NamedTuple):
+    """Disjoint sets of records, as indices into one data set.
+
+    Attributes
+    ----------
+    candidates : torch.Tensor
+        Records whose membership is in question: each model is trained on half of them.
+    population : torch.Tensor
+        As many records of the same source, on which no model is trained: the adversary's own, and those on which
+        utility is measured.
+    public : torch.Tensor
+        Half as many records on which encoder and decoder may be trained without touching the others; may be none.
+    """
+
+    candidates: torch.Tensor
+    population: torch.Tensor
+    public: torch.Tensor
+
+    @property
+    def asked(self) -> torch.Tensor:
+        """Candidates and then population: the records that all models are asked about."""
+        return torch.cat([self.candidates, self.population])
 
 
 @dataclass(frozen=True)
 class Config:
     """All that one run depends on.
 
+    A run is a pool of models, each trained with the same defence on one half of the candidates. Each of them is the
+    target once, and the others are shadow models then: so every run gives as many attacked targets as it has models.
+
     Attributes
     ----------
     dataset : str
         Name for :func:`vaeprivacy.data.load`.
-    defence : {"framework", "none"}
-        Train the target on a release of the framework, or on the records themselves.
-    epsilon : float or None
-        Metric-privacy parameter per unit of latent distance; None releases reconstructions without noise.
-    training : OnPrivateRecords, OnDisjointRecords or WithDPSGD
-        How encoder and decoder are trained: on the members; on as many public records; or on the members with DP-SGD.
+    defence : Defence
+        What stands between the records and the classifier, one of :data:`vaeprivacy.defences.DEFENCES`.
     seed : int
         Decides the split, all training and the noise.
     n_members : int
-        Number of members, at least 10; as many non-members, and twice as many reference and test records.
-    n_shadows : int
-        Number of shadow models of each adversary.
-    online : bool
-        Shadow models are trained on halves of the candidates, so that online attacks can be run; otherwise on halves of
-        the reference records.
+        Number of members of each model, at least 10; twice as many candidates, and as many records of the population.
+    n_models : int
+        Number of models in the pool: even, because they come in pairs of complementary halves, and at least 4.
     attacks : {"few", "all"}
         The strongest attacks of each kind, or all of them.
-    vae, classifier : VAESettings, ClassifierSettings
-        Sizes and training.
+    classifier : ClassifierSettings
+        Size and training of the classifier.
 
     Raises
     ------
@@ -55,94 +75,96 @@ class Config:
     """
 
     dataset: str = "fashion-mnist"
-    defence: str = "framework"
-    epsilon: float | None = None
-    training: Training = field(default_factory=OnPrivateRecords)
+    defence: Defence = field(default_factory=Framework)
     seed: int = 0
     n_members: int = 2500
-    n_shadows: int = 4
-    online: bool = False
+    n_models: int = 8
     attacks: str = "few"
-    vae: VAESettings = field(default_factory=VAESettings)
     classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
 
     def __post_init__(self) -> None:
-        if self.defence not in DEFENCES:
-            raise ValueError(f"defence must be one of {', '.join(map(repr, DEFENCES))}, not {self.defence!r}.")
-        if self.epsilon is not None:
-            # As a float, so that epsilon 8 and 8.0 are the same run. A frozen dataclass sets its fields this way.
-            object.__setattr__(self, "epsilon", checked_positive(self.epsilon, "epsilon"))
-            if self.defence == "none":
-                raise ValueError(f"Without a defence there is no noise: leave epsilon out (it is {self.epsilon:g}).")
-        checked_training(self.training)
+        if not isinstance(self.defence, Defence):
+            raise TypeError(
+                "defence must be an object of vaeprivacy.defences, such as NoDefence() or Framework(8.0), not "
+                f"{self.defence!r}."
+            )
         if self.attacks not in ATTACKS:
             raise ValueError(f"attacks must be one of {', '.join(map(repr, ATTACKS))}, not {self.attacks!r}.")
         # A VAE needs ten records, one of them held out.
-        for name, least in (("n_members", 10), ("n_shadows", 1)):
+        for name, least in (("seed", None), ("n_members", 10), ("n_models", POOL)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"{name} must be a whole number, not {value!r} of type {type(value).__name__}.")
-            if value < least:
+            if least is not None and value < least:
                 raise ValueError(f"{name} must be at least {least}, not {value}.")
-
-    @property
-    def label(self) -> str:
-        """What the run is called in tables and figures, which is "raw data", "no noise" or the value of epsilon."""
-        if self.defence == "none":
-            return "raw data"
-        return "no noise" if self.epsilon is None else f"{self.epsilon:g}"
+        if self.n_models % 2:
+            raise ValueError(
+                f"n_models must be even, since models come in pairs of complementary halves, not {self.n_models}."
+            )
 
     @property
     def raw(self) -> "Config":
         """The same configuration without defence, common to runs with the same raw shadow models."""
-        return replace(
-            self, defence="none", epsilon=None, vae=VAESettings(), training=OnPrivateRecords(), attacks="few"
-        )
+        return replace(self, defence=NoDefence(), attacks="few")
+
+    @property
+    def trained(self) -> "Config":
+        """What one model of the pool depends on: not on the size of the pool, nor on the attacks."""
+        return replace(self, n_models=POOL, attacks="few")
 
     @property
     def model(self) -> "Config":
-        """The same configuration without noise and classifier, common to runs with the same VAEs."""
-        return replace(self, defence="framework", epsilon=None, classifier=ClassifierSettings(), attacks="few")
+        """What one generative model of the pool depends on: not on noise or classifier."""
+        return replace(self.trained, defence=self.defence.model, classifier=ClassifierSettings())
 
     @property
     def reference_model(self) -> "Config":
-        """How the adversary trains VAEs to compare with: as the defender does, but on records of its own."""
-        disjoint = isinstance(self.training, OnDisjointRecords)
-        return replace(self.model, training=OnPrivateRecords()) if disjoint else self.model
+        """How the adversary trains generative models to compare with: as the defender does, but on its own records."""
+        model = self.model
+        if model.defence.on_public_records:
+            return replace(model, defence=replace(model.defence, training=OnPrivateRecords()))
+        return model
 
-    def split(self, y: torch.Tensor) -> Split:
-        """Return the split of a data set with labels `y` that this configuration stands for."""
-        n_public = self.n_members if isinstance(self.training, OnDisjointRecords) else 0
-        sizes = {"n_members": self.n_members, "n_reference": 2 * self.n_members, "n_test": 2 * self.n_members}
-        return split(y, **sizes, n_public=n_public, generator=seeded_generator(self.seed, "split"))
+    def parts(self, y: torch.Tensor) -> Parts:
+        """Return the parts of a data set with labels `y` that this configuration stands for.
 
-    def shadow_memberships(self, y: torch.Tensor, parts: Split) -> torch.Tensor:
-        """Return which records each shadow model is trained on.
+        Raises
+        ------
+        ValueError
+            If there are not enough records.
+        """
+        n = self.n_members
+        sizes = [2 * n, 2 * n, *([n] if self.defence.on_public_records else [])]
+        if sum(sizes) > len(y):
+            raise ValueError(
+                f"n_members = {n} needs {sum(sizes):,} records (candidates, population"
+                f"{' and public ones' if len(sizes) > 2 else ''}), but {self.dataset} has {len(y):,}: n_members may be "
+                f"at most {len(y) * n // sum(sizes):,}."
+            )
+        found = stratified_parts(y, sizes, generator=seeded_generator(self.seed, "split"))
+        return Parts(*found[:2], public=found[2] if len(sizes) > 2 else torch.empty(0, dtype=torch.long))
+
+    def memberships(self, y: torch.Tensor) -> torch.Tensor:
+        """Return which records each model is trained on: balanced, complementary halves of the candidates.
 
         Parameters
         ----------
         y : torch.Tensor
             Labels of the whole data set.
-        parts : Split
-            The split of this run.
 
         Returns
         -------
         torch.Tensor
-            Shape (n_shadows, reference + candidates), bool: reference records come first.
+            Shape (n_models, candidates), bool.
         """
-        draw, records = (
-            (draw_balanced_memberships, parts.candidates) if self.online else (draw_memberships, parts.reference)
-        )
-        halves = draw(y[records], n_shadows=self.n_shadows, generator=seeded_generator(self.seed, "shadow members"))
-        of_others = parts.reference if self.online else parts.candidates
-        none = torch.zeros(self.n_shadows, len(of_others), dtype=torch.bool)
-        return torch.cat([none, halves] if self.online else [halves, none], dim=1)
+        generator = seeded_generator(self.seed, "members")
+        return draw_balanced_memberships(y[self.parts(y).candidates], n_shadows=self.n_models, generator=generator)
 
 
-# What no run depends on: modules that show or check.
-NOT_IN_RUNS = {"figures.py", "tables.py", "cli.py", "attack_command.py", "files.py"}
+# What no run depends on: modules that show, check, or only say which runs there are.
+NOT_IN_RUNS = {"figures.py", "tables.py", "cli.py", "attack_command.py", "files.py", "grid.py", "executors.py"}
 NOT_IN_RUNS |= {"audit.py", "law.py", "bug.py", "noise.py", "releases.py"}
+NOT_IN_RUNS |= {"comparison.py", "choosing.py", "sweep.py", "provenance.py"}
 
 
 @cache

@@ -1,5 +1,6 @@
 """One run is one configuration in, one row and its scores out: the scores are kept, metrics are computed from them."""
 
+import time
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -7,115 +8,74 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.metrics import roc_auc_score
 
-from vaeprivacy.attacks import Knowledge, Likeness, Records, Shadows
-from vaeprivacy.attacks.suite import ATTACK_CLASSES, ON_CLASSIFIER, ON_RELEASE, ON_VAE, looks_at, run_attacks
-from vaeprivacy.classifiers import accuracy, predict
+from vaeprivacy.adversaries import PREFIXES, attack_target
+from vaeprivacy.attacks import Likeness
+from vaeprivacy.attacks.suite import ATTACK_CLASSES, looks_at
 from vaeprivacy.config import Config, run_key
 from vaeprivacy.metrics import evaluate
-from vaeprivacy.stages import load_once, reference_vaes, shadow_records, shadows, train_target
+from vaeprivacy.stages import load_once, pool
 from vaeprivacy.storage import read_arrays, stored, write_arrays
 
-# Attacks that learn from shadow models: each is run by several adversaries.
-WITH_SHADOWS = (
-    "confidence", "entropy", "modified_entropy", "top_posteriors", "shadow_joint", "shadow", "lira_offline",
-    "rmia_offline", "lira", "rmia",
-)  # fmt: skip
-FEW = {"loss", "shadow", "lira_offline", "rmia_offline", "lira", "rmia", "nearest", "likelihood", "vae"}
-# The adversaries of a run: what their attacks' names begin with, and what they know beside it.
-PREFIXES = {"": "", "adaptive_": ", recipe", "through_": ", recipe, encoder and decoder"}
 
+def class_auc(log_posteriors: np.ndarray, y: np.ndarray) -> float:
+    """Return the area under the ROC curve of telling the classes apart, averaged over classes (one against the rest).
 
-def asked_records(config: Config, trained: Shadows, answers: torch.Tensor) -> tuple[Records, Records]:
-    """Return the adversary's own records and the candidates, with what target and shadow models answer about each.
-
-    Parameters are those of :func:`adversary_scores`.
+    Unlike accuracy, it is one half for a classifier that knows the classes' shares only.
     """
-    data = load_once(config.dataset)
-    parts = config.split(data.y)
-    n_own = len(parts.reference)
-    found = []
-    for records, place in ((parts.reference, slice(n_own)), (parts.candidates, slice(n_own, None))):
-        shadows = trained.about(place)
-        in_references = shadows.is_member if config.online else None
-        answered = {"log_posteriors": answers[place], "shadows": shadows, "in_references": in_references}
-        found.append(Records(x=data.x[records], y=data.y[records], **answered))
-    return found[0], found[1]
+    posteriors = np.exp(log_posteriors)
+    present = [label for label in range(posteriors.shape[1]) if 0 < (y == label).sum() < len(y)]
+    return float(np.mean([roc_auc_score(y == label, posteriors[:, label]) for label in present]))
 
 
-def adversary_scores(
-    config: Config, prefix: str, trained: Shadows, answers: torch.Tensor, holds: dict[str, Any]
-) -> dict[str, np.ndarray]:
-    """Run the attacks of one adversary.
+def utility(answers: torch.Tensor, y: torch.Tensor, is_member: torch.Tensor) -> dict[str, np.ndarray]:
+    """Return how well each model of a pool does, on its members and on records that no model was trained on.
 
     Parameters
     ----------
-    config : Config
-        The run.
-    prefix : str
-        Which adversary it is: none, ``adaptive_`` or ``through_``.
-    trained : Shadows
-        Its shadow models, about reference records and candidates.
     answers : torch.Tensor
-        The target's answers about the same records, shape (records, classes).
-    holds : dict
-        What else it knows, fields of :class:`vaeprivacy.attacks.attack.Knowledge`.
-
-    Returns
-    -------
-    dict
-        Arrays as described at :func:`attack_scores`.
+        Log-posteriors, shape (models, records, classes).
+    y, is_member : torch.Tensor
+        Labels, shape (records,), and which model was trained on which record, shape (models, records).
     """
-    data = load_once(config.dataset)
-    parts = config.split(data.y)
-    own, candidates = asked_records(config, trained, answers)
-    learnt = trained.two_sided()
-    names = WITH_SHADOWS if prefix else (*ON_CLASSIFIER, *ON_RELEASE, *ON_VAE)
-    found = run_attacks(
-        [name for name in names if config.attacks == "all" or name in FEW],
-        knowledge=Knowledge(population=own, shadows=learnt, **holds),
-        candidates=candidates,
-        seed=config.seed,
-        image_shape=data.image_shape,
-    )
-    alike = Likeness.between(learnt, candidates.log_posteriors, candidates.y, parts.is_member)
-    arrays = {f"likeness_{prefix}": np.array([alike.target, alike.shadows, alike.spread])}
-    for name, (scores, threshold) in found.items():
-        arrays |= {f"{prefix}{name}": scores.numpy(), f"threshold_{prefix}{name}": np.array(threshold)}
-    return arrays
+    right = (answers.argmax(dim=2) == y).double()
+    fresh = ~is_member.any(dim=0)
+    return {
+        "train_accuracy": ((right * is_member).sum(dim=1) / is_member.sum(dim=1)).numpy(),
+        "test_accuracy": right[:, fresh].mean(dim=1).numpy(),
+        "test_auc": np.array([class_auc(of_one[fresh].numpy(), y[fresh].numpy()) for of_one in answers]),
+    }
 
 
 def attack_scores(config: Config, directory: Path) -> dict[str, np.ndarray]:
-    """Train the target of a run and attack it; return scores, thresholds, memberships and accuracies as arrays.
+    """Train the pool of a run and attack each of its models; return scores, thresholds, memberships and utilities.
 
-    For each attack there is an array of one score per candidate and the threshold above which the attack says "member",
-    under ``threshold_`` and its name. Attacks with shadow models are run by up to three adversaries: one whose shadow
-    models are trained on records as they are; one with its own copy of the framework (``adaptive_``); and one that also
-    sends its queries through encoder and decoder (``through_``). For each there is ``likeness_`` and its prefix, the
-    numbers of a :class:`~vaeprivacy.attacks.likeness.Likeness`.
+    For each attack there are the ``targets`` that it was run on (numbers of models), one row of scores for each of
+    them, shape (targets, candidates), and the ``thresholds`` above which it says "member": arrays named by these words,
+    a slash and the attack's name. Attacks with shadow models are run by up to three adversaries: one whose shadow
+    models are trained on records as they are; one that copies the defence (``adaptive_``); and one that also sends its
+    queries through encoder and decoder (``through_``). For each there is ``likeness/`` and its prefix, the numbers of a
+    :class:`~vaeprivacy.attacks.likeness.Likeness` for each target.
     """
     data = load_once(config.dataset)
-    parts = config.split(data.y)
-    target, synthesizer, release = train_target(config, directory)
-    asked = data.x[shadow_records(parts)]
-    answers = predict(target, asked)
-    holds = {"ask": partial(predict, target), "ask_label": lambda x: predict(target, x).argmax(dim=1)}
-    if synthesizer is not None:
-        vaes = reference_vaes(config, directory)
-        holds |= {"release": release, "synthesizer": synthesizer, "reference_vaes": vaes}
-    found = adversary_scores(config, "", shadows(config.raw, directory)[0], answers, holds)
-    if synthesizer is not None:
-        as_they_are, rendered = shadows(config, directory)
-        found |= adversary_scores(config, "adaptive_", as_they_are, answers, {})
-        through = predict(target, synthesizer.reconstruct(asked))
-        found |= adversary_scores(config, "through_", rendered, through, {})
+    parts = config.parts(data.y)
+    raw, own = pool(config.raw, directory)[0], pool(config, directory)
+    arrays: dict[str, list[Any]] = {}
+    for target in range(config.n_models):
+        found, alike = attack_target(config, directory, parts, target=target, raw=raw, own=own)
+        for name, (scores, threshold) in found.items():
+            for what, value in (("scores", scores.numpy()), ("thresholds", threshold), ("targets", target)):
+                arrays.setdefault(f"{what}/{name}", []).append(value)
+        for prefix, likeness in alike.items():
+            arrays.setdefault(f"likeness/{prefix}", []).append(likeness.numbers)
+    n = len(parts.candidates)
     return {
-        "is_member": parts.is_member.numpy(),
-        "log_posteriors": answers[len(parts.reference) :].numpy(),
+        "is_member": raw.is_member[:, :n].numpy(),
+        "log_posteriors": own[0].log_posteriors[:, :n].numpy(),
         "y": data.y[parts.candidates].numpy(),
-        "train_accuracy": np.array(accuracy(target, data.x[parts.members], data.y[parts.members])),
-        "test_accuracy": np.array(accuracy(target, data.x[parts.test], data.y[parts.test])),
-        **found,
+        **utility(own[0].log_posteriors, own[0].y, own[0].is_member),
+        **{name: np.stack(values) for name, values in arrays.items()},
     }
 
 
@@ -132,51 +92,74 @@ def run(config: Config, *, directory: Path | str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``key``, ``config``, ``setting`` and ``training`` in words, ``train_accuracy`` (on the members' own records),
-        ``test_accuracy``, ``shadows`` with a sentence for each adversary about the likeness of its shadow models, and
-        ``attacks``, which holds the metrics of each attack (see :func:`vaeprivacy.metrics.evaluate`), what it
-        ``looks_at``, ``knowledge`` of its adversary in words, and whether it is ``weak``: whether its shadow models are
-        unlike the target.
+        ``key``, ``config``, ``setting`` and ``training`` in words, ``n_targets``, ``train_accuracy`` (on the members'
+        own records), ``test_accuracy`` and ``test_auc`` (on records of the population), averages over the pool;
+        ``shadows`` with a sentence for each adversary about the likeness of its shadow models; ``attacks``, see
+        :func:`attack_rows`; and ``seconds`` that this call took (what other runs left costs nothing).
     """
-    directory = Path(directory)
+    directory, start = Path(directory), time.perf_counter()
     make = partial(attack_scores, config, directory)
     arrays = stored(directory / "runs" / f"{run_key(config)}.npz", make, write_arrays, read_arrays)
-    alike = {
-        name.removeprefix("likeness_"): Likeness(*map(tuple, array.tolist()))
-        for name, array in arrays.items()
-        if name.startswith("likeness_")
-    }
+    utilities = ("train_accuracy", "test_accuracy", "test_auc")
     return {
         "key": run_key(config),
         "config": asdict(config),
-        "setting": config.label,
-        "training": str(config.training),
-        "train_accuracy": float(arrays["train_accuracy"]),
-        "test_accuracy": float(arrays["test_accuracy"]),
-        "shadows": {prefix: str(likeness) for prefix, likeness in alike.items()},
-        "attacks": attack_rows(arrays, alike),
+        "setting": config.defence.label,
+        "training": config.defence.how_trained,
+        "n_targets": config.n_models,
+        **{name: float(arrays[name].mean()) for name in utilities},
+        "shadows": {prefix: str(likeness) for prefix, likeness in likenesses(arrays).items()},
+        "attacks": attack_rows(arrays),
+        "seconds": time.perf_counter() - start,
     }
 
 
-def attack_rows(arrays: dict[str, np.ndarray], alike: dict[str, Likeness]) -> dict[str, dict[str, Any]]:
-    """Return the metrics of each attack, what its adversary knows, and whether its shadow models are unlike the target.
+def likenesses(arrays: dict[str, np.ndarray]) -> dict[str, Likeness]:
+    """Return, for each adversary by its prefix, the likeness of its shadow models and a target, averaged over targets.
 
     Parameters
     ----------
     arrays : dict
         As from :func:`attack_scores`.
-    alike : dict
-        For each adversary, by its prefix, the likeness of its shadow models and the target.
     """
-    rows = {}
-    for name in arrays:
-        if f"threshold_{name}" in arrays:
-            prefix = next((p for p in PREFIXES if p and name.startswith(p)), "")
-            attack = ATTACK_CLASSES[name.removeprefix(prefix)]
-            row = evaluate(arrays[name], arrays["is_member"], threshold=float(arrays[f"threshold_{name}"]))
-            knowledge = attack.knowledge() + PREFIXES[prefix]
-            weak = attack.by_shadows() and prefix in alike and not alike[prefix].alike
-            rows[name] = {**row, "looks_at": looks_at(name.removeprefix(prefix)), "knowledge": knowledge, "weak": weak}
+    return {
+        name.removeprefix("likeness/"): Likeness(*map(tuple, of_targets.mean(axis=0).tolist()))
+        for name, of_targets in arrays.items()
+        if name.startswith("likeness/")
+    }
+
+
+def attack_rows(arrays: dict[str, np.ndarray]) -> dict[str, dict[str, Any]]:
+    """Return the metrics of each attack, averaged over the targets that it was run on.
+
+    Parameters
+    ----------
+    arrays : dict
+        As from :func:`attack_scores`.
+
+    Returns
+    -------
+    dict
+        By attack: the metrics of :func:`vaeprivacy.metrics.evaluate` (ends of intervals are averages too: each is that
+        of one target), number ``of_targets``, what it ``looks_at``, ``knowledge`` of its adversary in words, and
+        whether it is ``weak``: whether its shadow models are unlike the target.
+    """
+    alike, rows = likenesses(arrays), {}
+    for name in (key.removeprefix("scores/") for key in arrays if key.startswith("scores/")):
+        prefix = next((p for p in PREFIXES if p and name.startswith(p)), "")
+        attack = ATTACK_CLASSES[name.removeprefix(prefix)]
+        scores, thresholds, targets = (arrays[f"{what}/{name}"] for what in ("scores", "thresholds", "targets"))
+        of_each = [
+            evaluate(of_one, is_member, threshold=float(threshold))
+            for of_one, is_member, threshold in zip(scores, arrays["is_member"][targets], thresholds, strict=True)
+        ]
+        rows[name] = {
+            **{metric: float(np.mean([row[metric] for row in of_each])) for metric in of_each[0]},
+            "of_targets": len(targets),
+            "looks_at": looks_at(name.removeprefix(prefix)),
+            "knowledge": attack.knowledge() + PREFIXES[prefix],
+            "weak": bool(attack.by_shadows() and prefix in alike and not alike[prefix].alike),
+        }
     return rows
 
 

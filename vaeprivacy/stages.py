@@ -1,11 +1,10 @@
-"""The stages of a run that leave files: VAEs of the defender and of adversaries, releases, shadow models.
+"""The stages of a run that leave files: generative models, and the answers of the classifiers of its pool.
 
 Each file is named after all that it depends on, the package's own code included. So an interrupted sweep continues
 where it stopped, and changed code never meets old files.
 """
 
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -13,147 +12,120 @@ import torch
 from torch import nn
 
 from vaeprivacy.attacks import Shadows
-from vaeprivacy.attacks.shadow import chunk_answers
-from vaeprivacy.classifiers import ClassifierRecipe, fit_classifier, predict
+from vaeprivacy.classifiers import predict
 from vaeprivacy.config import Config, run_key
-from vaeprivacy.coverage import OnDisjointRecords
-from vaeprivacy.data import Split, load
-from vaeprivacy.mechanisms import EuclideanLaplace
+from vaeprivacy.data import load
 from vaeprivacy.randomness import seeded_generator
-from vaeprivacy.storage import stored
+from vaeprivacy.storage import read_arrays, stored, write_arrays
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE
 
-MODELS_AT_ONCE = 4  # shadow models trained together in one process: more gain nothing (benchmarks/attacks.py)
+MODELS_AT_ONCE = 4  # models trained together in one process: more gain nothing (benchmarks/attacks.py)
 
 # Runs of one process share their data set in memory.
 load_once = cache(load)
 
 
-def framework_vae(config: Config, directory: Path, who: str) -> VAE:
-    """Return the VAE of the defender ("target") or of an adversary's copy of the framework ("shadow 0", ...).
+def members(config: Config, number: int) -> torch.Tensor:
+    """Return the records that one model of the pool is trained on, as indices into the data set."""
+    y = load_once(config.dataset).y
+    return config.parts(y).candidates[config.memberships(y)[number]]
 
-    Trained on disjoint records, which are public, the defender's VAE is everybody's.
+
+def fitted_model(config: Config, directory: Path, number: int) -> VAE:
+    """Return the generative model behind one classifier of the pool; on public records, it is everybody's.
+
+    Parameters
+    ----------
+    config : Config
+        The run.
+    directory : pathlib.Path
+        Where the files of all stages are; a model that is there is not trained again.
+    number : int
+        Which classifier, from 0.
     """
-    who = "public" if isinstance(config.training, OnDisjointRecords) else who
+    who = "public" if config.defence.on_public_records else f"model {number}"
     path = directory / "vaes" / f"{run_key(config.model, who)}.safetensors"
 
     def make() -> VAE:
         data = load_once(config.dataset)
-        parts = config.split(data.y)
-        if who.startswith("shadow"):
-            number = int(who.removeprefix("shadow "))
-            mine = shadow_records(parts)[config.shadow_memberships(data.y, parts)[number]]
-        else:
-            mine = parts.public if who == "public" else parts.members
+        mine = config.parts(data.y).public if who == "public" else members(config, number)
         generator = seeded_generator(config.seed, f"{who} vae")
-        return config.training.fit(data.x[mine], config.vae, generator=generator)[0]
+        options = {"n_classes": data.n_classes, "generator": generator}
+        return config.model.defence.fit_model(data.x[mine], data.y[mine], **options)
 
     return stored(path, make, VAE.save, VAE.load)
 
 
-def reference_vaes(config: Config, directory: Path) -> list[VAE]:
-    """Return the VAEs that the adversary has trained on its own records, to compare the defender's with."""
-    return [framework_vae(config.reference_model, directory, f"shadow {i}") for i in range(config.n_shadows)]
+def reference_vaes(config: Config, directory: Path, numbers: list[int]) -> list[VAE]:
+    """Return the generative models of some others of the pool, to compare that of a target with."""
+    return [fitted_model(config.reference_model, directory, number) for number in numbers]
 
 
-def shadow_records(parts: Split) -> torch.Tensor:
-    """Return the records that shadow models are asked about, reference records and then candidates, as indices."""
-    return torch.cat([parts.reference, parts.candidates])
+def released(config: Config, directory: Path, number: int) -> tuple[Synthesizer | None, Release]:
+    """Return what one classifier of the pool is trained on, and the synthesizer that made it of the members, if any."""
+    data, mine = load_once(config.dataset), members(config, number)
+    model = None if config.defence.model is None else fitted_model(config, directory, number)
+    generator = seeded_generator(config.seed, f"model {number} noise {config.defence!r}")
+    options = {"model": model, "n_classes": data.n_classes, "generator": generator}
+    synthesizer = config.defence.synthesizer(model, n_features=data.x.shape[1])
+    return synthesizer, config.defence.release(data.x[mine], data.y[mine], **options)
 
 
-def training_records(
-    config: Config, directory: Path, x: torch.Tensor, y: torch.Tensor, who: str
-) -> tuple[Synthesizer | None, Release]:
-    """Return what the classifier of the defender or of one shadow is trained on, and the synthesizer that made it."""
-    if config.defence == "none":
-        return None, Release(x, y, None)
-    mechanism = None if config.epsilon is None else EuclideanLaplace(config.epsilon)
-    synthesizer = Synthesizer(mechanism, config.vae, vae=framework_vae(config, directory, who))
-    generator = seeded_generator(config.seed, f"{who} noise {config.label}, {config.training!r}")
-    return synthesizer, synthesizer.release(x, y, generator=generator)
+def encoder_of(config: Config, directory: Path, number: int) -> Synthesizer | None:
+    """Return the synthesizer with the encoder and decoder behind one classifier of the pool, if there are such."""
+    if config.defence.model is None:
+        return None
+    model = fitted_model(config, directory, number)
+    return config.defence.synthesizer(model, n_features=load_once(config.dataset).x.shape[1])
 
 
-def fit_on(config: Config, release: Release, n_classes: int, who: str) -> nn.Module:
-    """Return the classifier of the defender or of one shadow, trained on a release."""
-    generator = seeded_generator(config.seed, f"{who} classifier")
-    return fit_classifier(release.x, release.y, config.classifier, n_classes=n_classes, generator=generator)
+def chunks(config: Config) -> list[tuple[int, ...]]:
+    """Return the numbers of the models of the pool, in the chunks in which they are trained."""
+    return [tuple(chunk.tolist()) for chunk in torch.arange(config.n_models).split(MODELS_AT_ONCE)]
 
 
-class Defended(nn.Module):
-    """A classifier together with the synthesizer that made its training records."""
-
-    def __init__(self, synthesizer: Synthesizer, classifier: nn.Module) -> None:
-        super().__init__()
-        self.synthesizer, self.classifier = synthesizer, classifier
-
-
-@torch.no_grad()
-def ask_defended(model: Defended, x: torch.Tensor) -> torch.Tensor:
-    """Ask about records as they are, and as encoder and decoder render them: shape (records, 2, classes)."""
-    return torch.stack([predict(model.classifier, x), predict(model.classifier, model.synthesizer.reconstruct(x))], 1)
-
-
-@dataclass(frozen=True)
-class FrameworkRecipe:
-    """Trains shadow models through the adversary's own copy of the framework.
-
-    See :data:`vaeprivacy.attacks.shadow.Recipe`.
-
-    Attributes
-    ----------
-    config : Config
-        The run whose defence is copied.
-    directory : pathlib.Path
-        Where the VAEs are.
-    n_classes : int
-        Number of classes.
-    """
-
-    config: Config
-    directory: Path
-    n_classes: int
-
-    def __call__(
-        self, x: torch.Tensor, y: torch.Tensor, subsets: list[torch.Tensor], numbers: list[int]
-    ) -> list[Defended]:
-        """Train the shadow models with these numbers."""
-        models = []
-        for subset, number in zip(subsets, numbers, strict=True):
-            who = f"shadow {number}"
-            synthesizer, release = training_records(self.config, self.directory, x[subset], y[subset], who)
-            models.append(Defended(synthesizer, fit_on(self.config, release, self.n_classes, who)))
-        return models
-
-
-def shadow_chunks(config: Config) -> list[list[int]]:
-    """Return the numbers of a run's shadow models, in the chunks in which they are trained."""
-    at_once = MODELS_AT_ONCE if config.defence == "none" else 1
-    return [chunk.tolist() for chunk in torch.arange(config.n_shadows).split(at_once)]
-
-
-def shadow_answers(config: Config, directory: Path, numbers: list[int]) -> np.ndarray:
-    """Train a chunk of a run's shadow models, or read what it left, and return its answers.
-
-    Their shape is (models, records, classes), or with the framework (models, records, 2, classes), see
-    :func:`ask_defended`.
-    """
+@lru_cache(maxsize=2)
+def fitted_classifiers(config: Config, directory: Path, numbers: tuple[int, ...]) -> list[nn.Module]:
+    """Train some classifiers of the pool, at once where the defence allows it."""
     data = load_once(config.dataset)
-    parts = config.split(data.y)
-    records = shadow_records(parts)
-    recipe, ask = (
-        (ClassifierRecipe(data.n_classes, config.seed, config.classifier), predict)
-        if config.defence == "none"
-        else (FrameworkRecipe(config, directory, data.n_classes), ask_defended)
+    look = partial(config.defence.features, image_shape=data.image_shape)
+    releases = [released(config, directory, number)[1] for number in numbers]
+    return config.defence.fit_classifiers(
+        [Release(look(release.x), release.y, release.guarantee) for release in releases],
+        config.classifier,
+        n_classes=data.n_classes,
+        generators=[seeded_generator(config.seed, f"model {number} classifier") for number in numbers],
     )
-    return chunk_answers(
-        data.x[records], data.y[records], is_member=config.shadow_memberships(data.y, parts), recipe=recipe, ask=ask,
-        directory=directory / "shadows" / run_key(config), numbers=numbers,
-    )  # fmt: skip
 
 
-def shadows(config: Config, directory: Path) -> list[Shadows]:
-    """Return what shadow models, trained with the defence of `config`, say about reference records and candidates.
+def chunk_answers(config: Config, directory: Path, numbers: tuple[int, ...]) -> np.ndarray:
+    """Train a chunk of the pool, or read what it left, and return its answers about candidates and population.
+
+    Returns
+    -------
+    numpy.ndarray
+        Log-posteriors, shape (models, records, ways, classes). There are two ways to ask if a synthesizer stands before
+        the classifier: about a record as it is, and as encoder and decoder render it; otherwise there is one.
+    """
+
+    def make() -> dict[str, np.ndarray]:
+        data = load_once(config.dataset)
+        look = partial(config.defence.features, image_shape=data.image_shape)
+        asked = data.x[config.parts(data.y).asked]
+        as_they_are, answers = look(asked), []
+        for number, classifier in zip(numbers, fitted_classifiers(config, directory, numbers), strict=True):
+            encoder = encoder_of(config, directory, number)
+            ways = [as_they_are] if encoder is None else [as_they_are, look(encoder.reconstruct(asked))]
+            answers.append(torch.stack([predict(classifier, x) for x in ways], dim=1))
+        return {"log_posteriors": torch.stack(answers).numpy()}
+
+    path = directory / "answers" / run_key(config.trained) / f"models-{numbers[0]}-to-{numbers[-1]}.npz"
+    return stored(path, make, write_arrays, read_arrays)["log_posteriors"]
+
+
+def pool(config: Config, directory: Path) -> list[Shadows]:
+    """Return what all models of a run say about candidates and population.
 
     Parameters
     ----------
@@ -165,20 +137,11 @@ def shadows(config: Config, directory: Path) -> list[Shadows]:
     Returns
     -------
     list of Shadows
-        The answers about the records as they are; with the framework, also about the records as encoder and decoder of
-        each shadow model render them.
+        One for each way to ask, see :func:`chunk_answers`; candidates come first.
     """
-    chunks = [shadow_answers(config, directory, numbers) for numbers in shadow_chunks(config)]
-    answers = torch.from_numpy(np.concatenate(chunks))
+    answers = torch.from_numpy(np.concatenate([chunk_answers(config, directory, chunk) for chunk in chunks(config)]))
     y = load_once(config.dataset).y
-    parts = config.split(y)
-    ways = [answers] if config.defence == "none" else answers.unbind(dim=2)
-    return [Shadows(of_way, y[shadow_records(parts)], config.shadow_memberships(y, parts)) for of_way in ways]
-
-
-def train_target(config: Config, directory: Path) -> tuple[nn.Module, Synthesizer | None, Release]:
-    """Return the defender's classifier, what made its training records, and these records."""
-    data = load_once(config.dataset)
-    members = config.split(data.y).members
-    synthesizer, release = training_records(config, directory, data.x[members], data.y[members], "target")
-    return fit_on(config, release, data.n_classes, "target"), synthesizer, release
+    parts, is_member = config.parts(y), config.memberships(y)
+    outside = torch.zeros(len(is_member), len(parts.population), dtype=torch.bool)
+    is_member = torch.cat([is_member, outside], dim=1)
+    return [Shadows(of_way, y[parts.asked], is_member) for of_way in answers.unbind(dim=2)]

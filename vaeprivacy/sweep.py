@@ -1,6 +1,7 @@
 """A sweep is many runs: computed in parallel, resumable, and laid out as one tidy table."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,30 +9,10 @@ from typing import Any
 import pandas as pd
 
 from vaeprivacy.config import Config, run_key
-from vaeprivacy.experiment import run, run_scores
+from vaeprivacy.experiment import likenesses, run, run_scores
 from vaeprivacy.parallel import in_parallel
-from vaeprivacy.stages import framework_vae, shadow_answers, shadow_chunks
+from vaeprivacy.stages import chunk_answers, chunks, fitted_model
 from vaeprivacy.storage import append_row, read_rows
-
-
-def grid(*, seeds: Iterable[int], epsilons: Iterable[float], **common: Any) -> list[Config]:
-    """Return the runs of the book's sweep: for each seed raw data, the framework without noise, and with each epsilon.
-
-    Parameters
-    ----------
-    seeds : iterable of int
-        Seeds.
-    epsilons : iterable of float
-        Metric-privacy parameters, per unit of latent distance.
-    **common
-        Fields that all runs share, see :class:`vaeprivacy.config.Config`.
-    """
-    epsilons = list(epsilons)
-    configs = []
-    for seed in seeds:
-        configs.append(Config(defence="none", seed=seed, **common))
-        configs += [Config(epsilon=epsilon, seed=seed, **common) for epsilon in [None, *epsilons]]
-    return configs
 
 
 def tidy(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
@@ -40,22 +21,26 @@ def tidy(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``dataset``, ``defence``, ``epsilon``, ``setting`` (see :attr:`vaeprivacy.config.Config.label`),
-        ``training``, ``seed``, ``n_members``, ``train_accuracy``, ``test_accuracy``, ``attack``, what it
-        ``looks_at``, its ``knowledge`` and whether it is ``weak`` (see :func:`vaeprivacy.experiment.run`), and the
-        metrics of :func:`vaeprivacy.metrics.evaluate`.
+        Columns ``dataset``, ``defence`` (its name), ``setting`` (its label), ``training`` (of its generative model),
+        ``epsilon``, ``latent_dim`` and ``vae_epochs`` (where it has them), ``seed``, ``n_members``, ``n_models``,
+        ``train_accuracy``, ``test_accuracy``, ``test_auc``, ``attack``, and what :func:`vaeprivacy.experiment.attack_rows`
+        says of it.
     """
     table = []
     for row in rows:
         config = row["config"]
-        for attack, metrics in row["attacks"].items():
-            table.append(
-                {name: config[name] for name in ("dataset", "defence", "epsilon")}
-                | {name: row[name] for name in ("setting", "training")}
-                | {name: config[name] for name in ("seed", "n_members")}
-                | {name: row[name] for name in ("train_accuracy", "test_accuracy")}
-                | {"attack": attack, **metrics}
-            )
+        defence = config["defence"]
+        vae = defence.get("vae", {})
+        about = {"dataset": config["dataset"], "defence": defence["name"]}
+        about |= {name: row[name] for name in ("setting", "training")}
+        about |= {
+            "epsilon": defence.get("epsilon"),
+            "latent_dim": vae.get("latent_dim"),
+            "vae_epochs": vae.get("epochs"),
+        }
+        about |= {name: config[name] for name in ("seed", "n_members", "n_models")}
+        about |= {name: row[name] for name in ("train_accuracy", "test_accuracy", "test_auc")}
+        table += [about | {"attack": attack, **metrics} for attack, metrics in row["attacks"].items()]
     return pd.DataFrame(table)
 
 
@@ -77,16 +62,16 @@ def shadow_fit(configs: Iterable[Config], *, directory: Path | str) -> pd.DataFr
     """
     table = []
     for config in configs:
-        prefix = "" if config.defence == "none" else "adaptive_"
-        target, of_shadows, _ = run_scores(config, directory=directory)[f"likeness_{prefix}"]
+        prefix = "" if config.defence.name == "none" else "adaptive_"
+        alike = likenesses(run_scores(config, directory=directory))[prefix]
         table.append(
             {
-                "setting": config.label,
+                "setting": config.defence.label,
                 "seed": config.seed,
-                "target on members": target[0],
-                "shadows on members": of_shadows[0],
-                "target on others": target[1],
-                "shadows on others": of_shadows[1],
+                "target on members": alike.target[0],
+                "shadows on members": alike.shadows[0],
+                "target on others": alike.target[1],
+                "shadows on others": alike.shadows[1],
             }
         )
     return pd.DataFrame(table)
@@ -114,13 +99,12 @@ def sweep(configs: Iterable[Config], *, directory: Path | str, n_jobs: int = -1,
     configs, directory = list(configs), Path(directory)
     done = read_rows(directory)
     missing = [config for config in dict.fromkeys(configs) if run_key(config) not in done]
-    # First what several runs share, each piece once: VAEs and shadow models on raw records; then what the framework's
-    # shadow models are trained on is there; then the runs.
-    pieces = [partial(framework_vae, config, directory, who) for config, who in _vaes(missing)]
-    pieces += _shadow_pieces([config.raw for config in missing], directory)
-    _do(pieces, n_jobs, "VAEs and shadow models" if progress else "")
-    pieces = _shadow_pieces([config for config in missing if config.defence == "framework"], directory)
-    _do(pieces, n_jobs, "shadow frameworks" if progress else "")
+    # First what several runs share, each piece once: generative models, then the classifiers of pools; then the runs.
+    pieces = [partial(fitted_model, config, directory, number) for config, number in _models(missing)]
+    _do(pieces, n_jobs, "VAEs" if progress else "")
+    pools = dict.fromkeys(config for each in missing for config in (each.raw, replace(each, attacks="few")))
+    pieces = [partial(chunk_answers, config, directory, chunk) for config in pools for chunk in chunks(config)]
+    _do(pieces, n_jobs, "classifiers" if progress else "")
     runs = [partial(run, config, directory=directory) for config in missing]
     for row in in_parallel(runs, n_jobs=n_jobs, title="runs" if progress else "", ordered=False):
         append_row(row, directory=directory)
@@ -128,21 +112,15 @@ def sweep(configs: Iterable[Config], *, directory: Path | str, n_jobs: int = -1,
     return tidy(done[run_key(config)] for config in configs)
 
 
-def _vaes(configs: Iterable[Config]) -> list[tuple[Config, str]]:
-    """Return the VAEs that runs need, each once: those of the defenders and those of the adversaries."""
-    with_vae = [config for config in configs if config.defence == "framework"]
-    needed = [(config.model, "target") for config in with_vae]
-    needed += [(config.reference_model, f"shadow {i}") for config in with_vae for i in range(config.n_shadows)]
+def _models(configs: Iterable[Config]) -> list[tuple[Config, int]]:
+    """Return the generative models that runs need, each once: those of the defenders and those to compare with."""
+    needed = []
+    for config in configs:
+        if config.defence.model is not None:
+            own = [0] if config.defence.on_public_records else range(config.n_models)
+            needed += [(config.model, number) for number in own]
+            needed += [(config.reference_model, number) for number in range(config.n_models)]
     return list(dict.fromkeys(needed))
-
-
-def _shadow_pieces(configs: Iterable[Config], directory: Path) -> list[Callable[[], Any]]:
-    """Return the work of training the shadow models of runs, each once."""
-    return [
-        partial(shadow_answers, config, directory, numbers)
-        for config in dict.fromkeys(configs)
-        for numbers in shadow_chunks(config)
-    ]
 
 
 def _do(pieces: list[Callable[[], Any]], n_jobs: int, title: str) -> None:

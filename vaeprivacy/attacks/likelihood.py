@@ -15,7 +15,7 @@ WIDTHS = (1.0, 1.25, 1.5, 2.0)  # of the kernel of the population's density, in 
 CHUNK = 200  # candidates at a time: their differences to all synthetic records must fit into memory
 
 
-def noisy_codes(vae: VAE, x: torch.Tensor, *, steps: int = 15) -> torch.Tensor:
+def noisy_codes(vae: VAE | None, x: torch.Tensor, *, steps: int = 15) -> torch.Tensor:
     """Return the codes from which a decoder made synthetic records: the decoder's inverse.
 
     The decoder maps a few numbers to many, so (unless it is degenerate) a record determines its code. The
@@ -25,8 +25,8 @@ def noisy_codes(vae: VAE, x: torch.Tensor, *, steps: int = 15) -> torch.Tensor:
 
     Parameters
     ----------
-    vae : VAE
-        Encoder and decoder.
+    vae : VAE or None
+        Encoder and decoder; None: records are their own codes.
     x : torch.Tensor
         Synthetic records, shape (records, features), values in [0, 1].
     steps : int
@@ -37,6 +37,8 @@ def noisy_codes(vae: VAE, x: torch.Tensor, *, steps: int = 15) -> torch.Tensor:
     torch.Tensor
         Shape (records, latent_dim), float64.
     """
+    if vae is None:
+        return x.double()
     with torch.no_grad():
         guess = vae.encode(x)[0].double()
     decoder = copy.deepcopy(vae.decoder).double()

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from vaeprivacy.attacks.shadow import Shadows
@@ -31,6 +32,11 @@ class Likeness:
     target: tuple[float, float]
     shadows: tuple[float, float]
     spread: tuple[float, float]
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The three pairs as an array, shape (3, 2)."""
+        return np.array([self.target, self.shadows, self.spread])
 
     @property
     def alike(self) -> bool:

@@ -1,0 +1,2 @@
+def fit_dp_classifier(*a, **k):
+    raise NotImplementedError
