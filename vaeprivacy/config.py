@@ -144,13 +144,15 @@ class Config:
         found = stratified_parts(y, sizes, generator=seeded_generator(self.seed, "split"))
         return Parts(*found[:2], public=found[2] if len(sizes) > 2 else torch.empty(0, dtype=torch.long))
 
-    def memberships(self, y: torch.Tensor) -> torch.Tensor:
+    def memberships(self, y: torch.Tensor, *, n_models: int | None = None) -> torch.Tensor:
         """Return which records each model is trained on: balanced, complementary halves of the candidates.
 
         Parameters
         ----------
         y : torch.Tensor
             Labels of the whole data set.
+        n_models : int, optional
+            Of the first so many models, by default of the whole pool; they do not depend on its size.
 
         Returns
         -------
@@ -158,7 +160,8 @@ class Config:
             Shape (n_models, candidates), bool.
         """
         generator = seeded_generator(self.seed, "members")
-        return draw_balanced_memberships(y[self.parts(y).candidates], n_shadows=self.n_models, generator=generator)
+        n_models = n_models or self.n_models
+        return draw_balanced_memberships(y[self.parts(y).candidates], n_shadows=n_models, generator=generator)
 
 
 # What no run depends on: modules that show, check, or only say which runs there are.

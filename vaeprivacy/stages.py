@@ -29,7 +29,7 @@ load_once = cache(load)
 def members(config: Config, number: int) -> torch.Tensor:
     """Return the records that one model of the pool is trained on, as indices into the data set."""
     y = load_once(config.dataset).y
-    return config.parts(y).candidates[config.memberships(y)[number]]
+    return config.parts(y).candidates[config.memberships(y, n_models=number + 1)[number]]
 
 
 def fitted_model(config: Config, directory: Path, number: int) -> VAE:

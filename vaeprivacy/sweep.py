@@ -23,8 +23,8 @@ def tidy(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     pandas.DataFrame
         Columns ``dataset``, ``defence`` (its name), ``setting`` (its label), ``training`` (of its generative model),
         ``epsilon``, ``latent_dim`` and ``vae_epochs`` (where it has them), ``seed``, ``n_members``, ``n_models``,
-        ``train_accuracy``, ``test_accuracy``, ``test_auc``, ``attack``, and what :func:`vaeprivacy.experiment.attack_rows`
-        says of it.
+        ``train_accuracy``, ``test_accuracy``, ``test_auc``, ``attack``, and what
+        :func:`vaeprivacy.experiment.attack_rows` says of it.
     """
     table = []
     for row in rows:
