@@ -3,9 +3,11 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
+import papermill
 import yaml
 from nbformat import NotebookNode
 
@@ -38,10 +40,33 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in cells if not added & set(cell.metadata.get("tags", []))]
 
 
-def execution_key(notebook: NotebookNode) -> str:
-    """Return a hash of all that the outputs of a notebook depend on: its code, the package and the locked versions."""
-    sources = [*sorted((ROOT / "vaeprivacy").rglob("*.py")), ROOT / "requirements.lock"]
-    parts = [json.dumps([[cell.source, cell.metadata] for cell in code_cells(notebook)], sort_keys=True).encode()]
+def profile_parameters(profile: str) -> dict[str, Any]:
+    """Return the parameters that a profile gives all notebooks that have them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such profile.
+    """
+    path = ROOT / "notebooks" / "profiles" / f"{profile}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(each.stem for each in path.parent.glob("*.yaml")))
+        raise FileNotFoundError(f"There is no profile {profile!r}; choose one of {known}, or write {path}.")
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def known_parameters(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return those of some parameters that a notebook (an .ipynb) has."""
+    asked = papermill.inspect_notebook(notebook)
+    return {name: value for name, value in parameters.items() if name in asked}
+
+
+def execution_key(notebook: NotebookNode, parameters: dict[str, Any]) -> str:
+    """Return a hash of all that the outputs of a notebook depend on: code, parameters, package and locked versions."""
+    sources = [*sorted((ROOT / "vaeprivacy").rglob("*.py")), *sorted((ROOT / "vaeprivacy").rglob("*.parquet"))]
+    sources.append(ROOT / "requirements.lock")
+    cells = [[cell.source, cell.metadata] for cell in code_cells(notebook)]
+    parts = [json.dumps([cells, parameters], sort_keys=True).encode()]
     parts += [path.read_bytes() for path in sources if path.name != "cli.py"]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 

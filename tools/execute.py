@@ -8,15 +8,32 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from common import EXECUTED, ROOT, execution_key, notebook_sources, read_source, write_notebook
+import yaml
+from common import (
+    EXECUTED,
+    ROOT,
+    execution_key,
+    known_parameters,
+    notebook_sources,
+    profile_parameters,
+    read_source,
+    write_notebook,
+)
 
 # Longest time for one notebook, in minutes; only those that sweep over seeds take more than a few.
 LIMITS = {"epsilon_sweep": 40, "guarantee": 30}
 DEFAULT_LIMIT = 15
+LAPTOP = "laptop"  # the profile of the book's pages
 
 
-def papermill(source: Path, output: Path, *, limit_s: float) -> int:
+def executed(profile: str) -> Path:
+    """Return where the executed notebooks of a profile go: those of the pages apart from all others."""
+    return EXECUTED if profile == LAPTOP else EXECUTED.with_name(f"executed-{profile}")
+
+
+def papermill(source: Path, output: Path, *, parameters: dict[str, Any], limit_s: float) -> int:
     """Run one notebook in _build/notebooks and return papermill's exit status; -1 if it took too long."""
     folder = ROOT / "_build" / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -32,6 +49,8 @@ def papermill(source: Path, output: Path, *, limit_s: float) -> int:
         "python3",
         "--cwd",
         str(folder),
+        "--parameters_yaml",
+        yaml.safe_dump(parameters),
     ]
     # Progress bars of the package would end up in the pages.
     environment = os.environ | {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
@@ -50,19 +69,20 @@ def papermill(source: Path, output: Path, *, limit_s: float) -> int:
         return -1
 
 
-def execute(source: Path, *, limit_s: float) -> str:
+def execute(source: Path, *, profile: str, limit_s: float) -> str:
     """Run one notebook if need be and return what to tell the user; exit if it fails."""
-    notebook = read_source(source)
-    output, stamp = EXECUTED / f"{source.stem}.ipynb", EXECUTED / f"{source.stem}.key"
-    key = execution_key(notebook)
+    notebook, folder = read_source(source), executed(profile)
+    output, stamp = folder / f"{source.stem}.ipynb", folder / f"{source.stem}.key"
+    parameters = known_parameters(source.with_suffix(".ipynb"), profile_parameters(profile))
+    key = execution_key(notebook, parameters)
     if output.exists() and stamp.exists() and stamp.read_text() == key:
         return "unchanged"
-    EXECUTED.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
     start = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        write_notebook(notebook, Path(folder) / output.name)
-        status = papermill(Path(folder) / output.name, output, limit_s=limit_s)
+    with tempfile.TemporaryDirectory() as temporary:
+        write_notebook(notebook, Path(temporary) / output.name)
+        status = papermill(Path(temporary) / output.name, output, parameters=parameters, limit_s=limit_s)
     if status == -1:
         sys.exit(f"{source.name} was stopped after its limit of {limit_s / 60:.0f} minutes (tools/execute.py).")
     if status != 0:
@@ -75,16 +95,19 @@ def main() -> None:
     """Run all notebooks, one after the other: each may use all cores."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--limit", type=float, help="minutes for each notebook, in place of its own limit")
+    parser.add_argument("--profile", default=LAPTOP, help="quick, laptop (what the book shows) or paper")
     arguments = parser.parse_args()
     sources = notebook_sources()
     for number, source in enumerate(sources, start=1):
         minutes = arguments.limit or LIMITS.get(source.stem, DEFAULT_LIMIT)
         print(f"[{number}/{len(sources)}] {source.stem} (at most {minutes:g} minutes)", flush=True)
-        print(f"      {execute(source, limit_s=60 * minutes)}", flush=True)
+        print(f"      {execute(source, profile=arguments.profile, limit_s=60 * minutes)}", flush=True)
 
 
 if __name__ == "__main__":
     try:
         main()
+    except FileNotFoundError as error:
+        sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit("\nInterrupted. What was computed is kept: the same command goes on from there.")

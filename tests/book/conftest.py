@@ -10,26 +10,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
+from common import known_parameters, profile_parameters  # noqa: E402 (found by the line above)
+
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.md"))
-
-# The smallest experiment that still goes through every cell.
-QUICK = {
-    "dataset": "digits",
-    "n_members": 150,
-    "n_shadows": 2,
-    "n_models": 5,
-    "n_samples": 300,
-    "n_outputs": 5000,
-    "n_draws": 20000,
-    "n_seeds": 300,
-    "audit_sizes": [1000],
-    "repetitions": 5,
-    "dp_epsilons": [8.0],
-    "epsilons": [1.0, 8.0],
-    "seeds": [0, 1],
-    "early_epochs": [2],
-}
-
+QUICK = profile_parameters("quick")
 
 @pytest.fixture(scope="session")
 def executed(tmp_path_factory) -> Path:
@@ -39,11 +23,10 @@ def executed(tmp_path_factory) -> Path:
 
     def run(name: str) -> None:
         source = ROOT / "notebooks" / f"{name}.ipynb"
-        asked = papermill.inspect_notebook(source)
         papermill.execute_notebook(
             source,
             output / f"{name}.ipynb",
-            parameters={key: value for key, value in QUICK.items() if key in asked},
+            parameters=known_parameters(source, QUICK),
             cwd=str(tmp_path_factory.mktemp(name)),
             kernel_name="python3",
             progress_bar=False,
