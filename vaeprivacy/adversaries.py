@@ -27,8 +27,8 @@ WITH_SHADOWS = (
 )  # fmt: skip
 FEW = {"loss", "shadow", "lira", "rmia", "nearest", "likelihood", "vae"}
 FEW_ON_SAMPLES = {"nearest_record", "density"}  # in place of the attacks that ask which record a synthetic one is from
-# Attacks on a release take long, and models of a pool that are no complements are all alike: two of them will do.
-FEW_RELEASES = (0, 2)
+# Attacks on a release take long, and the models of a pool are all alike: one of them will do.
+ATTACKED_RELEASES = (0,)
 # The adversaries of a run: what their attacks' names begin with, and what they know beside it.
 PREFIXES = {"": "", "adaptive_": ", recipe", "through_": ", recipe, encoder and decoder"}
 Found = dict[str, tuple[torch.Tensor, float]]
@@ -171,7 +171,7 @@ def attack_target(
             config, parts, names=names, target=target, shadows=shadows, log_posteriors=answers, ask=ask
         )
         found |= {f"{prefix}{name}": value for name, value in scores.items()}
-    if "release" in config.defence.publishes and (config.attacks == "all" or target in FEW_RELEASES):
+    if "release" in config.defence.publishes and target in ATTACKED_RELEASES:
         found |= scores_on_release(config, directory, parts, target=target)
     if "model" in config.defence.publishes:
         numbers = others(raw, target)

@@ -78,7 +78,7 @@ class Config:
     defence: Defence = field(default_factory=Framework)
     seed: int = 0
     n_members: int = 2500
-    n_models: int = 8
+    n_models: int = 6
     attacks: str = "few"
     classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
 
