@@ -69,13 +69,8 @@ def picture_grid(rows: Mapping[str, torch.Tensor], image_shape: tuple[int, ...] 
         _, ax = plt.subplots(figsize=(6, 6 * len(rows) * height / (n_images * width) * 0.9))
     tiles = torch.cat([torch.cat(list(x.reshape(-1, *image_shape)), dim=-1) for x in rows.values()], dim=-2)
     # matplotlib wants channels last; a grey picture has none, and its values are looked up in the map of colours.
-    ax.imshow(
-        tiles.cpu().movedim(0, -1) if tiles.ndim == 3 else tiles.cpu(),
-        cmap="gray_r",
-        vmin=0,
-        vmax=1,
-        interpolation="nearest",
-    )
+    picture = np.moveaxis(tiles.numpy(force=True), 0, -1) if tiles.ndim == 3 else tiles.numpy(force=True)
+    ax.imshow(picture, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
     ax.set_yticks((np.arange(len(rows)) + 0.5) * height - 0.5, list(rows))
     ax.set_xticks([])
     ax.grid(visible=False)

@@ -68,9 +68,7 @@ class ShiftRobustness(Robustness):
 
     def __init__(self, *, image_shape: tuple[int, ...] | None, pixels: int = 1) -> None:
         if image_shape is None:
-            raise ValueError(
-                "Only images can be shifted, and these records are rows of a table: leave this attack out."
-            )
+            raise ValueError("Only images can be shifted, and these records are rows of a table; leave the attack out.")
         self.image_shape, self.pixels = image_shape, pixels
 
     def _copies(self, x: torch.Tensor) -> Iterator[torch.Tensor]:

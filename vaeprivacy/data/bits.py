@@ -1,8 +1,8 @@
 """Tables of zeros and ones that papers on membership inference share: Purchase-100, Texas-100 and Location-30."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -53,8 +53,7 @@ def load_texas_100() -> Dataset:
     read = {}
     for name in ("texas/100/labels", "texas/100/feats"):
         path = TEXAS_100.find("dataset_texas.tgz", name)
-        with TEXAS_100.opened(path, name) as file:
-            read[name] = _read_bytes(file, TEXAS_100, path=path)
+        read[name] = _numbers(TEXAS_100.read(path, name)[name], TEXAS_100, path=path)
     labels, bits = read["texas/100/labels"], read["texas/100/feats"]
     if labels.shape[1] != 1:
         raise TEXAS_100.refusal(path, f"has {labels.shape[1]} labels a record; expected one")
@@ -63,16 +62,15 @@ def load_texas_100() -> Dataset:
 
 def _with_labels_first(source: Source, path: Path, member: str) -> Dataset:
     """Read a file of which each line has a label and bits."""
-    with source.opened(path, member) as file:
-        table = _read_bytes(file, source, path=path)
+    table = _numbers(source.read(path, member)[member], source, path=path)
     return _dataset(source, table[:, 0], table[:, 1:], path=path)
 
 
-def _read_bytes(file: IO[bytes], source: Source, *, path: Path) -> np.ndarray:
+def _numbers(data: bytes, source: Source, *, path: Path) -> np.ndarray:
     """Read lines of small whole numbers between commas, shape (lines, numbers), uint8."""
     try:
         # Bytes, because the largest of these tables has 415 million values.
-        return pd.read_csv(file, header=None, dtype=np.uint8).to_numpy()
+        return pd.read_csv(io.BytesIO(data), header=None, dtype=np.uint8).to_numpy()
     except ValueError as error:  # pandas' own errors are ValueErrors
         raise source.refusal(path, f"is not a complete table of whole numbers ({error})") from error
 

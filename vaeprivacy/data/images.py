@@ -1,11 +1,12 @@
 """Images: scikit-learn's digits, MNIST and Fashion-MNIST (IDX files), CIFAR-10 and CIFAR-100 (pickles)."""
 
 import gzip
+import io
 import math
 import pickle
 import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -175,11 +176,9 @@ def _load_cifar(source: Source, folder: str, batches: list[str], meta: str, keys
     """Read the batches and the names of the classes out of one archive."""
     archive = f"{source.name}-python.tar.gz"
     path = source.find(archive, known_hash=CIFAR_MD5[archive])
-    read = {}
-    for name in (*batches, meta):
-        with source.opened(path, f"{folder}/{name}") as file:
-            read[name] = read_pickle(file, source, path=path)
     source.check(path.read_bytes(), CIFAR_MD5[archive], path=path)
+    members = source.read(path, *(f"{folder}/{name}" for name in (*batches, meta)))
+    read = {name.removeprefix(f"{folder}/"): read_pickle(data, source, path=path) for name, data in members.items()}
     try:
         x = np.concatenate([np.asarray(read[name][b"data"]) for name in batches])
         y = np.concatenate([np.asarray(read[name][keys[0]]) for name in batches])
@@ -213,8 +212,8 @@ class ArraysOnly(pickle.Unpickler):
         return self.allowed[module, name]
 
 
-def read_pickle(file: IO[bytes], source: Source, *, path: Path) -> Any:
-    """Return what a pickle in the archive `path` holds, strings of Python 2 as bytes.
+def read_pickle(data: bytes, source: Source, *, path: Path) -> Any:
+    """Return what a pickle from the archive `path` holds, strings of Python 2 as bytes.
 
     Raises
     ------
@@ -222,7 +221,7 @@ def read_pickle(file: IO[bytes], source: Source, *, path: Path) -> Any:
         If it is damaged, or holds anything but arrays, numbers, bytes, lists and dictionaries.
     """
     try:
-        return ArraysOnly(file, encoding="bytes").load()
-    # A damaged pickle fails in many ways; errors of unpacking are told by the archive.
-    except (pickle.UnpicklingError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        return ArraysOnly(io.BytesIO(data), encoding="bytes").load()
+    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        # A damaged pickle fails in many ways.
         raise source.refusal(path, f"is damaged: a batch in it cannot be read ({error})") from error

@@ -4,11 +4,8 @@ import hashlib
 import os
 import tarfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 VARIABLE = "VAEPRIVACY_DATA"
 
@@ -100,28 +97,35 @@ class Source:
             label = {"md5": "MD5", "sha256": "SHA-256"}[algorithm]
             raise self.refusal(path, f"is not the file of {self.title} (wrong {label})")
 
-    @contextmanager
-    def opened(self, path: Path, member: str) -> Iterator[IO[bytes]]:
-        """Open a file, or if it is a packed archive (.tgz, .tar.gz) the file `member` inside it.
+    def read(self, path: Path, *members: str) -> dict[str, bytes]:
+        """Return what a packed archive (.tgz, .tar.gz) holds, or what a file holds that is one member, unpacked.
+
+        Parameters
+        ----------
+        path : pathlib.Path
+            The archive or file.
+        *members : str
+            Names of files in the archive; one name if `path` is no archive.
+
+        Returns
+        -------
+        dict
+            The bytes of each member.
 
         Raises
         ------
         ValueError
-            If the archive is damaged or has no such member; also for errors of unpacking while it is read.
+            If the archive is damaged or lacks a member.
         """
+        if path.suffix not in (".tgz", ".gz"):
+            return {members[0]: path.read_bytes()}
         try:
-            if path.suffix in (".tgz", ".gz"):
-                with tarfile.open(path, "r:gz") as archive:
-                    yield self._member(archive, member, path)
-            else:
-                with path.open("rb") as file:
-                    yield file
+            with tarfile.open(path, "r:gz") as archive:
+                wanted = ((entry.name.removeprefix("./"), entry) for entry in archive if entry.isfile())
+                found = {name: archive.extractfile(entry).read() for name, entry in wanted if name in members}
         except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
             raise self.refusal(path, f"is damaged: it does not unpack ({error})") from error
-
-    def _member(self, archive: tarfile.TarFile, member: str, path: Path) -> IO[bytes]:
-        """Return one file of an archive, opened."""
-        for entry in archive:
-            if entry.isfile() and entry.name.removeprefix("./") == member:
-                return archive.extractfile(entry)  # type: ignore[return-value]  # None is for folders only
-        raise self.refusal(path, f"has no {member} in it")
+        lacking = [name for name in members if name not in found]
+        if lacking:
+            raise self.refusal(path, f"has no {' and no '.join(lacking)} in it")
+        return found

@@ -150,7 +150,7 @@ def load_randhie() -> Dataset:
 
     frame = randhie.load_pandas().data
     y = torch.tensor((frame.pop("mdvis") > 0).to_numpy()).long()
-    # Three columns of zeros and ones are one answer; kept apart, a synthetic person could be in good and in poor health.
+    # Three columns of zeros and ones are one answer; kept apart, somebody synthetic could be in good and poor health.
     health = frame[["hlthg", "hlthf", "hlthp"]].to_numpy()
     answers = np.array(["excellent", "good", "fair", "poor"])
     frame = frame.drop(columns=["hlthg", "hlthf", "hlthp"])
