@@ -101,7 +101,7 @@ def test_images_and_labels_of_mnist_that_do_not_fit_are_refused(
      b"\0\0\x08\x02" + b"\xff" * 8, b"\0\0\x0d\x01\0\0\0\x01\0\0\0\0"],
 )  # fmt: skip
 def test_bytes_that_are_no_idx_file_are_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="^x is not in IDX format"):
+    with pytest.raises(ValueError, match=r"^x is not in IDX format"):
         parse_idx(data, images.MNIST, path=Path("x"))
 
 
@@ -146,13 +146,14 @@ ONE = {b"data": COLOURS[:1], b"labels": [0]}
         (b"", "a batch in it cannot be read"),
         (b"no pickle", "a batch in it cannot be read"),
         ({b"data": COLOURS[:1]}, "does not hold batches of images with labels"),
+        ({b"data": COLOURS[:1], b"labels": [b"cat"]}, "does not hold batches of images with labels"),
         ({b"labels": [0]}, "does not hold batches of images with labels"),
         ([1, 2], "does not hold batches of images with labels"),
         ({b"data": COLOURS[:1, :3000], b"labels": [0]}, "does not hold batches of images"),
         ({b"data": COLOURS[:2], b"labels": [0]}, r"images of shape \(7, 3072\) and labels of shape \(6,\)"),
         ({b"data": COLOURS[:1].astype(float), b"labels": [0]}, "expected bytes"),
         ({b"data": COLOURS[:1], b"labels": [10]}, "from 4 to 10; expected .* 0 to 9"),
-        ({b"data": COLOURS[:1], b"labels": [-1]}, "from -1 to 9"),
+        ({b"data": COLOURS[:1], b"labels": [-1]}, "from -1 to 8; expected .* 0 to 9"),
     ],
 )
 def test_an_archive_with_a_strange_batch_is_refused(

@@ -181,11 +181,16 @@ def _load_cifar(source: Source, folder: str, batches: list[str], meta: str, keys
     read = {name.removeprefix(f"{folder}/"): read_pickle(data, source, path=path) for name, data in members.items()}
     try:
         x = np.concatenate([np.asarray(read[name][b"data"]) for name in batches])
-        y = np.concatenate([np.asarray(read[name][keys[0]]) for name in batches])
+        y = np.concatenate([np.asarray(read[name][keys[0]], dtype=np.int64) for name in batches])
         class_names = tuple(name.decode() for name in read[meta][keys[1]])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise source.refusal(path, f"does not hold batches of images with {keys[0].decode()} ({error!r})") from error
-    if x.dtype != np.uint8 or x.shape != (*y.shape, 3 * 32 * 32) or y.min() < 0 or y.max() >= len(class_names):
+    if (
+        x.dtype != np.uint8
+        or x.shape != (*y.shape, 3 * 32 * 32)
+        or y.min(initial=0) < 0
+        or y.max(initial=0) >= len(class_names)
+    ):
         raise source.refusal(
             path, f"holds images of shape {x.shape} and labels of shape {y.shape}, from {y.min()} to {y.max()}; "
             f"expected bytes of shape (n, 3072), (n,) and 0 to {len(class_names) - 1}",
