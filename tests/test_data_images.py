@@ -150,9 +150,12 @@ ONE = {b"data": COLOURS[:1], b"labels": [0]}
         ({b"labels": [0]}, "does not hold batches of images with labels"),
         ([1, 2], "does not hold batches of images with labels"),
         ({b"data": COLOURS[:1, :3000], b"labels": [0]}, "does not hold batches of images"),
-        ({b"data": COLOURS[:2], b"labels": [0]}, r"images of shape \(7, 3072\) and labels of shape \(6,\)"),
-        ({b"data": COLOURS[:1].astype(float), b"labels": [0]}, "expected bytes"),
-        ({b"data": COLOURS[:1], b"labels": [10]}, "from 4 to 10; expected .* 0 to 9"),
+        (
+            {b"data": COLOURS[:2], b"labels": [0]},
+            r"images of shape \(7, 3072\) and type uint8 with labels of shape \(6,\)",
+        ),
+        ({b"data": COLOURS[:1].astype(float), b"labels": [0]}, "and type float64 with"),
+        ({b"data": COLOURS[:1], b"labels": [10]}, "from 0 to 10; expected .* 0 to 9"),
         ({b"data": COLOURS[:1], b"labels": [-1]}, "from -1 to 8; expected .* 0 to 9"),
     ],
 )

@@ -185,17 +185,13 @@ def _load_cifar(source: Source, folder: str, batches: list[str], meta: str, keys
         class_names = tuple(name.decode() for name in read[meta][keys[1]])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise source.refusal(path, f"does not hold batches of images with {keys[0].decode()} ({error!r})") from error
-    if (
-        x.dtype != np.uint8
-        or x.shape != (*y.shape, 3 * 32 * 32)
-        or y.min(initial=0) < 0
-        or y.max(initial=0) >= len(class_names)
-    ):
+    low, high = y.min(initial=0), y.max(initial=0)
+    if x.dtype != np.uint8 or x.shape != (*y.shape, 3 * 32 * 32) or low < 0 or high >= len(class_names):
         raise source.refusal(
-            path, f"holds images of shape {x.shape} and labels of shape {y.shape}, from {y.min()} to {y.max()}; "
-            f"expected bytes of shape (n, 3072), (n,) and 0 to {len(class_names) - 1}",
+            path, f"holds images of shape {x.shape} and type {x.dtype} with labels of shape {y.shape}, from {low} to "
+            f"{high}; expected (n, 3072) and uint8 with (n,), 0 to {len(class_names) - 1}",
         )  # fmt: skip
-    return Dataset(source.name, torch.from_numpy(x).float() / 255, torch.from_numpy(y).long(), (3, 32, 32), class_names)
+    return Dataset(source.name, torch.from_numpy(x).float() / 255, torch.from_numpy(y), (3, 32, 32), class_names)
 
 
 class ArraysOnly(pickle.Unpickler):
