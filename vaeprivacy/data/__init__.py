@@ -29,6 +29,7 @@ __all__ = [
     "stratified_parts",
 ]
 
+#: Every data set's name, and the function without arguments that loads it.
 LOADERS: dict[str, Callable[[], Dataset]] = {
     "fashion-mnist": load_fashion_mnist,
     "digits": load_digits,
