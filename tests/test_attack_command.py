@@ -13,7 +13,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 from vaeprivacy import attack_command, cli
-from vaeprivacy.attack_command import config_of
+from vaeprivacy.attack_command import config_of, likely_shape
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifier, predict
 from vaeprivacy.config import Config
 from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, WithDPSGD
@@ -148,3 +148,12 @@ def test_on_a_run_of_ours_every_attack_is_run(config: Config, tmp_path: Path, mo
     assert set(table.looks_at) == {"classifier", "release", "encoder and decoder"}
     missing = CliRunner().invoke(cli.app, ["attack", str(runs), "--key", "zzz"])
     assert missing.exit_code == 2 and "none whose key begins with zzz" in missing.output
+
+
+@pytest.mark.parametrize(
+    ("features", "shape"), [(784, (28, 28)), (3072, (3, 32, 32)), (600, None), (1, (1, 1)), (6169, None), (108, None)]
+)
+def test_files_do_not_say_whether_records_are_images_but_their_length_does(
+    features: int, shape: tuple[int, ...] | None
+) -> None:
+    assert likely_shape(features) == shape

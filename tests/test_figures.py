@@ -48,6 +48,20 @@ def test_the_grid_shows_every_image_in_its_place() -> None:
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
+def test_images_in_colour_are_drawn_with_channels_last() -> None:
+    # One image of 2 x 3 pixels, channel after channel: red everywhere, green nowhere, blue in the last pixel.
+    colours = torch.tensor([[1.0] * 6 + [0.0] * 6 + [0.0] * 5 + [1.0]])
+    image = figures.picture_grid({"a": colours, "b": 1 - colours}, (3, 2, 3)).images[0].get_array()
+    assert image.shape == (4, 3, 3)
+    assert image[0, 0].tolist() == [1, 0, 0] and image[1, 2].tolist() == [1, 0, 1]
+    assert image[2, 0].tolist() == [0, 1, 1]
+
+
+def test_rows_of_a_table_are_not_drawn_as_images() -> None:
+    with pytest.raises(ValueError, match=r"^Rows of a table cannot be drawn .* Dataset\.to_frame\.$"):
+        figures.picture_grid({"a": torch.rand(2, 6)}, None)
+
+
 def test_training_curves_have_one_panel_a_column() -> None:
     history = pd.DataFrame(
         {"epoch": [1, 1, 2, 2], "part": ["training", "held out"] * 2, "elbo": 1.0, "reconstruction": 1.0, "kl": 0.0}

@@ -44,24 +44,33 @@ def setting_order(settings: Sequence[str]) -> list[str]:
     return epsilons + [s for s in ("no noise", "raw data") if s in present]
 
 
-def picture_grid(rows: Mapping[str, torch.Tensor], image_shape: tuple[int, int], ax: Axes | None = None) -> Axes:
+def picture_grid(rows: Mapping[str, torch.Tensor], image_shape: tuple[int, ...] | None, ax: Axes | None = None) -> Axes:
     """Draw one row of images for each entry.
 
     Parameters
     ----------
     rows : mapping of str to torch.Tensor
-        Label of the row, and its images as records in [0, 1], shape (images, height * width).
+        Label of the row, and its images as records in [0, 1], shape (images, features).
     image_shape : tuple of int
-        Height and width.
+        Height and width; in colour, channels first.
     ax : matplotlib.axes.Axes, optional
         Where to draw.
+
+    Raises
+    ------
+    ValueError
+        If records are no images (`image_shape` is None).
     """
-    height, width = image_shape
+    if image_shape is None:
+        raise ValueError("Rows of a table cannot be drawn as images: show them with Dataset.to_frame.")
+    height, width = image_shape[-2:]
     n_images = len(next(iter(rows.values())))
     if ax is None:
         _, ax = plt.subplots(figsize=(6, 6 * len(rows) * height / (n_images * width) * 0.9))
-    tiles = torch.cat([torch.cat(list(x.reshape(-1, height, width)), dim=1) for x in rows.values()])
-    ax.imshow(tiles.cpu(), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+    tiles = torch.cat([torch.cat(list(x.reshape(-1, *image_shape)), dim=-1) for x in rows.values()], dim=-2)
+    # matplotlib wants channels last; a grey picture has none, and its values are looked up in the map of colours.
+    picture = np.moveaxis(tiles.numpy(force=True), 0, -1) if tiles.ndim == 3 else tiles.numpy(force=True)
+    ax.imshow(picture, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
     ax.set_yticks((np.arange(len(rows)) + 0.5) * height - 0.5, list(rows))
     ax.set_xticks([])
     ax.grid(visible=False)

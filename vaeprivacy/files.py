@@ -107,7 +107,7 @@ def attack_files(
     *,
     n_shadows: int,
     epochs: int,
-    image_shape: tuple[int, int],
+    image_shape: tuple[int, ...] | None,
     seed: int,
     directory: Path,
 ) -> tuple[dict[str, np.ndarray], Likeness]:
@@ -123,8 +123,8 @@ def attack_files(
         Number of shadow models.
     epochs : int
         Their passes over their records: as many as the target's.
-    image_shape : tuple of int
-        Height and width of a record's image, for shifts.
+    image_shape : tuple of int or None
+        As for :func:`vaeprivacy.attacks.suite.make_attack`.
     seed : int
         Decides all random numbers.
     directory : pathlib.Path

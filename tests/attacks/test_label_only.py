@@ -24,6 +24,11 @@ def label_only(name: str):
     }[name]
 
 
+def test_rows_of_a_table_cannot_be_shifted() -> None:
+    with pytest.raises(ValueError, match=r"^Only images can be shifted.*leave the attack out\.$"):
+        ShiftRobustness(image_shape=None)
+
+
 @pytest.mark.parametrize("name", ATTACKS)
 def test_nothing_but_labels_is_asked_for(name: str) -> None:
     attack, asked = label_only(name), []
@@ -95,6 +100,12 @@ def test_shifting_there_and_back_loses_only_what_left_the_frame(down: int, right
     kept = back != 0
     assert torch.equal(back[kept], x[kept])
     assert kept.sum() == 2 * (height - abs(down)) * (width - abs(right))
+
+
+def test_all_channels_of_an_image_in_colour_are_shifted_alike() -> None:
+    x = torch.arange(1.0, 37.0).repeat(2, 1)
+    channels = [shifted(part, (3, 4), down=1, right=-2) for part in x.split(12, dim=1)]
+    assert torch.equal(shifted(x, (3, 3, 4), down=1, right=-2), torch.cat(channels, dim=1))
 
 
 @pytest.mark.parametrize("sigma", [0.1, 0.3])

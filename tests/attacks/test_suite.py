@@ -76,6 +76,11 @@ def test_attacks_that_lack_knowledge_are_left_out_and_no_others(
     assert set(WITHOUT_NOISE) - set(run(memorised, **{lacks: None})) == left_out
 
 
+def test_records_that_are_no_images_are_attacked_without_shifts(memorised: World) -> None:
+    options = {"knowledge": memorised.knowledge, "candidates": memorised.candidates, "seed": 0, "image_shape": None}
+    assert set(run_attacks(["gap", "shift", "noise"], **options)) == {"gap", "noise"}
+
+
 def test_every_field_of_the_candidates_can_be_absent_without_an_error(memorised: World) -> None:
     lacking = {f"candidate_{field.name}": None for field in fields(Records) if field.name not in ("x", "y")}
     assert set(run(memorised, **lacking)) == {"gap", "noise", "shift", *ON_VAE, "nearest", "nearest_record"}

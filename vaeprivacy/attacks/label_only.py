@@ -56,12 +56,19 @@ class ShiftRobustness(Robustness):
     Parameters
     ----------
     image_shape : tuple of int
-        Height and width of a record's image.
+        Height and width of a record's image; in colour, channels first.
     pixels : int
         Longest shift along each axis.
+
+    Raises
+    ------
+    ValueError
+        If records are no images (`image_shape` is None).
     """
 
-    def __init__(self, *, image_shape: tuple[int, int], pixels: int = 1) -> None:
+    def __init__(self, *, image_shape: tuple[int, ...] | None, pixels: int = 1) -> None:
+        if image_shape is None:
+            raise ValueError("Only images can be shifted, and these records are rows of a table; leave the attack out.")
         self.image_shape, self.pixels = image_shape, pixels
 
     def _copies(self, x: torch.Tensor) -> Iterator[torch.Tensor]:
@@ -71,12 +78,12 @@ class ShiftRobustness(Robustness):
                 yield shifted(x, self.image_shape, down=down, right=right)
 
 
-def shifted(x: torch.Tensor, image_shape: tuple[int, int], *, down: int, right: int) -> torch.Tensor:
+def shifted(x: torch.Tensor, image_shape: tuple[int, ...], *, down: int, right: int) -> torch.Tensor:
     """Return images shifted by whole pixels, shape (records, features); what leaves the frame is lost."""
     images = x.reshape(-1, *image_shape)
-    height, width = image_shape
+    height, width = image_shape[-2:]
     result = torch.zeros_like(images)
-    result[:, max(down, 0) : height + min(down, 0), max(right, 0) : width + min(right, 0)] = images[
-        :, max(-down, 0) : height + min(-down, 0), max(-right, 0) : width + min(-right, 0)
+    result[..., max(down, 0) : height + min(down, 0), max(right, 0) : width + min(right, 0)] = images[
+        ..., max(-down, 0) : height + min(-down, 0), max(-right, 0) : width + min(-right, 0)
     ]
     return result.reshape(x.shape)

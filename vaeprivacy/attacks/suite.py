@@ -55,7 +55,7 @@ def looks_at(name: str) -> str:
     return "classifier" if name in ON_CLASSIFIER else "release" if name in ON_RELEASE else "encoder and decoder"
 
 
-def make_attack(name: str, *, seed: int, image_shape: tuple[int, int]) -> Attack:
+def make_attack(name: str, *, seed: int, image_shape: tuple[int, ...] | None) -> Attack:
     """Return an attack by its name in :data:`ON_CLASSIFIER`, :data:`ON_RELEASE` or :data:`ON_VAE`, not yet fitted.
 
     Parameters
@@ -64,13 +64,13 @@ def make_attack(name: str, *, seed: int, image_shape: tuple[int, int]) -> Attack
         The name.
     seed : int
         With the name, decides the random numbers of the attacks that need some.
-    image_shape : tuple of int
-        Height and width of a record's image, for shifts.
+    image_shape : tuple of int or None
+        Height and width of a record's image, for shifts; in colour, channels first; None if records are no images.
 
     Raises
     ------
     ValueError
-        If there is no such attack.
+        If there is no such attack, or it shifts images and records are none.
     """
     if name not in ATTACK_CLASSES:
         raise ValueError(f"There is no attack {name!r}; choose one of {', '.join(map(repr, ATTACK_CLASSES))}.")
@@ -88,9 +88,9 @@ def make_attack(name: str, *, seed: int, image_shape: tuple[int, int]) -> Attack
 
 
 def run_attacks(
-    names: Iterable[str], *, knowledge: Knowledge, candidates: Records, seed: int, image_shape: tuple[int, int]
+    names: Iterable[str], *, knowledge: Knowledge, candidates: Records, seed: int, image_shape: tuple[int, ...] | None
 ) -> Mapping[str, tuple[torch.Tensor, float]]:
-    """Fit and score attacks, leaving out those that this adversary does not know enough for.
+    """Fit and score attacks, leaving out those that this adversary does not know enough for, or that need images.
 
     Parameters
     ----------
@@ -109,6 +109,8 @@ def run_attacks(
     """
     results = {}
     for name in names:
+        if name == "shift" and image_shape is None:
+            continue
         attack = make_attack(name, seed=seed, image_shape=image_shape)
         if not attack.missing(knowledge, candidates):
             scores = attack.fit(knowledge).score(candidates).double().cpu()
