@@ -9,6 +9,7 @@ The modules, in the order in which data flows through them::
     training       the pieces that every training loop shares: layers, mini-batches, progress, checks of arguments
     randomness     seeded generators for experiments, the operating system's entropy for releases
     data           data sets, and the split into members, non-members, reference, test and public records
+    dp_sgd         training with DP-SGD: its steps, and the noise that they need
     vae            the variational autoencoder and its training
     distances      distances between latent codes, and projection onto their balls
     bounds         how well two distributions can be told apart: bounds on any attack, and conversions
