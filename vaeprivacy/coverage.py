@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.dp_sgd import dp_sgd_plan, dp_sgd_schedule, train_with_dp_sgd
+from vaeprivacy.dp_sgd import checked_budget, dp_sgd_plan, dp_sgd_schedule, train_with_dp_sgd
 from vaeprivacy.guarantee import NOT_COVERED, ModelCoverage
 from vaeprivacy.randomness import RandomSource, torch_generator
 from vaeprivacy.training import checked_positive
@@ -81,13 +81,15 @@ class WithDPSGD:
         return f"{self.name}, epsilon {self.epsilon:g}"
 
     def __post_init__(self) -> None:
-        for name in ("epsilon", "delta", "max_grad_norm"):
-            # As a float, so that epsilon 8 and 8.0 are the same run. A frozen dataclass sets its fields this way.
-            object.__setattr__(self, name, checked_positive(getattr(self, name), name))
-        if self.delta >= 1:
-            raise ValueError(f"delta must be below 1, not {self.delta!r}.")
-        if not 0.05 <= self.epsilon <= 100:
-            raise ValueError(f"epsilon must be from 0.05 to 100, where the accountant works, not {self.epsilon!r}.")
+        epsilon, delta = checked_budget(self.epsilon, self.delta)
+        checked = {
+            "epsilon": epsilon,
+            "delta": delta,
+            "max_grad_norm": checked_positive(self.max_grad_norm, "max_grad_norm"),
+        }
+        # As floats, so that epsilon 8 and 8.0 are the same run. A frozen dataclass sets its fields this way.
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     def fit(
         self, x: torch.Tensor, settings: VAESettings, *, generator: RandomSource, progress: bool = False

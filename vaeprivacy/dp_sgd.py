@@ -12,7 +12,25 @@ from opacus.optimizers import DPOptimizer
 from torch import nn
 
 from vaeprivacy.randomness import RandomSource, normals, uniforms
-from vaeprivacy.training import progress_bar
+from vaeprivacy.training import checked_positive, progress_bar
+
+
+def checked_budget(epsilon: float, delta: float) -> tuple[float, float]:
+    """Return epsilon and delta, for adding or removing one record, as floats if the accountant works with them.
+
+    Raises
+    ------
+    TypeError
+        If one is not a real number.
+    ValueError
+        If epsilon is not from 0.05 to 100, or delta is not positive and below 1.
+    """
+    epsilon, delta = checked_positive(epsilon, "epsilon"), checked_positive(delta, "delta")
+    if delta >= 1:
+        raise ValueError(f"delta must be below 1, not {delta!r}.")
+    if not 0.05 <= epsilon <= 100:
+        raise ValueError(f"epsilon must be from 0.05 to 100, where the accountant works, not {epsilon!r}.")
+    return epsilon, delta
 
 
 def dp_sgd_schedule(n: int, *, epochs: int, batch_size: int) -> tuple[float, int]:
