@@ -27,18 +27,17 @@ class ClassifierSettings:
     learning_rate : float
         Step size of Adam.
     weight_decay : float
-        Adds ``weight_decay / 2`` times the sum of all squared weights to the loss (L2 regularisation: the gradient that
-        Adam gets has ``weight_decay`` times the weights added to it); 0 or more.
+        L2 regularisation: adds half of this, times the sum of all squared weights, to the loss; 0 or more.
     label_smoothing : float
         Share of each label that is spread evenly over all classes; 0 or more, below 1.
     relax_loss : float or None
-        Level, in nats, near which :func:`vaeprivacy.relax_loss.relax_loss` keeps the average loss; positive, and without
-        label smoothing. None for ordinary training.
+        Level, in nats, near which :func:`vaeprivacy.relax_loss.relax_loss` keeps the average loss; positive. None for
+        ordinary training.
 
     Raises
     ------
     TypeError, ValueError
-        If one of the last three is not in its range, or RelaxLoss is to have label smoothing.
+        If one of the last three is not in its range, or label smoothing comes with RelaxLoss.
     """
 
     hidden: int = 128

@@ -1,5 +1,6 @@
 """A target model that is trained on the private records with DP-SGD, in place of a release: the usual alternative."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +31,9 @@ class DPClassifierSettings:
         Step size of Adam.
     max_grad_norm : float
         Length to which the gradient of each record is clipped; positive.
+    centre : float
+        Subtracted from all values of all records: a constant that is known without a look at them, such as the middle
+        of the grey values.
 
     Raises
     ------
@@ -39,18 +43,23 @@ class DPClassifierSettings:
 
     hidden: int = 128
     epochs: int = 30
-    batch_size: int = 500
-    learning_rate: float = 1e-2
+    batch_size: int = 1000
+    learning_rate: float = 2e-2
     max_grad_norm: float = 1.0
+    centre: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "learning_rate", "max_grad_norm"):
             checked_positive(getattr(self, name), name)
         checked_positive(self.hidden, "hidden", zero=True)
+        if not math.isfinite(self.centre):
+            raise ValueError(
+                f"centre must be a finite number, such as 0.5 for grey values from 0 to 1, not {self.centre!r}."
+            )
 
 
 # For the features of :func:`vaeprivacy.scattering.scattering`.
-LINEAR_SETTINGS = DPClassifierSettings(hidden=0, learning_rate=2e-3)
+LINEAR_SETTINGS = DPClassifierSettings(hidden=0, centre=0.0)
 
 
 def fit_dp_classifier(
@@ -66,8 +75,7 @@ def fit_dp_classifier(
 ) -> tuple[nn.Sequential, Indistinguishability]:
     """Train a classifier with DP-SGD (:func:`vaeprivacy.dp_sgd.train_with_dp_sgd`).
 
-    Its first layer standardises each record by the record's own mean and variance, for which no other record is looked
-    at. There are no held-out records and no early stopping: the number of steps is fixed beforehand. The number of
+    There are no held-out records and no early stopping: the number of steps is fixed beforehand. The number of
     records counts as public.
 
     Parameters
@@ -105,10 +113,11 @@ def fit_dp_classifier(
     epsilon, delta = checked_budget(epsilon, delta)
     sample_rate, steps = dp_sgd_schedule(len(x), epochs=settings.epochs, batch_size=settings.batch_size)
     noise_multiplier, spent = dp_sgd_plan(epsilon, delta, sample_rate, steps)
-    model = _network(x.shape[1], settings, n_classes, torch_generator(generator)).to(x.device)
+    sizes = [x.shape[1], *([settings.hidden] if settings.hidden else []), n_classes]
+    model = mlp(sizes, generator=torch_generator(generator), activation=nn.Tanh).to(x.device)
     train_with_dp_sgd(
         model,
-        lambda taken: F.cross_entropy(model(x[taken]), y[taken], reduction="sum"),
+        lambda taken: F.cross_entropy(model(x[taken] - settings.centre), y[taken], reduction="sum"),
         len(x),
         sample_rate=sample_rate,
         steps=steps,
@@ -119,16 +128,9 @@ def fit_dp_classifier(
         progress=progress,
         desc="classifier with DP-SGD",
     )
-    # A new network, without what Opacus leaves in the trained one.
-    clean = _network(x.shape[1], settings, n_classes, torch.Generator()).to(x.device)
+    # A new network, without what Opacus leaves in the trained one, that takes records as they are.
+    clean = mlp(sizes, generator=torch.Generator(), activation=nn.Tanh).to(x.device)
     clean.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        clean[0].bias -= settings.centre * clean[0].weight.sum(dim=1)
     return clean, Indistinguishability(spent, delta)
-
-
-def _network(
-    features: int, settings: DPClassifierSettings, n_classes: int, generator: torch.Generator
-) -> nn.Sequential:
-    sizes = [features, settings.hidden, n_classes] if settings.hidden else [features, n_classes]
-    # Over the values of one record, and without weights.
-    standardise = nn.LayerNorm(features, elementwise_affine=False)
-    return nn.Sequential(standardise, *mlp(sizes, generator=generator, activation=nn.Tanh))

@@ -42,8 +42,8 @@ def scattering(x: torch.Tensor, *, image_shape: tuple[int, int]) -> torch.Tensor
     height, width = image_shape
     if checked_records(x).shape[1] != height * width or min(image_shape) < 4:
         raise ValueError(
-            f"x has records of {x.shape[1]} values, which are no images of image_shape {tuple(image_shape)}: it must be "
-            "(height, width), whose product is the number of values, with at least 4 pixels each."
+            f"image_shape must be (height, width), each at least 4, whose product is the {x.shape[1]} values of a "
+            f"record, not {tuple(image_shape)}."
         )
     transform = ScatteringTorch2D(J=SCALES, shape=(height, width)).to(x.device)
     parts = [transform(chunk.reshape(-1, height, width).contiguous()) for chunk in x.split(CHUNK)]
