@@ -42,8 +42,8 @@ class DPClassifierSettings:
     """
 
     hidden: int = 128
-    epochs: int = 30
-    batch_size: int = 1000
+    epochs: int = 15
+    batch_size: int = 500
     learning_rate: float = 2e-2
     max_grad_norm: float = 1.0
     centre: float = 0.5

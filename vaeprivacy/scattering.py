@@ -46,5 +46,6 @@ def scattering(x: torch.Tensor, *, image_shape: tuple[int, int]) -> torch.Tensor
             f"record, not {tuple(image_shape)}."
         )
     transform = ScatteringTorch2D(J=SCALES, shape=(height, width)).to(x.device)
-    parts = [transform(chunk.reshape(-1, height, width).contiguous()) for chunk in x.split(CHUNK)]
-    return torch.cat([F.group_norm(part, GROUPS).flatten(1) for part in parts])
+    # kymatio's filters are in single precision.
+    parts = [transform(chunk.float().reshape(-1, height, width)) for chunk in x.contiguous().split(CHUNK)]
+    return torch.cat([F.group_norm(part, GROUPS).flatten(1) for part in parts]).to(x.dtype)
