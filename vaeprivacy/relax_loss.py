@@ -15,9 +15,9 @@ def relax_loss(logits: torch.Tensor, y: torch.Tensor, *, alpha: float, epoch: in
       spread the rest evenly over the others (:func:`flattened_posteriors`). That leaves L about as it is, but no wrong
       class stands out, so raising the loss changes fewer predictions.
 
-    This is Algorithm 1 of Chen, Yu and Fritz (ICLR 2022, arXiv 2207.05801), which takes the new labels as constants.
-    The authors' code, other than the algorithm, also caps the probability that is kept, and for images flattens wrong
-    predictions only.
+    Source: Chen, Yu and Fritz (ICLR 2022, arXiv 2207.05801), with the new labels taken as constants. The authors' code
+    (github.com/DingfanChen/RelaxLoss) also caps the probability that is kept; for tables it lets gradients flow through
+    the new labels, and for images it flattens wrong predictions only and raises the loss in odd epochs too.
 
     Parameters
     ----------
