@@ -1,6 +1,7 @@
 """The target model."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from vaeprivacy.classifiers import (
     predict,
 )
 from vaeprivacy.data import Dataset
+from vaeprivacy.relax_loss import relax_loss
 from vaeprivacy.training import mlp
 
 QUICK = ClassifierSettings(hidden=16, epochs=30, batch_size=20, learning_rate=0.01)
@@ -61,6 +63,27 @@ def test_labels_that_are_no_integers_are_refused() -> None:
 def test_what_is_no_table_of_records_is_refused(x: torch.Tensor, error: type[Exception]) -> None:
     with pytest.raises(error, match=r"^x "):
         fit_classifier(x, torch.zeros(3, dtype=torch.int64), QUICK, n_classes=3, generator=seeded())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("weight_decay", -0.1, r"^weight_decay must be non-negative and finite, not -0\.1"),
+        ("weight_decay", math.inf, r"^weight_decay must be non-negative and finite, not inf"),
+        ("label_smoothing", -0.1, r"^label_smoothing must be non-negative and finite, not -0\.1"),
+        ("label_smoothing", 1.0, r"^label_smoothing must be below 1, .*not 1\.0"),
+        ("relax_loss", 0.0, r"^relax_loss must be positive and finite, not 0\.0"),
+    ],
+)
+def test_a_regularisation_that_makes_no_sense_is_refused(field: str, value: float, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        ClassifierSettings(**{field: value})
+
+
+@pytest.mark.parametrize("field", ["weight_decay", "label_smoothing", "relax_loss"])
+def test_a_regularisation_that_is_no_number_is_refused(field: str) -> None:
+    with pytest.raises(TypeError, match=f"^{field} must be a .* number, not '1'"):
+        ClassifierSettings(**{field: "1"})
 
 
 # A known answer
@@ -140,22 +163,38 @@ def subsets_of_digits(n_models: int, size: int = 50) -> list[torch.Tensor]:
     return [torch.randperm(200, generator=seeded(50 + number))[:size] for number in range(n_models)]
 
 
-def trained_in_chunks(digits: Dataset, chunks: list[list[int]]) -> list[nn.Module]:
+def trained_in_chunks(
+    digits: Dataset, chunks: list[list[int]], settings: ClassifierSettings = SHORT
+) -> list[nn.Module]:
     """Train five classifiers, each on 50 of 200 digits, some of them at once."""
     subsets = subsets_of_digits(5)
     models = []
     for numbers in chunks:
         models += fit_classifiers(
-            digits.x[:200], digits.y[:200], SHORT,
+            digits.x[:200], digits.y[:200], settings,
             subsets=[subsets[n] for n in numbers], n_classes=10, generators=[seeded(n) for n in numbers],
         )  # fmt: skip
     return models
 
 
+# The last two have batches on either side of the level, so that models differ in what a step does to them.
+REGULARISED = {
+    "plain": SHORT,
+    "weight decay": replace(SHORT, weight_decay=0.1),
+    "label smoothing": replace(SHORT, label_smoothing=0.2),
+    "RelaxLoss": replace(SHORT, epochs=8, learning_rate=0.01, relax_loss=1.5),
+    "RelaxLoss and weight decay": replace(SHORT, epochs=8, learning_rate=0.01, relax_loss=1.0, weight_decay=0.01),
+}
+
+
+@pytest.mark.parametrize("settings", REGULARISED.values(), ids=REGULARISED)
 @pytest.mark.parametrize("chunks", [[[0, 1, 2, 3, 4]], [[0, 1], [2, 3], [4]], [[0], [1], [2], [3], [4]]])
-def test_a_classifier_trained_beside_others_is_as_if_trained_alone(digits: Dataset, chunks: list[list[int]]) -> None:
-    for number, (subset, model) in enumerate(zip(subsets_of_digits(5), trained_in_chunks(digits, chunks), strict=True)):
-        alone = fit_classifier(digits.x[subset], digits.y[subset], SHORT, n_classes=10, generator=seeded(number))
+def test_a_classifier_trained_beside_others_is_as_if_trained_alone(
+    digits: Dataset, chunks: list[list[int]], settings: ClassifierSettings
+) -> None:
+    together = trained_in_chunks(digits, chunks, settings)
+    for number, (subset, model) in enumerate(zip(subsets_of_digits(5), together, strict=True)):
+        alone = fit_classifier(digits.x[subset], digits.y[subset], settings, n_classes=10, generator=seeded(number))
         assert torch.allclose(weights(model), weights(alone), atol=1e-4)
         assert torch.allclose(predict(model, digits.x), predict(alone, digits.x), atol=1e-3)
 
@@ -167,19 +206,48 @@ def test_classifiers_trained_at_once_are_not_each_other(digits: Dataset) -> None
             assert not torch.allclose(weights(models[i]), weights(models[j]), atol=1e-2)
 
 
-def test_plain_adam_on_one_model_gives_the_same_weights(digits: Dataset) -> None:
-    # Stacked weights and the fused step against the textbook's loop.
+@pytest.mark.parametrize("settings", REGULARISED.values(), ids=REGULARISED)
+def test_plain_adam_on_one_model_gives_the_same_weights(digits: Dataset, settings: ClassifierSettings) -> None:
+    # Stacked weights and the fused step against the textbook's loop, with the penalty and soft labels written out.
     x, y, generator = digits.x[:50], digits.y[:50], seeded(3)
-    model = mlp([64, SHORT.hidden, 10], generator=generator)
-    optimizer = torch.optim.Adam(model.parameters(), lr=SHORT.learning_rate)
-    for _ in range(SHORT.epochs):
-        for batch in torch.randperm(50, generator=generator).split(SHORT.batch_size):
+    model = mlp([64, settings.hidden, 10], generator=generator)
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    for epoch in range(settings.epochs):
+        for batch in torch.randperm(50, generator=generator).split(settings.batch_size):
             optimizer.zero_grad()
-            nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
+            soft = (1 - settings.label_smoothing) * torch.eye(10)[y[batch]] + settings.label_smoothing / 10
+            loss = -(soft * model(x[batch]).log_softmax(dim=1)).sum(dim=1).mean()
+            if settings.relax_loss is not None:
+                loss = relax_loss(model(x[batch])[None], y[batch][None], alpha=settings.relax_loss, epoch=epoch).sum()
+            penalty = sum(weight.square().sum() for weight in model.parameters()) / 2
+            (loss + settings.weight_decay * penalty).backward()
             optimizer.step()
-    assert torch.allclose(
-        weights(fit_classifier(x, y, SHORT, n_classes=10, generator=seeded(3))), weights(model), atol=1e-4
+    fitted = fit_classifier(x, y, settings, n_classes=10, generator=seeded(3))
+    assert torch.allclose(weights(fitted), weights(model), atol=1e-4)
+
+
+def test_without_them_regularisation_changes_no_bit_and_each_of_them_changes_the_weights(digits: Dataset) -> None:
+    settings = replace(SHORT, epochs=8, learning_rate=0.01)
+    changes = [{}, {"weight_decay": 0, "label_smoothing": 0}]
+    changes += [{"weight_decay": 0.1}, {"label_smoothing": 0.2}, {"relax_loss": 1.5}]
+    plain, zero, *others = (
+        weights(fit_classifier(digits.x[:50], digits.y[:50], replace(settings, **c), n_classes=10, generator=seeded()))
+        for c in changes
     )
+    assert torch.equal(plain, zero)
+    assert not any(torch.allclose(plain, other, atol=1e-2) for other in others)
+
+
+def test_weight_decay_makes_weights_smaller_and_label_smoothing_keeps_posteriors_from_one(digits: Dataset) -> None:
+    x, y = digits.x[:100], digits.y[:100]
+    plain, decayed, smoothed = (
+        fit_classifier(x, y, replace(QUICK, **changed), n_classes=10, generator=seeded())
+        for changed in ({}, {"weight_decay": 0.1}, {"label_smoothing": 0.5})
+    )
+    assert weights(decayed).norm() < weights(plain).norm() / 2
+    # Half of each label is spread over ten classes: the best posterior of the right one is 0.55.
+    assert predict(smoothed, x).exp().max(dim=1).values.mean() == pytest.approx(0.55, abs=0.1)
+    assert predict(plain, x).exp().max(dim=1).values.mean() > 0.9
 
 
 def test_records_outside_its_subset_do_not_touch_a_classifier(digits: Dataset) -> None:

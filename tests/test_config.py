@@ -114,7 +114,8 @@ def changes(config: Config) -> list[Config]:
     for name in nested:
         part = getattr(config, name)
         for field in fields(part):
-            longer = replace(part, **{field.name: getattr(part, field.name) * 2})
+            other = (getattr(part, field.name) or 0.25) * 2  # regularisation is off unless asked for
+            longer = replace(part, **{field.name: other})
             found.append(replace(config, **{name: longer}))
     return found
 

@@ -15,7 +15,7 @@ import torch
 from dp_accounting.pld import PLDAccountant
 from seeding import seeded
 
-from vaeprivacy import coverage
+from vaeprivacy import coverage, dp_sgd
 from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability
 from vaeprivacy.coverage import (
     DP_SETTINGS,
@@ -78,7 +78,7 @@ class Steps(NamedTuple):
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     """The steps of all trainings of a test, in order."""
     seen = Steps([], [], [])
-    elbo, step, normals = VAE.elbo, torch.optim.Adam.step, coverage.normals
+    elbo, step, normals = VAE.elbo, torch.optim.Adam.step, dp_sgd.normals
 
     def spying_elbo(vae: VAE, batch: torch.Tensor, **options: object) -> object:
         seen.batches.append(batch)
@@ -95,7 +95,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
 
     monkeypatch.setattr(VAE, "elbo", spying_elbo)
     monkeypatch.setattr(torch.optim.Adam, "step", spying_step)
-    monkeypatch.setattr(coverage, "normals", spying_normals)
+    monkeypatch.setattr(dp_sgd, "normals", spying_normals)
     return seen
 
 
@@ -106,7 +106,7 @@ def without_noise(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def zeros(shape: torch.Size, **options: object) -> torch.Tensor:
         return torch.zeros(shape, dtype=torch.float64)
 
-    return lambda: monkeypatch.setattr(coverage, "normals", zeros)
+    return lambda: monkeypatch.setattr(dp_sgd, "normals", zeros)
 
 
 # Impossible input
@@ -342,7 +342,7 @@ def test_the_noise_of_the_steps_is_independent(x: torch.Tensor, steps: Steps) ->
 def test_an_empty_batch_is_a_step_of_noise_alone(
     x: torch.Tensor, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(coverage, "uniforms", lambda shape, **options: torch.full(shape, 0.999, dtype=torch.float64))
+    monkeypatch.setattr(dp_sgd, "uniforms", lambda shape, **options: torch.full(shape, 0.999, dtype=torch.float64))
     vae, _ = WithDPSGD(8.0).fit(x, SETTINGS, generator=seeded())
     assert [len(batch) for batch in steps.batches] == [0] * 6
     noise = torch.cat([part.flatten() for part in steps.noise])

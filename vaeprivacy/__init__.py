@@ -9,6 +9,8 @@ The modules, in the order in which data flows through them::
     training       the pieces that every training loop shares: layers, mini-batches, progress, checks of arguments
     randomness     seeded generators for experiments, the operating system's entropy for releases
     data           data sets, and the split into members, non-members, reference, test and public records
+    scattering     fixed features of images on which linear models are strong
+    dp_sgd         training with DP-SGD: its steps, and the noise that they need
     vae            the variational autoencoder and its training
     distances      distances between latent codes, and projection onto their balls
     bounds         how well two distributions can be told apart: bounds on any attack, and conversions
@@ -17,7 +19,9 @@ The modules, in the order in which data flows through them::
     labels         noise for labels
     coverage       three ways to train encoder and decoder, and what each lets a guarantee say
     synthesizer    the framework: fit, then release (encode, clip, perturb, decode)
+    relax_loss     a loss that keeps members' losses near a level
     classifiers    the target model
+    dp_classifier  the target model, trained with DP-SGD
     attacks        membership-inference attacks
     metrics        what an attack's scores amount to, with confidence intervals
     law            tests of the law of noise

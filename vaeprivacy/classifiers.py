@@ -8,7 +8,8 @@ import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reade
 from torch import nn
 
 from vaeprivacy.randomness import seeded_generator
-from vaeprivacy.training import checked_records, mlp, progress_bar
+from vaeprivacy.relax_loss import relax_loss
+from vaeprivacy.training import checked_positive, checked_records, mlp, progress_bar
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,42 @@ class ClassifierSettings:
         Records a gradient step.
     learning_rate : float
         Step size of Adam.
+    weight_decay : float
+        L2 regularisation: adds half of this, times the sum of all squared weights, to the loss; 0 or more.
+    label_smoothing : float
+        Share of each label that is spread evenly over all classes; 0 or more, below 1.
+    relax_loss : float or None
+        Level, in nats, near which :func:`vaeprivacy.relax_loss.relax_loss` keeps the average loss; positive. None for
+        ordinary training.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the last three is not in its range, or label smoothing comes with RelaxLoss.
     """
 
     hidden: int = 128
     epochs: int = 60
     batch_size: int = 100
     learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    relax_loss: float | None = None
+
+    def __post_init__(self) -> None:
+        # As floats, so that 1 and 1.0 are the same settings. A frozen dataclass sets its fields this way.
+        for name in ("weight_decay", "label_smoothing"):
+            object.__setattr__(self, name, checked_positive(getattr(self, name), name, zero=True))
+        if self.label_smoothing >= 1:
+            raise ValueError(
+                f"label_smoothing must be below 1, where labels say nothing, not {self.label_smoothing!r}."
+            )
+        if self.relax_loss is not None:
+            object.__setattr__(self, "relax_loss", checked_positive(self.relax_loss, "relax_loss"))
+            if self.label_smoothing > 0:
+                raise ValueError(
+                    f"relax_loss makes its own soft labels, so label_smoothing must be 0, not {self.label_smoothing!r}."
+                )
 
 
 def fit_classifier(
@@ -42,7 +73,7 @@ def fit_classifier(
     generator: torch.Generator,
     progress: bool = False,
 ) -> nn.Sequential:
-    """Train a classifier by minimising the cross-entropy with Adam.
+    """Train a classifier with Adam, by default by minimising the cross-entropy.
 
     Parameters
     ----------
@@ -111,7 +142,7 @@ def fit_classifiers(
         If `x` is not a finite floating-point table, the labels do not fit it, or the subsets differ in length.
     """
     settings = settings or ClassifierSettings()
-    _check_labels(checked_records(x), y, n_classes)
+    check_labels(checked_records(x), y, n_classes)
     if len(subsets) != len(generators) or len({len(subset) for subset in subsets}) != 1:
         raise ValueError(
             f"fit_classifiers needs subsets of one length and a generator for each, not {len(generators)} generators "
@@ -120,20 +151,30 @@ def fit_classifiers(
     models = [mlp([x.shape[1], settings.hidden, n_classes], generator=generator) for generator in generators]
     layers = _stacked([model.to(x.device) for model in models])
     # fused: the same steps as plain Adam, in one kernel.
-    optimizer = torch.optim.Adam([p for layer in layers for p in layer], lr=settings.learning_rate, fused=True)
+    optimizer = torch.optim.Adam(
+        [p for layer in layers for p in layer],
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
     rows = torch.stack(list(subsets)).to(x.device)
-    for _ in progress_bar(range(settings.epochs), show=progress, desc="classifier", unit="epoch"):
+    for epoch in progress_bar(range(settings.epochs), show=progress, desc="classifier", unit="epoch"):
         orders = [torch.randperm(rows.shape[1], generator=g, device=g.device).to(x.device) for g in generators]
         for batch in rows.gather(1, torch.stack(orders)).split(settings.batch_size, dim=1):
             optimizer.zero_grad()
             records = x.index_select(0, batch.flatten()).unflatten(0, batch.shape)  # as x[batch], but faster on a CPU
-            logits = _stacked_forward(layers, records)
-            # The sum over models of each one's average loss: its gradient is the gradient of each.
-            loss = F.cross_entropy(logits.flatten(0, 1), y[batch].flatten(), reduction="sum") / batch.shape[1]
-            loss.backward()
+            _summed_loss(_stacked_forward(layers, records), y[batch], settings, epoch=epoch).backward()
             optimizer.step()
     _unstack(layers, models)
     return models
+
+
+def _summed_loss(logits: torch.Tensor, y: torch.Tensor, settings: ClassifierSettings, *, epoch: int) -> torch.Tensor:
+    """Return the sum over models of each one's average loss: its gradient is the gradient of each."""
+    if settings.relax_loss is not None:
+        return relax_loss(logits, y, alpha=settings.relax_loss, epoch=epoch).sum()
+    smoothing = settings.label_smoothing
+    return F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="sum", label_smoothing=smoothing) / y.shape[1]
 
 
 def models_that_fit(features: int, settings: ClassifierSettings, *, n_classes: int, memory: int) -> int:
@@ -156,7 +197,23 @@ def models_that_fit(features: int, settings: ClassifierSettings, *, n_classes: i
     return max(1, memory // (4 * floats))
 
 
-def _check_labels(x: torch.Tensor, y: torch.Tensor, n_classes: int) -> None:
+def check_labels(x: torch.Tensor, y: torch.Tensor, n_classes: int) -> None:
+    """Refuse labels that do not fit the records.
+
+    Parameters
+    ----------
+    x, y : torch.Tensor
+        Records, shape (records, features), and labels, shape (records,).
+    n_classes : int
+        Number of classes.
+
+    Raises
+    ------
+    TypeError
+        If the labels are no integers.
+    ValueError
+        If there is not one a record, or one is no number from 0 to ``n_classes - 1``.
+    """
     if y.is_floating_point():
         raise TypeError(f"y must hold integer labels, not {y.dtype}; convert it with .long().")
     if y.shape != (len(x),) or y.min() < 0 or y.max() >= n_classes:

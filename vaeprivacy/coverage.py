@@ -1,19 +1,14 @@
 """Three ways to train encoder and decoder, and what each lets a guarantee say about them."""
 
-import warnings
 from dataclasses import dataclass, field
-from functools import cache
 
 import torch
-from opacus import GradSampleModule
-from opacus.accountants import PRVAccountant
-from opacus.accountants.utils import get_noise_multiplier
-from opacus.optimizers import DPOptimizer
 
 from vaeprivacy.bounds import Indistinguishability
+from vaeprivacy.dp_sgd import checked_budget, dp_sgd_plan, dp_sgd_schedule, train_with_dp_sgd
 from vaeprivacy.guarantee import NOT_COVERED, ModelCoverage
-from vaeprivacy.randomness import RandomSource, normals, torch_generator, uniforms
-from vaeprivacy.training import checked_positive, progress_bar
+from vaeprivacy.randomness import RandomSource, torch_generator
+from vaeprivacy.training import checked_positive
 from vaeprivacy.vae import VAE, VAESettings, checked_images, fit_vae
 
 
@@ -86,13 +81,15 @@ class WithDPSGD:
         return f"{self.name}, epsilon {self.epsilon:g}"
 
     def __post_init__(self) -> None:
-        for name in ("epsilon", "delta", "max_grad_norm"):
-            # As a float, so that epsilon 8 and 8.0 are the same run. A frozen dataclass sets its fields this way.
-            object.__setattr__(self, name, checked_positive(getattr(self, name), name))
-        if self.delta >= 1:
-            raise ValueError(f"delta must be below 1, not {self.delta!r}.")
-        if not 0.05 <= self.epsilon <= 100:
-            raise ValueError(f"epsilon must be from 0.05 to 100, where the accountant works, not {self.epsilon!r}.")
+        epsilon, delta = checked_budget(self.epsilon, self.delta)
+        checked = {
+            "epsilon": epsilon,
+            "delta": delta,
+            "max_grad_norm": checked_positive(self.max_grad_norm, "max_grad_norm"),
+        }
+        # As floats, so that epsilon 8 and 8.0 are the same run. A frozen dataclass sets its fields this way.
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     def fit(
         self, x: torch.Tensor, settings: VAESettings, *, generator: RandomSource, progress: bool = False
@@ -104,32 +101,23 @@ class WithDPSGD:
         """
         checked_images(x)
         public = torch_generator(generator)
-        sample_rate = min(1.0, settings.batch_size / len(x))
-        steps = max(1, round(settings.epochs / sample_rate))
+        sample_rate, steps = dp_sgd_schedule(len(x), epochs=settings.epochs, batch_size=settings.batch_size)
         noise_multiplier, spent = dp_sgd_plan(self.epsilon, self.delta, sample_rate, steps)
 
         vae = VAE(x.shape[1], latent_dim=settings.latent_dim, hidden=settings.hidden, generator=public).to(x.device)
-        GradSampleModule(vae, loss_reduction="sum")  # from now on, each weight has the gradient of each record
-        adam = torch.optim.Adam(vae.parameters(), lr=settings.learning_rate)
-        # Opacus clips and sums the gradients. The noise is added here, from our source.
-        optimizer = DPOptimizer(
-            adam,
-            noise_multiplier=0.0,
+        train_with_dp_sgd(
+            vae,
+            lambda taken: -vae.elbo(x[taken], generator=public).value * taken.sum(),
+            len(x),
+            sample_rate=sample_rate,
+            steps=steps,
+            noise_multiplier=noise_multiplier,
             max_grad_norm=self.max_grad_norm,
-            expected_batch_size=settings.batch_size,
-            loss_reduction="sum",
+            learning_rate=settings.learning_rate,
+            generator=generator,
+            progress=progress,
+            desc="VAE with DP-SGD",
         )
-        for _ in progress_bar(range(steps), show=progress, desc="VAE with DP-SGD", unit="step"):
-            batch = x[uniforms((len(x),), generator=generator).to(x.device) < sample_rate]
-            optimizer.zero_grad()
-            with warnings.catch_warnings():  # of Opacus' hooks: records need no gradient
-                warnings.filterwarnings("ignore", "Full backward hook is firing")
-                (-vae.elbo(batch, generator=public).value * len(batch)).backward()
-            optimizer.pre_step()
-            for weight in vae.parameters():
-                noise = normals(weight.shape, generator=generator).to(weight)
-                weight.grad += noise_multiplier * self.max_grad_norm * noise
-            adam.step()
         # Opacus leaves the last sum of gradients, without its noise, in the weights' attributes: a new VAE has none.
         clean = VAE(**vae.sizes, generator=torch.Generator()).to(x.device)
         clean.load_state_dict(vae.state_dict())
@@ -137,42 +125,6 @@ class WithDPSGD:
             "DP-SGD", Indistinguishability(spent, self.delta), seeded=isinstance(generator, torch.Generator)
         )
         return clean, coverage
-
-
-@cache
-def dp_sgd_plan(epsilon: float, delta: float, sample_rate: float, steps: int) -> tuple[float, float]:
-    """Return the noise multiplier that DP-SGD needs, and the epsilon that Opacus' PRV accountant then states.
-
-    Parameters
-    ----------
-    epsilon, delta : float
-        Most that may be spent, for adding or removing one record.
-    sample_rate : float
-        Probability with which a step takes a record.
-    steps : int
-        Number of steps.
-
-    Returns
-    -------
-    noise_multiplier : float
-        Standard deviation of the noise on the sum of gradients, in units of the length to which each is clipped.
-    spent : float
-        At most `epsilon`, and less by at most 0.01.
-
-    Raises
-    ------
-    ValueError
-        If `epsilon` (well below 0.05) or `delta` is too small for the accountant.
-    """
-    accountant = PRVAccountant()
-    with warnings.catch_warnings():  # of the bound from which the accountant starts, which need not be tight
-        warnings.filterwarnings("ignore", "Optimal order is the")
-        warnings.filterwarnings("ignore", "divide by zero")  # if every step takes all records
-        noise_multiplier = get_noise_multiplier(
-            target_epsilon=epsilon, target_delta=delta, sample_rate=sample_rate, steps=steps, accountant="prv"
-        )
-        accountant.history = [(noise_multiplier, sample_rate, steps)]
-        return noise_multiplier, float(accountant.get_epsilon(delta=delta))
 
 
 # Larger steps and a smaller network than without noise: the noise on the gradients grows with the number of weights.

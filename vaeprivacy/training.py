@@ -12,8 +12,8 @@ from tqdm import tqdm  # plain text: it needs no widgets
 T = TypeVar("T")
 
 
-def mlp(sizes: Sequence[int], *, generator: torch.Generator) -> nn.Sequential:
-    """Return a multilayer perceptron with ReLU between its linear layers.
+def mlp(sizes: Sequence[int], *, generator: torch.Generator, activation: type[nn.Module] = nn.ReLU) -> nn.Sequential:
+    """Return a multilayer perceptron with ReLU (or another activation) between its linear layers.
 
     The weights are drawn from `generator`, with the distribution that PyTorch uses by default: uniform on
     :math:`\\pm 1/\\sqrt{n_\\text{in}}`.
@@ -24,6 +24,8 @@ def mlp(sizes: Sequence[int], *, generator: torch.Generator) -> nn.Sequential:
         Number of inputs, of each hidden layer's units, and of outputs.
     generator : torch.Generator
         Source of the initial weights.
+    activation : type of torch.nn.Module
+        What stands between linear layers.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def mlp(sizes: Sequence[int], *, generator: torch.Generator) -> nn.Sequential:
         bound = 1 / math.sqrt(n_in)
         nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
         nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
-        layers += [layer, nn.ReLU()]
+        layers += [layer, activation()]
     return nn.Sequential(*layers[:-1])
 
 

@@ -8,7 +8,8 @@ from torch import nn
 
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.defences.defence import Defence, fit_on_releases
-from vaeprivacy.dp_classifier import fit_dp_classifier
+from vaeprivacy.dp_classifier import LINEAR_SETTINGS, DPClassifierSettings, fit_dp_classifier
+from vaeprivacy.dp_sgd import checked_budget
 from vaeprivacy.scattering import scattering
 from vaeprivacy.synthesizer import Release
 from vaeprivacy.training import checked_positive
@@ -23,7 +24,7 @@ class Regularised(Defence):
     epochs : int or None
         Stop after so many passes over the records.
     weight_decay : float or None
-        Of Adam with decoupled weight decay.
+        Factor of half the squared weights in the loss (L2 regularisation).
     label_smoothing : float or None
         Share of the label's probability that is spread over all classes, from 0 to below 1.
     relax_loss : float or None
@@ -105,12 +106,8 @@ class DPSGD(Defence):
     name: str = field(default="DP-SGD", init=False)
 
     def __post_init__(self) -> None:
-        for name in ("epsilon", "delta"):
-            object.__setattr__(self, name, checked_positive(getattr(self, name), name))
-        if self.delta >= 1:
-            raise ValueError(f"delta must be below 1, not {self.delta!r}.")
-        if not 0.05 <= self.epsilon <= 100:
-            raise ValueError(f"epsilon must be from 0.05 to 100, where the accountant works, not {self.epsilon!r}.")
+        for name, value in zip(("epsilon", "delta"), checked_budget(self.epsilon, self.delta), strict=True):
+            object.__setattr__(self, name, value)
         if not isinstance(self.scattering, bool):
             raise TypeError(f"scattering must be True or False, not {self.scattering!r}.")
 
@@ -145,8 +142,9 @@ class DPSGD(Defence):
 
         What serves DP-SGD (few large steps, a small network) is not what serves others, so `settings` are not used.
         """
+        own = LINEAR_SETTINGS if self.scattering else DPClassifierSettings()
         options = {"epsilon": self.epsilon, "delta": self.delta, "n_classes": n_classes}
         return [
-            fit_dp_classifier(release.x, release.y, linear=self.scattering, generator=generator, **options)[0]
+            fit_dp_classifier(release.x, release.y, own, generator=generator, **options)[0]
             for release, generator in zip(releases, generators, strict=True)
         ]

@@ -1,0 +1,153 @@
+"""DP-SGD (Abadi et al., arXiv 1607.00133): the steps that the VAE's and the classifier's training share."""
+
+import warnings
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from opacus import GradSampleModule
+from opacus.accountants import PRVAccountant
+from opacus.accountants.utils import get_noise_multiplier
+from opacus.optimizers import DPOptimizer
+from torch import nn
+
+from vaeprivacy.randomness import RandomSource, normals, uniforms
+from vaeprivacy.training import checked_positive, progress_bar
+
+
+def checked_budget(epsilon: float, delta: float) -> tuple[float, float]:
+    """Return epsilon and delta, for adding or removing one record, as floats if the accountant works with them.
+
+    Raises
+    ------
+    TypeError
+        If one is not a real number.
+    ValueError
+        If epsilon is not from 0.05 to 100, or delta is not positive and below 1.
+    """
+    epsilon, delta = checked_positive(epsilon, "epsilon"), checked_positive(delta, "delta")
+    if delta >= 1:
+        raise ValueError(f"delta must be below 1, not {delta!r}.")
+    if not 0.05 <= epsilon <= 100:
+        raise ValueError(f"epsilon must be from 0.05 to 100, where the accountant works, not {epsilon!r}.")
+    return epsilon, delta
+
+
+def dp_sgd_schedule(n: int, *, epochs: int, batch_size: int) -> tuple[float, int]:
+    """Return the probability with which a step takes a record, and the number of steps.
+
+    Parameters
+    ----------
+    n : int
+        Number of records.
+    epochs : int
+        How often a record is taken, on average.
+    batch_size : int
+        Records a step, on average; if there are fewer, each step takes all.
+
+    Returns
+    -------
+    sample_rate : float
+        In (0, 1].
+    steps : int
+        At least 1.
+    """
+    sample_rate = min(1.0, batch_size / n)
+    return sample_rate, max(1, round(epochs / sample_rate))
+
+
+@cache
+def dp_sgd_plan(epsilon: float, delta: float, sample_rate: float, steps: int) -> tuple[float, float]:
+    """Return the noise multiplier that DP-SGD needs, and the epsilon that Opacus' PRV accountant then states.
+
+    Parameters
+    ----------
+    epsilon, delta : float
+        Most that may be spent, for adding or removing one record.
+    sample_rate : float
+        Probability with which a step takes a record.
+    steps : int
+        Number of steps.
+
+    Returns
+    -------
+    noise_multiplier : float
+        Standard deviation of the noise on the sum of gradients, in units of the length to which each is clipped.
+    spent : float
+        At most `epsilon`, and less by at most 0.01.
+
+    Raises
+    ------
+    ValueError
+        If `epsilon` (well below 0.05) or `delta` is too small for the accountant.
+    """
+    accountant = PRVAccountant()
+    with warnings.catch_warnings():  # of the bound from which the accountant starts, which need not be tight
+        warnings.filterwarnings("ignore", "Optimal order is the")
+        warnings.filterwarnings("ignore", "divide by zero")  # if every step takes all records
+        noise_multiplier = get_noise_multiplier(
+            target_epsilon=epsilon, target_delta=delta, sample_rate=sample_rate, steps=steps, accountant="prv"
+        )
+        accountant.history = [(noise_multiplier, sample_rate, steps)]
+        return noise_multiplier, float(accountant.get_epsilon(delta=delta))
+
+
+def train_with_dp_sgd(
+    model: nn.Module,
+    summed_loss: Callable[[torch.Tensor], torch.Tensor],
+    n: int,
+    *,
+    sample_rate: float,
+    steps: int,
+    noise_multiplier: float,
+    max_grad_norm: float,
+    learning_rate: float,
+    generator: RandomSource,
+    progress: bool = False,
+    desc: str = "DP-SGD",
+) -> None:
+    """Train a model in place. Each step takes every record with the same probability, clips the gradient of each, adds
+    Gaussian noise to their sum, and hands that to Adam.
+
+    Afterwards the model still has Opacus' hooks, and the last sum of gradients, without its noise, in its weights'
+    attributes: copy the weights into a new model, and publish nothing but that.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        What is trained; a record's output may not depend on other records (so no batch normalisation).
+    summed_loss : callable
+        Maps the records that a step takes, a mask of shape (n,), to the sum of their losses under `model`, a scalar.
+    n : int
+        Number of records.
+    sample_rate, steps : float, int
+        Probability with which a step takes a record, and number of steps; see :func:`dp_sgd_schedule`.
+    noise_multiplier : float
+        See :func:`dp_sgd_plan`.
+    max_grad_norm : float
+        Length to which the gradient of each record is clipped.
+    learning_rate : float
+        Step size of Adam.
+    generator : torch.Generator or SystemEntropy
+        Source of batches and noise.
+    progress : bool
+        Show a progress bar, with the name `desc`.
+    """
+    weights = list(model.parameters())
+    device = weights[0].device
+    GradSampleModule(model, loss_reduction="sum")  # from now on, each weight has the gradient of each record
+    adam = torch.optim.Adam(weights, lr=learning_rate)
+    # Opacus clips and sums the gradients. The noise is added here, from our source.
+    optimizer = DPOptimizer(
+        adam, noise_multiplier=0.0, max_grad_norm=max_grad_norm, expected_batch_size=None, loss_reduction="sum"
+    )
+    for _ in progress_bar(range(steps), show=progress, desc=desc, unit="step"):
+        taken = uniforms((n,), generator=generator).to(device) < sample_rate
+        optimizer.zero_grad()
+        with warnings.catch_warnings():  # of Opacus' hooks: records need no gradient
+            warnings.filterwarnings("ignore", "Full backward hook is firing")
+            summed_loss(taken).backward()
+        optimizer.pre_step()
+        for weight in weights:
+            weight.grad += noise_multiplier * max_grad_norm * normals(weight.shape, generator=generator).to(weight)
+        adam.step()
