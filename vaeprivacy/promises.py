@@ -1,0 +1,47 @@
+"""What defences promise, brought to one form in which they can be compared."""
+
+import math
+
+from vaeprivacy.coverage import WithDPSGD
+from vaeprivacy.defences import DPSGD, Defence, Framework, PriorSampling, RecordNoise
+from vaeprivacy.distances import EUCLIDEAN
+
+
+def promised_epsilon(defence: Defence) -> float:
+    """Return epsilon of what a defence promises for replacing one record by another of the same label.
+
+    All are brought to this form, so that they can be compared: 2 R epsilon for the framework, the local
+    epsilon of noise on records, and twice the epsilon of DP-SGD, whose accountant speaks of adding or removing a
+    record. Deltas, which some have, are left out. A generative model that was trained on private records without
+    protection is not covered, whatever the number.
+
+    Parameters
+    ----------
+    defence : Defence
+        With Laplace noise in Euclidean distance, or Gaussian noise of the same epsilon, if it is the framework.
+
+    Returns
+    -------
+    float
+        Infinite if nothing is promised.
+
+    Raises
+    ------
+    ValueError
+        If the framework has noise in another distance.
+    """
+    training = getattr(defence, "training", None)
+    of_model = 2 * training.epsilon if isinstance(training, WithDPSGD) else 0.0
+    if isinstance(defence, DPSGD):
+        return 2 * defence.epsilon
+    if isinstance(defence, RecordNoise):
+        return defence.local_epsilon
+    if isinstance(defence, PriorSampling):
+        return of_model or (0.0 if defence.on_public_records else math.inf)
+    if isinstance(defence, Framework) and defence.epsilon is not None:
+        if defence.mechanism == "coordinate-laplace":
+            raise ValueError(
+                "Noise on coordinates has its epsilon in Manhattan distance, where the ball is another one."
+            )
+        return 2 * (defence.radius or EUCLIDEAN.typical_norm(defence.vae.latent_dim)) * defence.epsilon + of_model
+    return math.inf
