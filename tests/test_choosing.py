@@ -101,16 +101,15 @@ def test_records_held_out_are_not_trained_on(digits: Dataset) -> None:
 
 
 def test_a_search_tries_each_combination_and_the_proposal_is_one_of_them(digits: Dataset) -> None:
-    settings = {"epsilons": [1.0, 32.0], "latent_dims": [2, 4], "radii": [None, 3.0], "seeds": [0, 1], "n_models": 4}
-    with pytest.warns(UserWarning, match="radius"):
-        tried = try_settings(digits.x[:200], digits.y[:200], **settings, **SMALL)
+    settings = {"epsilons": [1.0, 32.0], "latent_dims": [2], "radii": [None, 3.0], "seeds": [0, 1], "n_models": 4}
+    tried = try_settings(digits.x[:200], digits.y[:200], **settings, **SMALL)
     runs = tried.drop_duplicates(["epsilon", "latent_dim", "radius", "seed"])
-    assert len(runs) == 2 * 2 * 2 * 2
+    assert len(runs) == 2 * 2 * 2
     assert set(tried.looks_at) == {"classifier", "release", "encoder and decoder"}
     assert tried[["auc", "validation_accuracy", "test_accuracy"]].stack().between(0, 1).all()
     proposal = propose(tried, max_auc=1.0)
     assert proposal.promised == pytest.approx(2 * proposal.radius * proposal.epsilon)
-    assert proposal.cost.n_settings == 8
+    assert proposal.cost.n_settings == 4
 
 
 @pytest.mark.parametrize(

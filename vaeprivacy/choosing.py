@@ -167,7 +167,8 @@ class SearchCost:
             f"{self.epsilon_of_all:,.0f}, in addition to that of the final release. What gets out is the choice. It "
             "comes from measurements without noise, so no epsilon covers it; as one of "
             f"{self.n_settings}, it carries at most {math.log2(self.n_settings):.1f} bits, and makes no adversary's "
-            f"chance to guess a secret more than {self.n_settings} times as high as the worst fixed setting would."
+            f"chance to guess a secret more than {self.n_settings} times as high as if the most revealing of them had "
+            "been fixed beforehand."
         )
 
 
