@@ -168,6 +168,7 @@ def test_promises_are_brought_to_one_form() -> None:
     assert promised_epsilon(RecordNoise(64.0)) == 64
     assert promised_epsilon(DPSGD(8.0)) == 16
     assert promised_epsilon(PriorSampling(WithDPSGD(8.0))) == 16
+    assert promised_epsilon(DPSGD(16.0, delta=1e-4)) == math.inf  # delta of replacing one record would be above 1
     assert promised_epsilon(PriorSampling(OnDisjointRecords())) == 0
     for nothing in (NoDefence(), Framework(), PriorSampling(), Regularised(epochs=5)):
         assert promised_epsilon(nothing) == math.inf

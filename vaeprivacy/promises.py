@@ -2,7 +2,7 @@
 
 import math
 
-from vaeprivacy.coverage import WithDPSGD
+from vaeprivacy.coverage import OnPrivateRecords, WithDPSGD
 from vaeprivacy.defences import DPSGD, Defence, Framework, PriorSampling, RecordNoise
 from vaeprivacy.distances import EUCLIDEAN
 
@@ -10,9 +10,9 @@ from vaeprivacy.distances import EUCLIDEAN
 def promised_epsilon(defence: Defence) -> float:
     """Return epsilon of what a defence promises for replacing one record by another of the same label.
 
-    All are brought to this form, so that they can be compared: 2 R epsilon for the framework, the local
-    epsilon of noise on records, and twice the epsilon of DP-SGD, whose accountant speaks of adding or removing a
-    record. Deltas, which some have, are left out. A generative model that was trained on private records without
+    All are brought to this form, so that they can be compared: 2 R epsilon for the framework, the local epsilon of noise
+    on records, and twice the epsilon of DP-SGD, whose accountant speaks of adding or removing a record. The delta of
+    DP-SGD, and of Gaussian noise, is left out. A generative model that was trained on private records without
     protection is not covered, whatever the number.
 
     Parameters
@@ -31,17 +31,27 @@ def promised_epsilon(defence: Defence) -> float:
         If the framework has noise in another distance.
     """
     training = getattr(defence, "training", None)
-    of_model = 2 * training.epsilon if isinstance(training, WithDPSGD) else 0.0
+    of_model = of_dp_sgd(training) if isinstance(training, WithDPSGD) else 0.0
     if isinstance(defence, DPSGD):
-        return 2 * defence.epsilon
+        return of_dp_sgd(defence)
     if isinstance(defence, RecordNoise):
         return defence.local_epsilon
     if isinstance(defence, PriorSampling):
-        return of_model or (0.0 if defence.on_public_records else math.inf)
+        return math.inf if isinstance(training, OnPrivateRecords) else of_model
     if isinstance(defence, Framework) and defence.epsilon is not None:
         if defence.mechanism == "coordinate-laplace":
             raise ValueError(
-                "Noise on coordinates has its epsilon in Manhattan distance, where the ball is another one."
+                "Noise on coordinates has its epsilon in Manhattan distance, for which the ball is another."
             )
-        return 2 * (defence.radius or EUCLIDEAN.typical_norm(defence.vae.latent_dim)) * defence.epsilon + of_model
+        radius = defence.radius or EUCLIDEAN.typical_norm(defence.vae.latent_dim)
+        return 2 * radius * defence.epsilon + of_model
     return math.inf
+
+
+def of_dp_sgd(training: DPSGD | WithDPSGD) -> float:
+    """Return epsilon of replacing one record: twice that of adding or removing one.
+
+    Delta becomes (1 + e^epsilon) delta by this; from 1 on, nothing is promised, and epsilon is infinite.
+    """
+    delta = (1 + math.exp(training.epsilon)) * training.delta
+    return 2 * training.epsilon if delta < 1 else math.inf
