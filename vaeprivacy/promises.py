@@ -10,9 +10,9 @@ from vaeprivacy.distances import EUCLIDEAN
 def promised_epsilon(defence: Defence) -> float:
     """Return epsilon of what a defence promises for replacing one record by another of the same label.
 
-    All are brought to this form, so that they can be compared: 2 R epsilon for the framework, the local epsilon of noise
-    on records, and twice the epsilon of DP-SGD, whose accountant speaks of adding or removing a record. The delta of
-    DP-SGD, and of Gaussian noise, is left out. A generative model that was trained on private records without
+    All are brought to this form, so that they can be compared: 2 R epsilon for the framework, the local epsilon of
+    noise on records, and twice the epsilon of DP-SGD, whose accountant speaks of adding or removing a record. The delta
+    of DP-SGD, and of Gaussian noise, is left out. A generative model that was trained on private records without
     protection is not covered, whatever the number.
 
     Parameters
