@@ -141,6 +141,12 @@ def test_beyond_the_best_setting_utility_stays_as_it_is(results: pd.DataFrame) -
     assert found["DP-SGD"][0] == pytest.approx(0.7)
 
 
+def test_what_is_acceptable_at_most_may_be_more_than_was_measured(results: pd.DataFrame) -> None:
+    found = better_at(results, leakages=[0.45, 0.75], at_most=True)
+    assert found.verdict.tolist() == ["not measured", "better"]
+    assert found.framework[1] == pytest.approx(0.9)
+
+
 def test_a_difference_that_changes_its_sign_between_seeds_is_open() -> None:
     results = table(
         *runs("framework", "1", [0.4, 0.4], [0.5, 0.5]), *runs("framework", "8", [0.8, 0.6], [0.7, 0.7]),

@@ -157,7 +157,7 @@ def pareto_front(points: pd.DataFrame, *, utility: str = "utility", leakage: str
     return pd.Series(on_front, index=points.index, dtype=bool)
 
 
-def utility_at(runs: pd.DataFrame, level: float, *, utility: str, leakage: str) -> pd.Series:
+def utility_at(runs: pd.DataFrame, level: float, *, utility: str, leakage: str, at_most: bool = False) -> pd.Series:
     """Return the utility of one defence at a given leakage, one value a seed.
 
     The means of its settings over seeds give a Pareto front; between two neighbours on it, utility is taken to grow in
@@ -174,11 +174,15 @@ def utility_at(runs: pd.DataFrame, level: float, *, utility: str, leakage: str) 
         The leakage.
     utility, leakage : str
         Columns.
+    at_most : bool
+        Read `level` as the most leakage that is acceptable: then a defence stays as useful beyond the most leakage that
+        was measured for it.
 
     Returns
     -------
     pandas.Series
-        By seed; NaN if `level` is not between the least and the most leakage that was measured.
+        By seed; NaN if `level` is not between the least and the most leakage that was measured (or, with `at_most`,
+        below the least).
     """
     columns = _columns(runs)
     number = runs.groupby(columns, dropna=False, sort=False).ngroup()
@@ -186,7 +190,7 @@ def utility_at(runs: pd.DataFrame, level: float, *, utility: str, leakage: str) 
         runs.assign(number=number).pivot(index="seed", columns="number", values=c) for c in (utility, leakage)
     )
     means = pd.DataFrame({"utility": useful.mean(), "leakage": leaks.mean()})
-    if not means.leakage.min() <= level <= means.leakage.max():
+    if level < means.leakage.min() or (level > means.leakage.max() and not at_most):
         return pd.Series(math.nan, index=useful.index)
     front = means[pareto_front(means)].sort_values("leakage")
     left, right = front.index[front.leakage <= level][-1], front.index[front.leakage > level][:1]
@@ -209,6 +213,7 @@ def better_at(
     utility: str = "test_accuracy",
     leakage: str = "auc",
     looks_at: str = "classifier",
+    at_most: bool = False,
 ) -> pd.DataFrame:
     """Return at which leakage one defence is better than another, and at which it is worse.
 
@@ -225,6 +230,8 @@ def better_at(
         Names of defences, as in the column ``defence``.
     utility, leakage, looks_at
         As for :func:`compared`.
+    at_most : bool
+        As for :func:`utility_at`.
 
     Returns
     -------
@@ -248,7 +255,7 @@ def better_at(
     for dataset, here in runs.groupby("dataset", sort=False):
         for level in levels:
             values = {
-                name: utility_at(here[here.defence == name], level, utility=utility, leakage=leakage)
+                name: utility_at(here[here.defence == name], level, utility=utility, leakage=leakage, at_most=at_most)
                 for name in (ours, theirs)
             }
             difference = (values[ours] - values[theirs]).dropna()
