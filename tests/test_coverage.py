@@ -78,7 +78,7 @@ class Steps(NamedTuple):
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     """The steps of all trainings of a test, in order."""
     seen = Steps([], [], [])
-    elbo, step, normals = VAE.elbo, torch.optim.Adam.step, dp_sgd.normals
+    elbo, step, normals = VAE.elbos, torch.optim.Adam.step, dp_sgd.normals
 
     def spying_elbo(vae: VAE, batch: torch.Tensor, **options: object) -> object:
         seen.batches.append(batch)
@@ -93,7 +93,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
         seen.noise.append(normals(*args, **options))
         return seen.noise[-1]
 
-    monkeypatch.setattr(VAE, "elbo", spying_elbo)
+    monkeypatch.setattr(VAE, "elbos", spying_elbo)
     monkeypatch.setattr(torch.optim.Adam, "step", spying_step)
     monkeypatch.setattr(dp_sgd, "normals", spying_normals)
     return seen

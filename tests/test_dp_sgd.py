@@ -47,7 +47,7 @@ def train(seed: int = 0, **changed: object) -> nn.Sequential:
     """Train a small classifier on 12 records."""
     model = mlp([4, 5, 3], generator=seeded(), activation=nn.Tanh)
     options = ONE_STEP | {"generator": seeded(seed)} | changed
-    train_with_dp_sgd(model, lambda taken: F.cross_entropy(model(X[taken]), Y[taken], reduction="sum"), 12, **options)
+    train_with_dp_sgd(model, lambda taken: F.cross_entropy(model(X[taken]), Y[taken], reduction="none"), 12, **options)
     return model
 
 

@@ -1,12 +1,13 @@
 """Figures: what is drawn, and what is written on the axes."""
 
 import matplotlib.pyplot as plt
+import matplotlib.text
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from vaeprivacy import figures, tables
+from vaeprivacy import comparison_figures, figures, tables
 from vaeprivacy.metrics import evaluate
 
 
@@ -157,3 +158,48 @@ def test_single_values_are_drawn_one_panel_a_column() -> None:
     axes = figures.strips(dots, ["p", "logit"], x="record", hue="model")
     assert [ax.get_ylabel() for ax in axes] == ["p", "logit"]
     assert [text.get_text() for text in axes[0].get_legend().get_texts()] == ["in", "out"]
+
+
+@pytest.fixture
+def points() -> pd.DataFrame:
+    rows = [
+        {"dataset": dataset, "defence": defence, "label": label, "utility": utility, "leakage": leakage}
+        for dataset in ("digits", "fair")
+        for defence, label, utility, leakage in (
+            ("none", "", 0.9, 0.7),
+            *(("framework", f"epsilon {n}", 0.6 + 0.01 * n, 0.5 + 0.001 * n) for n in range(8)),
+            ("DP-SGD", "8", 0.6, 0.6),
+        )
+    ]
+    ends = {f"{name}_{end}": sign * 0.01 for name in ("utility", "leakage") for end, sign in (("low", -1), ("high", 1))}
+    table = pd.DataFrame(rows)
+    return table.assign(**{column: table[column.split("_")[0]] + by for column, by in ends.items()})
+
+
+def test_defences_are_drawn_in_a_panel_for_each_data_set_with_one_legend(points: pd.DataFrame) -> None:
+    axes = comparison_figures.utility_against_leakage(points)
+    assert [ax.get_title() for ax in axes] == ["digits", "fair"]
+    words = [text.get_text() for text in axes[0].figure.legends[0].get_texts()]
+    assert words == ["no defence", "framework", "DP-SGD", "Pareto front"]
+
+
+def test_the_front_is_a_line_through_the_settings_on_it(points: pd.DataFrame) -> None:
+    ax = comparison_figures.utility_against_leakage(points[points.dataset == "digits"])[0]
+    front = next(line for line in ax.lines if line.get_label() == "Pareto front")
+    assert front.get_xdata() == pytest.approx([*(0.5 + 0.001 * n for n in range(8)), 0.7])
+
+
+def test_labels_cover_neither_each_other_nor_a_point(points: pd.DataFrame) -> None:
+    ax = comparison_figures.utility_against_leakage(points[points.dataset == "digits"])[0]
+    ax.figure.canvas.draw()
+    boxes = [matplotlib.text.Text.get_window_extent(text) for text in ax.texts]
+    assert len(boxes) == 9
+    assert not any(a.overlaps(b) for n, a in enumerate(boxes) for b in boxes[:n])
+    places = ax.transData.transform(points[points.dataset == "digits"][["leakage", "utility"]])
+    assert not any(box.contains(*place) for box in boxes for place in places)
+
+
+def test_the_infinite_intervals_of_a_single_seed_are_not_drawn(points: pd.DataFrame) -> None:
+    single = points.assign(utility_low=-np.inf, utility_high=np.inf, leakage_low=-np.inf, leakage_high=np.inf)
+    axes = comparison_figures.utility_against_leakage(single)
+    assert np.isfinite([*axes[0].get_xlim(), *axes[0].get_ylim()]).all()

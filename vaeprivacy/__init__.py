@@ -30,7 +30,12 @@ The modules, in the order in which data flows through them::
     storage        files that are written whole or not at all
     experiment     one run is one row of results
     sweep          many runs, resumable
+    promises       what defences promise, in one form
+    comparison     defences compared: utility at equal leakage
+    trials         settings of the framework tried on records without a name
+    choosing       a setting for your own records
     figures        every figure of the book
+    comparison_figures  utility against leakage
     cli            the ``vaeprivacy`` command
 """
 

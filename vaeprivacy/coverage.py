@@ -107,7 +107,7 @@ class WithDPSGD:
         vae = VAE(x.shape[1], latent_dim=settings.latent_dim, hidden=settings.hidden, generator=public).to(x.device)
         train_with_dp_sgd(
             vae,
-            lambda taken: -vae.elbo(x[taken], generator=public).value * taken.sum(),
+            lambda taken: -vae.elbos(x[taken], generator=public).value,
             len(x),
             sample_rate=sample_rate,
             steps=steps,
@@ -118,7 +118,7 @@ class WithDPSGD:
             progress=progress,
             desc="VAE with DP-SGD",
         )
-        # Opacus leaves the last sum of gradients, without its noise, in the weights' attributes: a new VAE has none.
+        # Opacus leaves lengths of gradients of single records in the weights' attributes: a new VAE has none.
         clean = VAE(**vae.sizes, generator=torch.Generator()).to(x.device)
         clean.load_state_dict(vae.state_dict())
         coverage = ModelCoverage(

@@ -28,7 +28,7 @@ class DPClassifierSettings:
     epochs : int
         How often a record is taken, on average.
     batch_size : int
-        Records a step, on average. Opacus keeps the gradient of each: 4 bytes a weight and record.
+        Records a step, on average.
     learning_rate : float
         Step size of Adam.
     max_grad_norm : float
@@ -119,7 +119,7 @@ def fit_dp_classifier(
     model = mlp(sizes, generator=torch_generator(generator), activation=nn.Tanh).to(x.device)
     train_with_dp_sgd(
         model,
-        lambda taken: F.cross_entropy(model(x[taken] - settings.centre), y[taken], reduction="sum"),
+        lambda taken: F.cross_entropy(model(x[taken] - settings.centre), y[taken], reduction="none"),
         len(x),
         sample_rate=sample_rate,
         steps=steps,

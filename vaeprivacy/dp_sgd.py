@@ -5,10 +5,9 @@ from collections.abc import Callable
 from functools import cache
 
 import torch
-from opacus import GradSampleModule
 from opacus.accountants import PRVAccountant
 from opacus.accountants.utils import get_noise_multiplier
-from opacus.optimizers import DPOptimizer
+from opacus.grad_sample import GradSampleModuleFastGradientClipping
 from torch import nn
 
 from vaeprivacy.randomness import RandomSource, normals, uniforms
@@ -94,7 +93,7 @@ def dp_sgd_plan(epsilon: float, delta: float, sample_rate: float, steps: int) ->
 
 def train_with_dp_sgd(
     model: nn.Module,
-    summed_loss: Callable[[torch.Tensor], torch.Tensor],
+    losses: Callable[[torch.Tensor], torch.Tensor],
     n: int,
     *,
     sample_rate: float,
@@ -109,15 +108,21 @@ def train_with_dp_sgd(
     """Train a model in place. Each step takes every record with the same probability, clips the gradient of each, adds
     Gaussian noise to their sum, and hands that to Adam.
 
-    Afterwards the model still has Opacus' hooks, and the last sum of gradients, without its noise, in its weights'
-    attributes: copy the weights into a new model, and publish nothing but that.
+    The gradients of single records are never stored, which would take most of the time and memory. In a linear layer
+    such a gradient is the product of what goes in and what comes back, and so is its length ("ghost clipping": Li et
+    al., arXiv 2110.05679; Opacus computes it). A first backward pass gives the lengths; a second one, of the losses
+    weighted by how much each gradient must shrink, gives the sum of clipped gradients.
+
+    Afterwards the model still has Opacus' hooks, and lengths of gradients of single records in its weights' attributes:
+    copy the weights into a new model, and publish nothing but that.
 
     Parameters
     ----------
     model : torch.nn.Module
-        What is trained; a record's output may not depend on other records (so no batch normalisation).
-    summed_loss : callable
-        Maps the records that a step takes, a mask of shape (n,), to the sum of their losses under `model`, a scalar.
+        What is trained; a record's output may not depend on other records (so no batch normalisation), and each layer
+        is used once.
+    losses : callable
+        Maps the records that a step takes, a mask of shape (n,), to the loss of each under `model`.
     n : int
         Number of records.
     sample_rate, steps : float, int
@@ -135,19 +140,19 @@ def train_with_dp_sgd(
     """
     weights = list(model.parameters())
     device = weights[0].device
-    GradSampleModule(model, loss_reduction="sum")  # from now on, each weight has the gradient of each record
+    options = {"loss_reduction": "sum", "max_grad_norm": max_grad_norm}
+    hooked = GradSampleModuleFastGradientClipping(model, **options)  # from now on, lengths are found on the way back
     adam = torch.optim.Adam(weights, lr=learning_rate)
-    # Opacus clips and sums the gradients. The noise is added here, from our source.
-    optimizer = DPOptimizer(
-        adam, noise_multiplier=0.0, max_grad_norm=max_grad_norm, expected_batch_size=None, loss_reduction="sum"
-    )
     for _ in progress_bar(range(steps), show=progress, desc=desc, unit="step"):
         taken = uniforms((n,), generator=generator).to(device) < sample_rate
-        optimizer.zero_grad()
+        of_records = losses(taken)
         with warnings.catch_warnings():  # of Opacus' hooks: records need no gradient
             warnings.filterwarnings("ignore", "Full backward hook is firing")
-            summed_loss(taken).backward()
-        optimizer.pre_step()
+            of_records.sum().backward(retain_graph=True)
+            adam.zero_grad()
+            hooked.disable_hooks()
+            (hooked.get_clipping_coef() * of_records).sum().backward()
+            hooked.enable_hooks()
         for weight in weights:
             weight.grad += noise_multiplier * max_grad_norm * normals(weight.shape, generator=generator).to(weight)
         adam.step()

@@ -87,8 +87,8 @@ class VAE(nn.Module):
         """Return the record that each code stands for, shape (records, features), values in [0, 1]."""
         return torch.sigmoid(self.decoder(codes))
 
-    def elbo(self, x: torch.Tensor, *, generator: torch.Generator) -> Elbo:
-        """Estimate the ELBO of a batch with one sample of each code (:eq:`elbo`, :eq:`kl`).
+    def elbos(self, x: torch.Tensor, *, generator: torch.Generator) -> Elbo:
+        """Estimate the ELBO of each record with one sample of its code (:eq:`elbo`, :eq:`kl`).
 
         Parameters
         ----------
@@ -100,15 +100,19 @@ class VAE(nn.Module):
         Returns
         -------
         Elbo
-            Averages over the batch. The reconstruction term is the Bernoulli log-likelihood, with grey values taken as
-            probabilities: the usual choice for such images, though not a normalised density of them.
+            Of each record, shape (records,). The reconstruction term is the Bernoulli log-likelihood, with grey values
+            taken as probabilities: the usual choice for such images, though not a normalised density of them.
         """
         mean, log_variance = self.encode(x)
         noise = torch.randn(mean.shape, generator=generator, device=generator.device).to(mean)
         logits = self.decoder(mean + torch.exp(log_variance / 2) * noise)
-        reconstruction = -F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
-        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
+        reconstruction = -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)
+        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
         return Elbo(reconstruction, kl)
+
+    def elbo(self, x: torch.Tensor, *, generator: torch.Generator) -> Elbo:
+        """Return the averages of :meth:`elbos` over the batch; parameters are the same."""
+        return Elbo(*(part.mean() for part in self.elbos(x, generator=generator)))
 
     def save(self, path: Path | str) -> None:
         """Write weights and sizes to a safetensors file."""

@@ -1,0 +1,129 @@
+"""The figure in which defences are compared: utility against leakage, with the Pareto front."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox
+
+from vaeprivacy.comparison import pareto_front
+from vaeprivacy.figures import COLOURS
+
+#: By a defence's name in the table: what the legend calls it, its colour and its marker.
+FAMILIES = {
+    "none": ("no defence", "black", "*"),
+    "framework": ("framework", COLOURS[0], "o"),
+    "prior": ("samples of the prior", COLOURS[2], "^"),
+    "record noise": ("noise on records", COLOURS[3], "D"),
+    "regularised": ("regularisation", COLOURS[4], "v"),
+    "DP-SGD": ("DP-SGD", COLOURS[1], "s"),
+}
+# Where a label may stand: directions from its point, nearest first, in points of 1/72 inch.
+DISTANCES = (6, 13, 22, 32, 44, 58)
+DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
+
+
+def utility_against_leakage(
+    points: pd.DataFrame, *, utility: str = "test accuracy", leakage: str = "AUC of the strongest attack"
+) -> np.ndarray:
+    """Draw utility against leakage: a point a setting, with 95% intervals, and a line along the Pareto front.
+
+    Intervals are cut off at the frame, which holds all points.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        One row a setting, as from :func:`vaeprivacy.comparison.compared`; what is in the column ``label`` is written
+        beside its point.
+    utility, leakage : str
+        What the axes are called.
+
+    Returns
+    -------
+    numpy.ndarray of Axes
+        One panel a data set, one above the other.
+    """
+    datasets = list(points.dataset.unique())
+    size = {"figsize": (6.2, 4.2 * len(datasets)), "layout": "constrained"}
+    figure, axes = plt.subplots(len(datasets), 1, squeeze=False, **size)
+    for ax, dataset in zip(axes[:, 0], datasets, strict=True):
+        _panel(ax, points[points.dataset == dataset])
+        ax.set(xlabel=leakage, ylabel=utility, title=dataset if len(datasets) > 1 else "")
+    handles = {
+        label: handle for ax in axes[:, 0] for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
+    handles["Pareto front"] = handles.pop("Pareto front")  # last
+    figure.legend(handles.values(), handles, loc="outside upper center", ncols=3, fontsize="small", frameon=False)
+    figure.draw_without_rendering()  # settles where the axes are, and with them the room for labels
+    for ax, dataset in zip(axes[:, 0], datasets, strict=True):
+        here = points[points.dataset == dataset]
+        place_labels(ax, here.leakage.tolist(), here.utility.tolist(), here.label.tolist())
+    return axes[:, 0]
+
+
+def _panel(ax: Axes, points: pd.DataFrame) -> None:
+    """Draw the points of one data set and their front."""
+    for name, of_family in points.groupby("defence", sort=False):
+        label, colour, marker = FAMILIES[name]
+        bars = {
+            f"{way}err": np.abs([of_family[f"{column}_{end}"] - of_family[column] for end in ("low", "high")])
+            for way, column in (("x", "leakage"), ("y", "utility"))
+        }
+        # Infinite intervals, of a single seed, are not drawn.
+        bars = {name: np.where(np.isfinite(bar), bar, np.nan) for name, bar in bars.items()}
+        ax.errorbar(
+            of_family.leakage, of_family.utility, **bars, fmt=marker, color=colour, label=label, markersize=5,
+            elinewidth=0.6, alpha=0.9, zorder=3,
+        )  # fmt: skip
+    front = points[pareto_front(points)].sort_values("leakage")
+    ax.plot(front.leakage, front.utility, color="0.4", linewidth=1, zorder=1, label="Pareto front")
+    for column, limits in (("leakage", ax.set_xlim), ("utility", ax.set_ylim)):
+        low, high = points[column].min(), points[column].max()
+        margin = 0.12 * (high - low) or 0.05
+        limits(low - margin, high + margin)
+
+
+def place_labels(ax: Axes, x: Sequence[float], y: Sequence[float], labels: Sequence[str]) -> None:
+    """Write a label beside each point, where it covers neither another label nor a point; else a thin line leads there.
+
+    Each label in turn takes the nearest place that is free, or if none is, the one where it covers least.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        With its final limits and size.
+    x, y : sequence of float
+        The points, in units of the axes.
+    labels : sequence of str
+        Empty ones are left out.
+    """
+    pixels = ax.figure.dpi / 72
+    places = ax.transData.transform(np.column_stack([x, y]))
+    taken = [Bbox.from_bounds(*(place - 3 * pixels), 6 * pixels, 6 * pixels) for place in places]
+    for place, label in zip(places, labels, strict=True):
+        if not label:
+            continue
+        text = ax.annotate(
+            label, ax.transData.inverted().transform(place), xytext=(0, 0), textcoords="offset points", fontsize=7.5,
+            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "0.5", "shrinkA": 0, "shrinkB": 3}, zorder=4,
+        )  # fmt: skip
+        size = np.array(text.get_window_extent().size)
+        boxes = [_box(place, np.array(way) * far * pixels, size) for far in DISTANCES for way in DIRECTIONS]
+        box = min(boxes, key=lambda box: _covered(box, taken, ax.bbox))  # the first, that is the nearest, of equals
+        text.set_position((np.array([box.x0, box.y0]) - place) / pixels)
+        taken.append(box)
+
+
+def _box(place: np.ndarray, offset: np.ndarray, size: np.ndarray) -> Bbox:
+    """Return where a label is that stands on one side of a point; all in pixels."""
+    corner = place + offset - size * (1 - np.sign(offset)) / 2
+    return Bbox.from_bounds(*corner, *size)
+
+
+def _covered(box: Bbox, taken: Sequence[Bbox], frame: Bbox) -> float:
+    """Return how much of a box, in square pixels, lies on others or outside of the frame."""
+    shared = [Bbox.intersection(box, other) for other in (*taken, frame)]
+    areas = [0.0 if each is None else each.width * each.height for each in shared]
+    return round(sum(areas[:-1]) + box.width * box.height - areas[-1], 3)

@@ -1,0 +1,57 @@
+"""What defences promise, brought to one form in which they can be compared."""
+
+import math
+
+from vaeprivacy.coverage import OnPrivateRecords, WithDPSGD
+from vaeprivacy.defences import DPSGD, Defence, Framework, PriorSampling, RecordNoise
+from vaeprivacy.distances import EUCLIDEAN
+
+
+def promised_epsilon(defence: Defence) -> float:
+    """Return epsilon of what a defence promises for replacing one record by another of the same label.
+
+    All are brought to this form, so that they can be compared: 2 R epsilon for the framework, the local epsilon of
+    noise on records, and twice the epsilon of DP-SGD, whose accountant speaks of adding or removing a record. The delta
+    of DP-SGD, and of Gaussian noise, is left out. A generative model that was trained on private records without
+    protection is not covered, whatever the number.
+
+    Parameters
+    ----------
+    defence : Defence
+        With Laplace noise in Euclidean distance, or Gaussian noise of the same epsilon, if it is the framework.
+
+    Returns
+    -------
+    float
+        Infinite if nothing is promised.
+
+    Raises
+    ------
+    ValueError
+        If the framework has noise in another distance.
+    """
+    training = getattr(defence, "training", None)
+    of_model = of_dp_sgd(training) if isinstance(training, WithDPSGD) else 0.0
+    if isinstance(defence, DPSGD):
+        return of_dp_sgd(defence)
+    if isinstance(defence, RecordNoise):
+        return defence.local_epsilon
+    if isinstance(defence, PriorSampling):
+        return math.inf if isinstance(training, OnPrivateRecords) else of_model
+    if isinstance(defence, Framework) and defence.epsilon is not None:
+        if defence.mechanism == "coordinate-laplace":
+            raise ValueError(
+                "Noise on coordinates has its epsilon in Manhattan distance, for which the ball is another."
+            )
+        radius = defence.radius or EUCLIDEAN.typical_norm(defence.vae.latent_dim)
+        return 2 * radius * defence.epsilon + of_model
+    return math.inf
+
+
+def of_dp_sgd(training: DPSGD | WithDPSGD) -> float:
+    """Return epsilon of replacing one record: twice that of adding or removing one.
+
+    Delta becomes (1 + e^epsilon) delta by this; from 1 on, nothing is promised, and epsilon is infinite.
+    """
+    delta = (1 + math.exp(training.epsilon)) * training.delta
+    return 2 * training.epsilon if delta < 1 else math.inf
