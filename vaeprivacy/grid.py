@@ -146,6 +146,10 @@ def _all_of(kind: type, given: Any, where: str) -> list[Any]:
         raise ValueError(f"{where}: {lacking[0]} must be given.")
     hints = typing.get_type_hints(kind)
     values = {name: _values(hints[name], name, value, f"{where}: {name}") for name, value in given.items()}
+    if kind in (VAESettings, ClassifierSettings):  # which do not look at their values themselves
+        for name in values:
+            if hints[name] is int and min(values[name]) < 1:
+                raise ValueError(f"{where}: {name} must be at least 1, not {min(values[name])}.")
     found = []
     for combination in itertools.product(*values.values()):
         try:
@@ -173,13 +177,16 @@ def _values(hint: Any, name: str, given: Any, where: str) -> list[Any]:
 
 def _named(kinds: dict[str, type], given: Any, where: str) -> list[Any]:
     """Return the objects that a name, or a mapping of names to fields, stands for."""
-    wanted = given if isinstance(given, dict) else {given: {}}
-    if not wanted:
-        raise ValueError(f"{where} is an empty mapping; choose of {', '.join(kinds)}.")
+    if not given or not isinstance(given, dict | str):
+        raise TypeError(f"{where} must be a name of {', '.join(kinds)}, or a mapping of one to fields, not {given!r}.")
+    wanted = given if isinstance(given, dict) else {given: None}
     unknown = [name for name in wanted if name not in kinds]
     if unknown:
         raise ValueError(f"{where}: there is no {unknown[0]!r}; choose of {', '.join(kinds)}.")
-    return [made for name, chosen in wanted.items() for made in _all_of(kinds[name], chosen or {}, f"{where} {name}")]
+    made = []
+    for name, chosen in wanted.items():
+        made += _all_of(kinds[name], {} if chosen is None else chosen, f"{where} {name}")
+    return made
 
 
 def _plain(hint: Any, value: Any, where: str) -> Any:
