@@ -104,7 +104,7 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
 
 
 def test_in_a_list_the_message_tells_which_grid_is_wrong(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="some.yaml, grid 2: there is no field 'seeds'"):
+    with pytest.raises(ValueError, match=r"some\.yaml, grid 2: there is no field 'seeds'"):
         read_grid(written("- {dataset: digits, n_members: 100}\n- {seeds: 1}", tmp_path))
 
 

@@ -147,7 +147,7 @@ class OnDask:
                 client.submit(_on_worker, piece, number, code, pure=False): number
                 for number, piece in enumerate(pieces)
             }
-            for future in distributed.as_completed(list(numbers)):
+            for future in distributed.as_completed(list(numbers), loop=client.loop):
                 number = numbers.pop(future)  # the cluster may forget it
                 yield future.result() if future.status == "finished" else failure(number, future.exception())
 

@@ -51,6 +51,8 @@ def tidy(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     last = ["error", "seconds", *PROVENANCE, "config", "key"]
     # A failed run that comes first knows no metrics: their columns would else stand after the last ones.
     frame = frame[[name for name in frame.columns if name not in last] + last] if table else frame
+    if "weak" in frame and frame.weak.isna().any():
+        frame["weak"] = frame.weak.astype(object).where(frame.weak.notna(), None)  # NaN would count as true
     return frame.astype({name: float for name in NUMBERS if name in frame})
 
 
