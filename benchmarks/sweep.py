@@ -62,8 +62,15 @@ def rounds_of_rates(grid: Path, folder: Path, *, rounds: int) -> list[dict[str, 
     return rows
 
 
+def wait_for_work(process: subprocess.Popen[bytes], directory: Path) -> None:
+    """Wait until a sweep leaves its first new file, or ends: before that, a kill would only hit imports."""
+    before = set(directory.rglob("*.*"))
+    while process.poll() is None and set(directory.rglob("*.*")) == before:
+        time.sleep(0.05)
+
+
 def killed(grid: Path, directory: Path, *, kills: int, longest: float, seed: int) -> list[float]:
-    """Kill a sweep again and again with SIGKILL, let it end, and return after how many seconds it was killed.
+    """Kill a sweep again and again with SIGKILL, let it end, and return how many seconds of work each kill cut off.
 
     Parameters
     ----------
@@ -72,13 +79,14 @@ def killed(grid: Path, directory: Path, *, kills: int, longest: float, seed: int
     kills : int
         How often it is killed.
     longest : float
-        The seconds from start to kill are uniform from 0 to this.
+        The seconds from the first file of a sweep to its kill are uniform from 0 to this.
     seed : int
         Decides them.
     """
     moments, lasted = random.Random(seed), []
     for _ in range(kills):
         process, wanted = start(grid, directory, jobs=2), moments.uniform(0, longest)
+        wait_for_work(process, directory)
         try:
             process.wait(wanted)
         except subprocess.TimeoutExpired:
@@ -104,7 +112,8 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Do all sweeps and return what came out."""
     rates = rounds_of_rates(options.grid, folder, rounds=options.rounds)
     undisturbed = folder / "round-0-jobs-1"
-    longest = options.longest or float(np.median([row["seconds_2"] for row in rates])) / 3
+    # On average, ten kills then come before two thirds of the work are done: each has something to interrupt.
+    longest = options.longest or float(np.median([row["seconds_2"] for row in rates])) / 8
     lasted = killed(options.grid, folder / "killed", kills=options.kills, longest=longest, seed=options.seed)
     ratios = [row["ratio"] for row in rates]
     return {
@@ -113,7 +122,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "rounds": rates,
         "ratio": {"median": float(np.median(ratios)), "low": min(ratios), "high": max(ratios)},
         "same_table_with_two_processes": same_table(undisturbed, folder / "round-0-jobs-2"),
-        "killed_after_seconds": lasted,
+        "killed_after_seconds_of_work": lasted,
         "same_table_after_kills": same_table(undisturbed, folder / "killed"),
     }
 
@@ -124,7 +133,7 @@ def main() -> None:
     parser.add_argument("--grid", type=Path, default=HERE / "sweep.grid.yaml")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--longest", type=float, help="most seconds from start to kill; by default a third of a sweep")
+    parser.add_argument("--longest", type=float, help="most seconds of work before a kill; by default an eighth")
     parser.add_argument("--seed", type=int, default=0, help="decides the moments of the kills")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "sweep.json")
     options = parser.parse_args()

@@ -8,7 +8,7 @@ The modules, in the order in which data flows through them::
 
     training       the pieces that every training loop shares: layers, mini-batches, progress, checks of arguments
     randomness     seeded generators for experiments, the operating system's entropy for releases
-    data           data sets, and the split into members, non-members, reference, test and public records
+    data           data sets, and their split into parts
     vae            the variational autoencoder and its training
     distances      distances between latent codes, and projection onto their balls
     bounds         how well two distributions can be told apart: bounds on any attack, and conversions
@@ -18,16 +18,28 @@ The modules, in the order in which data flows through them::
     coverage       three ways to train encoder and decoder, and what each lets a guarantee say
     synthesizer    the framework: fit, then release (encode, clip, perturb, decode)
     classifiers    the target model
+    defences       the framework and what it is compared with, with one interface
+    parallel       independent tasks, on as many processes as there are cores
+    storage        files that are written whole or not at all
     attacks        membership-inference attacks
     metrics        what an attack's scores amount to, with confidence intervals
     law            tests of the law of noise
     audit          empirical lower bounds on epsilon
     planted        mechanisms and releases with a planted error, and the check that catches each
-    storage        files that are written whole or not at all
+    config         what one run depends on, and the name of its files
+    stages         what runs leave on the way: generative models, and the answers of pools of classifiers
+    adversaries    each model of a pool attacked through its answers, its release and its VAE
     experiment     one run is one row of results
-    sweep          many runs, resumable
+    yaml_files     YAML files as people mean them
+    grid           which runs there are, in code and in files
+    executors      where pieces are computed: on this machine, or on a Dask cluster
+    provenance     versions, hardware and time of a result
+    sweep          many runs, resumable, as one tidy table
+    files          attacks on a target that comes in files
+    tables         what tables call things
     figures        every figure of the book
-    cli            the ``vaeprivacy`` command
+    attack_command, sweep_command, cli
+                   the ``vaeprivacy`` command
 """
 
 from importlib.metadata import version
