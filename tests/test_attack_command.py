@@ -12,7 +12,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 from vaeprivacy import attack_command, cli
-from vaeprivacy.attack_command import pooled_scores
+from vaeprivacy.attack_command import pool_size, pooled_scores
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifier, predict
 from vaeprivacy.config import Config
 from vaeprivacy.data import Dataset, split
@@ -125,6 +125,10 @@ def test_arrays_get_their_types(files: Path) -> None:
     assert arrays["is_member"].dtype == torch.bool
 
 
+def test_the_pool_is_even_and_large_enough_for_each_target() -> None:
+    assert [pool_size(n_shadows) for n_shadows in (2, 3, 4, 16)] == [4, 6, 6, 18]
+
+
 def test_scores_of_all_targets_are_pooled_with_their_own_memberships() -> None:
     is_member = np.array([[True, False], [False, True], [True, True]])
     arrays = {
@@ -137,24 +141,24 @@ def test_scores_of_all_targets_are_pooled_with_their_own_memberships() -> None:
     assert members.tolist() == [True, True, True, False]
 
 
-def test_on_a_run_of_ours_every_attack_is_run_on_each_model_of_a_larger_pool(
+def test_on_a_run_of_ours_every_attack_is_run_on_each_model_of_the_pool(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attack_command, "OnThisMachine", lambda: OnThisMachine(1))
     runs, out = tmp_path / "runs", tmp_path / "out"
     append_row(run(config, directory=runs), directory=runs)
     append_row({"key": "x", "error": "MemoryError: too large"}, directory=runs)  # not the last run: it failed
-    options = ["--shadows", "3", "--directory", str(out)]
+    options = ["--shadows", "2", "--directory", str(out)]
     result = CliRunner().invoke(cli.app, ["attack", str(runs), *options], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
     assert "digits, 100 members, framework, epsilon 1, seed 0" in result.output
-    assert "A pool of 6 models, each the target once: the 4 others" in result.output
+    assert "A pool of 4 models, each the target once: the 2 others" in result.output
     table = pd.read_csv(out / "attacks.csv")
     assert len(table) == 43
     assert set(table.looks_at) == {"classifier", "release", "encoder and decoder"}
-    assert set(table.of_targets) == {6}
+    assert set(table.of_targets) == {4}
     assert (out / "attacks.png").stat().st_size > 10_000
     with np.load(out / "scores.npz") as scores:
-        assert scores["scores/lira"].shape == scores["is_member"].shape == (6, 200)
+        assert scores["scores/lira"].shape == scores["is_member"].shape == (4, 200)
     missing = CliRunner().invoke(cli.app, ["attack", str(runs), "--key", "zzz"])
     assert missing.exit_code == 2 and "none whose key begins with zzz" in missing.output

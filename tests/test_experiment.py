@@ -186,10 +186,11 @@ def test_the_same_configuration_gives_the_same_row(config: Config, training: Tra
     first = run(config, directory=tmp_path / "a")
     assert first["training"] == str(training)
     assert set(first["attacks"]) == ON_FRAMEWORK
+    # Also if some of its VAEs are there already.
+    (tmp_path / "b" / "vaes").mkdir(parents=True)
+    for path in sorted((tmp_path / "a" / "vaes").iterdir())[::2]:
+        shutil.copy(path, tmp_path / "b" / "vaes")
     assert without_time(first) == without_time(run(config, directory=tmp_path / "b"))
-    # Also if its VAEs are there already, and nothing else.
-    shutil.copytree(tmp_path / "a" / "vaes", tmp_path / "c" / "vaes")
-    assert without_time(first) == without_time(run(config, directory=tmp_path / "c"))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Grids of runs, in code and in files."""
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -183,6 +184,14 @@ def test_each_data_set_is_loaded_once(monkeypatch: pytest.MonkeyPatch, config: C
     grid_module._seen.cache_clear()
     check([config, config.raw, Config(dataset="digits", n_members=10)])
     assert seen == ["digits"]
+
+
+def test_the_grids_of_book_and_benchmark_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parent.parent
+    in_book = re.search(r"```yaml\n(.*?)```", (root / "book" / "running.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(read_grid(written(in_book[1], tmp_path))) == 3 * (1 + 3 * 2 * 2)
+    monkeypatch.setattr(grid_module, "check", lambda configs, where: None)  # without the data set
+    assert len(read_grid(root / "benchmarks" / "sweep.grid.yaml")) == 2 * (1 + 3 * 2)
 
 
 @pytest.mark.parametrize(

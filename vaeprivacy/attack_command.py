@@ -29,8 +29,7 @@ def attack_run(directory: Path, *, key: str | None, n_shadows: int) -> Attacked:
     key : str or None
         The run's key, or its beginning; None takes the last.
     n_shadows : int
-        Least number of shadow models for each target. They are the pool without the target and its complement, so the
-        pool has two models more, and another one if that is odd.
+        Least number of shadow models for each target, see :func:`pool_size`.
 
     Returns
     -------
@@ -50,7 +49,7 @@ def attack_run(directory: Path, *, key: str | None, n_shadows: int) -> Attacked:
     if not found:
         wanted = "" if key is None else f" whose key begins with {key}"
         raise ValueError(f"{directory / RESULTS} has {len(rows)} runs, none{wanted}: make one with `vaeprivacy run`.")
-    n_models = n_shadows + n_shadows % 2 + 2
+    n_models = pool_size(n_shadows)
     config = replace(config_of(found[-1]["config"]), n_models=n_models, attacks="all")
     row = compute([config], directory=directory, executor=OnThisMachine(), progress=True)[run_key(config)]
     if "error" in row:
@@ -60,6 +59,14 @@ def attack_run(directory: Path, *, key: str | None, n_shadows: int) -> Attacked:
         "its shadow models."
     )
     return run_scores(config, directory=directory), row["attacks"], [pool, *row["shadows"].values()], run_title(config)
+
+
+def pool_size(n_shadows: int) -> int:
+    """Return how many models a pool has in which each target has at least so many shadow models.
+
+    These are the pool without the target and its complement: two models more, and another one if that is odd.
+    """
+    return n_shadows + n_shadows % 2 + 2
 
 
 def run_title(config: Config) -> str:

@@ -127,7 +127,7 @@ def attack(
     source: Annotated[Path, typer.Argument(help="A directory of runs, or an .npz or .safetensors file of records.")],
     target: Annotated[Path | None, typer.Option(help="Safetensors file of the target, if SOURCE is a file.")] = None,
     key: Annotated[str | None, typer.Option(help="Which run of the directory; by default the last.")] = None,
-    shadows: Annotated[int, typer.Option(min=2, help="Number of shadow models for each target; even on a run.")] = 16,
+    shadows: Annotated[int, typer.Option(min=2, help="Least number of shadow models for each target.")] = 16,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of shadow models, if SOURCE is a file.")] = 60,
     seed: Annotated[int, typer.Option(help="Decides all random numbers, if SOURCE is a file.")] = 0,
     directory: Annotated[Path, typer.Option(help="Where scores, table and figure go.")] = Path("attacks"),

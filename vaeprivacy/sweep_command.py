@@ -11,7 +11,7 @@ from vaeprivacy.grid import read_grid
 from vaeprivacy.sweep import TABLE, sweep, unfinished
 from vaeprivacy.tables import sweep_table
 
-# Columns that are left out of the table if they hold one value.
+# Columns that are left out of the table if they hold one value (beside none at all, such as that of raw data).
 COMMON = ("data set", "VAE trained on", "latent dim", "members", "seeds")
 
 
@@ -58,8 +58,9 @@ def print_summary(results: pd.DataFrame, console: Console) -> None:
     summary = sweep_table(results)
     if not summary.failed.any():
         summary = summary.drop(columns="failed")
-    common = [name for name in COMMON if summary[name].nunique(dropna=False) == 1]
-    words = [f"{name} {_cell(summary[name].iloc[0])}" for name in common if _cell(summary[name].iloc[0])]
+    values = {name: sorted({_cell(value) for value in summary[name]} - {""}) for name in COMMON}
+    common = [name for name in COMMON if len(values[name]) <= 1]
+    words = [f"{name} {values[name][0]}" for name in common if values[name]]
     console.print(f"Averages over seeds, and the highest AUC of an attack on each part ({', '.join(words)}):")
     table = Table()
     for column in summary.columns.drop(common):
