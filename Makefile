@@ -14,7 +14,7 @@ export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: book test notebooks pair serve benchmark benchmark-attacks clean help
+.PHONY: book test notebooks pair serve benchmark benchmark-attacks benchmark-sweep clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
@@ -41,6 +41,9 @@ benchmark: $(BENCHMARK_INSTALLED) ## time the noise against its peers, in an env
 benchmark-attacks: $(BENCHMARK_INSTALLED) ## time a shadow-model attack against ART and a plain loop (half an hour)
 	.venv-benchmark/bin/python benchmarks/attacks.py
 	.venv-benchmark/bin/python benchmarks/attacks_report.py
+
+benchmark-sweep: $(INSTALLED) ## time a sweep with one and two processes, and kill it ten times (half an hour)
+	$(BIN)/python benchmarks/sweep.py
 
 clean: ## delete the book, executed notebooks and results; the environment stays (delete .venv to renew it)
 	rm -rf _build runs

@@ -22,7 +22,6 @@ import joblib
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from noise import processor
 from safetensors.torch import save_file
 from torch import nn
 
@@ -33,6 +32,7 @@ from vaeprivacy.data import load, split
 from vaeprivacy.files import load_classifier
 from vaeprivacy.metrics import auc, tpr_at_fpr
 from vaeprivacy.parallel import in_parallel
+from vaeprivacy.provenance import processor
 from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.storage import append_row, read_arrays, read_rows, write_arrays
 

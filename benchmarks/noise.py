@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism
+from vaeprivacy.provenance import processor
 from vaeprivacy.randomness import SYSTEM_ENTROPY
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -134,14 +135,6 @@ def main() -> None:
     }  # fmt: skip
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-
-
-def processor() -> str:
-    """Return the processor's name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import matplotlib
 
@@ -10,6 +12,7 @@ matplotlib.use("Agg")
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pooch
 import pytest
 import torch
@@ -19,6 +22,8 @@ from seeding import seeded
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.config import Config
 from vaeprivacy.data import Dataset, load
+from vaeprivacy.defences import Framework
+from vaeprivacy.sweep import sweep
 from vaeprivacy.vae import VAE, VAESettings
 
 # The same examples at every run: a failure on one machine is a failure on all. No deadline, because machines differ.
@@ -51,15 +56,27 @@ def digits() -> Dataset:
 
 @pytest.fixture(scope="session")
 def config() -> Config:
-    """A run on 100 members that takes a fraction of a second."""
+    """A run on 100 members that takes a moment."""
     return Config(
         dataset="digits",
-        epsilon=1.0,
+        defence=Framework(1.0, vae=VAESettings(latent_dim=3, hidden=16, epochs=3)),
         n_members=100,
-        n_shadows=2,
-        vae=VAESettings(latent_dim=3, hidden=16, epochs=3),
+        n_models=4,
         classifier=ClassifierSettings(hidden=16, epochs=20),
     )
+
+
+@pytest.fixture(scope="session")
+def configs(config: Config) -> list[Config]:
+    """A small sweep: raw data, the framework without noise and with noise."""
+    return [config.raw, replace(config, defence=replace(config.defence, epsilon=None)), config]
+
+
+@pytest.fixture(scope="session")
+def swept(configs: list[Config], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
+    """Directory and table of that sweep, undisturbed and in one process."""
+    directory = tmp_path_factory.mktemp("swept")
+    return directory, sweep(configs, directory=directory, n_jobs=1, progress=False)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """``vaeprivacy attack``: every attack on a run of ours, or on a target and records in files."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +12,14 @@ from torch import nn
 from typer.testing import CliRunner
 
 from vaeprivacy import attack_command, cli
-from vaeprivacy.attack_command import config_of, likely_shape
+from vaeprivacy.attack_command import likely_shape, pool_size, pooled_scores
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifier, predict
 from vaeprivacy.config import Config
-from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, WithDPSGD
 from vaeprivacy.data import Dataset, split
+from vaeprivacy.executors import OnThisMachine
 from vaeprivacy.experiment import run
 from vaeprivacy.files import load_arrays, load_classifier
 from vaeprivacy.storage import append_row
-from vaeprivacy.sweep import sweep
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +82,8 @@ def test_on_files_every_attack_with_enough_knowledge_is_run(files: Path, tmp_pat
     assert "behave like the target" in result.output
     assert (tmp_path / "attacks.png").stat().st_size > 10_000
     with np.load(tmp_path / "scores.npz") as scores:
-        assert scores["lira"].shape == scores["is_member"].shape == (200,)
+        assert scores["scores/lira"].shape == scores["is_member"].shape == (1, 200)
+        assert scores["targets/lira"].tolist() == [0]
 
 
 def test_answers_in_the_file_are_enough(files: Path, tmp_path: Path) -> None:
@@ -126,26 +125,41 @@ def test_arrays_get_their_types(files: Path) -> None:
     assert arrays["is_member"].dtype == torch.bool
 
 
-@pytest.mark.parametrize("training", [OnPrivateRecords(), OnDisjointRecords(), WithDPSGD(4.0, delta=1e-7)], ids=str)
-def test_a_row_tells_its_configuration(config: Config, training: OnPrivateRecords, tmp_path: Path) -> None:
-    wanted = replace(config, training=training)
-    row = {"config": run(wanted, directory=tmp_path)["config"]}
-    assert config_of(row["config"]) == wanted
+def test_the_pool_is_even_and_large_enough_for_each_target() -> None:
+    assert [pool_size(n_shadows) for n_shadows in (2, 3, 4, 16)] == [4, 6, 6, 18]
 
 
-def test_on_a_run_of_ours_every_attack_is_run(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        attack_command, "sweep", lambda configs, directory: sweep(configs, directory=directory, n_jobs=1)
-    )
+def test_scores_of_all_targets_are_pooled_with_their_own_memberships() -> None:
+    is_member = np.array([[True, False], [False, True], [True, True]])
+    arrays = {
+        "is_member": is_member,
+        "scores/loss": np.array([[1.0, 2.0], [3.0, 4.0]]),
+        "targets/loss": np.array([2, 0]),
+    }
+    scores, members = pooled_scores(arrays, "loss")
+    assert scores.tolist() == [1, 2, 3, 4]
+    assert members.tolist() == [True, True, True, False]
+
+
+def test_on_a_run_of_ours_every_attack_is_run_on_each_model_of_the_pool(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attack_command, "OnThisMachine", lambda: OnThisMachine(1))
     runs, out = tmp_path / "runs", tmp_path / "out"
     append_row(run(config, directory=runs), directory=runs)
-    options = ["--shadows", "4", "--directory", str(out)]
+    append_row({"key": "x", "error": "MemoryError: too large"}, directory=runs)  # not the last run: it failed
+    options = ["--shadows", "2", "--directory", str(out)]
     result = CliRunner().invoke(cli.app, ["attack", str(runs), *options], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
-    assert "digits, 100 members, epsilon 1, seed 0" in result.output
+    assert "digits, 100 members, framework, epsilon 1, seed 0" in result.output
+    assert "A pool of 4 models, each the target once: the 2 others" in result.output
     table = pd.read_csv(out / "attacks.csv")
     assert len(table) == 43
     assert set(table.looks_at) == {"classifier", "release", "encoder and decoder"}
+    assert set(table.of_targets) == {4}
+    assert (out / "attacks.png").stat().st_size > 10_000
+    with np.load(out / "scores.npz") as scores:
+        assert scores["scores/lira"].shape == scores["is_member"].shape == (4, 200)
     missing = CliRunner().invoke(cli.app, ["attack", str(runs), "--key", "zzz"])
     assert missing.exit_code == 2 and "none whose key begins with zzz" in missing.output
 

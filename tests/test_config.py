@@ -1,143 +1,210 @@
-"""What a run depends on: its fields, its split, its key."""
+"""What a run depends on: its fields, its records, its key."""
 
 import math
 import shutil
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from vaeprivacy import config as config_module
+from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.config import Config, run_key
 from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, WithDPSGD
 from vaeprivacy.data import Dataset
+from vaeprivacy.defences import DEFENCES, DPSGD, Framework, NoDefence, PriorSampling, RecordNoise, Regularised
 from vaeprivacy.vae import VAESettings
+
+# Impossible input
 
 
 @pytest.mark.parametrize(
     ("field", "value", "error"),
     [
-        ("defence", "hope", ValueError),
+        ("defence", "framework", TypeError),
+        ("defence", Framework, TypeError),
         ("attacks", "some", ValueError),
-        ("epsilon", 0, ValueError),
-        ("epsilon", -1.0, ValueError),
-        ("epsilon", float("inf"), ValueError),
-        ("epsilon", "8", TypeError),
+        ("seed", 0.5, TypeError),
         ("n_members", 0, ValueError),
-        ("n_shadows", 0, ValueError),
-        ("training", "disjoint", TypeError),
-        ("training", OnDisjointRecords, TypeError),
+        ("n_members", 9, ValueError),
+        ("n_models", 2, ValueError),
+        ("n_models", 5, ValueError),
     ],
 )
 def test_an_impossible_field_is_refused_by_its_name(field: str, value: object, error: type[Exception]) -> None:
-    with pytest.raises(error, match=field):
+    with pytest.raises(error, match=f"^{field} must"):
         Config(**{field: value})
 
 
-def test_raw_data_have_no_epsilon() -> None:
-    with pytest.raises(ValueError, match="leave epsilon out"):
-        Config(defence="none", epsilon=1.0)
-
-
-def test_runs_are_called_what_tables_call_them() -> None:
-    assert Config(defence="none").label == "raw data"
-    assert Config().label == "no noise"
-    assert Config(epsilon=8).label == Config(epsilon=8.0).label == "8"
+@pytest.mark.parametrize("value", [2.5, True, "100", math.nan])
+@pytest.mark.parametrize("field", ["seed", "n_members", "n_models"])
+def test_a_number_of_things_is_a_whole_number(field: str, value: object) -> None:
+    with pytest.raises(TypeError, match=f"^{field} must be a whole number"):
+        Config(**{field: value})
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("defence", "field", "value", "error"),
     [
-        {"dataset": "fashion-mnist"},
-        {"defence": "none", "epsilon": None},
-        {"epsilon": 2.0},
-        {"seed": 1},
-        {"n_members": 99},
-        {"n_shadows": 3},
-        {"online": True},
-        {"attacks": "all"},
-        {"vae": VAESettings(epochs=4)},
-        {"training": OnDisjointRecords()},
-        {"training": WithDPSGD(8.0)},
+        (Framework, "epsilon", 0, ValueError),
+        (Framework, "epsilon", -1.0, ValueError),
+        (Framework, "epsilon", math.inf, ValueError),
+        (Framework, "epsilon", "8", TypeError),
+        (Framework, "radius", 0.0, ValueError),
+        (Framework, "mechanism", "hope", ValueError),
+        (Framework, "training", "disjoint", TypeError),
+        (Framework, "training", OnDisjointRecords, TypeError),
+        (PriorSampling, "training", None, TypeError),
+        (RecordNoise, "local_epsilon", -1, ValueError),
+        (DPSGD, "epsilon", 0, ValueError),
+        (DPSGD, "delta", 1.0, ValueError),
+        (DPSGD, "scattering", 1, TypeError),
+        (Regularised, "epochs", 2.5, TypeError),
+        (Regularised, "epochs", 0, ValueError),
+        (VAESettings, "held_out", 1.0, ValueError),
     ],
 )
-def test_the_key_changes_with_every_field(config: Config, change: dict[str, object]) -> None:
-    assert run_key(replace(config, **change)) != run_key(config) == run_key(replace(config))
+def test_an_impossible_field_of_a_defence_is_refused(
+    defence: type, field: str, value: object, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=field):
+        defence(**{field: value})
+
+
+def test_a_regularisation_that_changes_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="changes nothing"):
+        Regularised()
+
+
+@pytest.mark.parametrize(("training", "most"), [(OnPrivateRecords(), 449), (OnDisjointRecords(), 359)])
+def test_too_few_records_are_refused_with_how_many_members_there_may_be(
+    config: Config, digits: Dataset, training: OnPrivateRecords, most: int
+) -> None:
+    defence = replace(config.defence, training=training)
+    assert len(replace(config, defence=defence, n_members=most).parts(digits.y).candidates) == 2 * most
+    with pytest.raises(ValueError, match=f"n_members may be at most {most}"):
+        replace(config, defence=defence, n_members=most + 1).parts(digits.y)
+
+
+# The records of a run
+
+
+def test_parts_are_disjoint_and_of_the_sizes_promised(config: Config, digits: Dataset) -> None:
+    disjoint = replace(config, defence=replace(config.defence, training=OnDisjointRecords()))
+    for each, n_public in ((config, 0), (disjoint, 100)):
+        parts = each.parts(digits.y)
+        assert [len(part) for part in parts] == [200, 200, n_public]
+        assert len(torch.cat(list(parts)).unique()) == 400 + n_public
+        assert torch.equal(parts.asked, torch.cat([parts.candidates, parts.population]))
+
+
+def test_public_records_leave_the_other_parts_as_they_are(config: Config, digits: Dataset) -> None:
+    disjoint = replace(config, defence=replace(config.defence, training=OnDisjointRecords())).parts(digits.y)
+    for each in (config, config.raw):
+        assert torch.equal(each.parts(digits.y).asked, disjoint.asked)
+
+
+def test_models_come_in_pairs_of_complementary_halves(config: Config, digits: Dataset) -> None:
+    is_member = replace(config, n_models=8).memberships(digits.y)
+    assert is_member.shape == (8, 200)
+    assert (is_member[0::2] ^ is_member[1::2]).all()
+    assert (is_member.sum(dim=0) == 4).all()  # each candidate is in half of the models,
+    assert (is_member.sum(dim=1) == 100).all()  # and each model has half of the candidates
+    assert len(is_member.unique(dim=0)) == 8
+
+
+def test_halves_hold_as_many_records_of_each_class(config: Config, digits: Dataset) -> None:
+    y = digits.y[config.parts(digits.y).candidates]
+    for half in config.memberships(digits.y):
+        assert (torch.bincount(y[half]) - torch.bincount(y[~half])).abs().max() <= 1
+
+
+def test_what_a_model_is_trained_on_does_not_depend_on_the_size_of_its_pool(config: Config, digits: Dataset) -> None:
+    large = replace(config, n_models=12)
+    assert torch.equal(large.memberships(digits.y)[:4], config.memberships(digits.y))
+    assert torch.equal(large.memberships(digits.y, n_models=7), large.memberships(digits.y)[:7])
+
+
+# Keys
+
+
+def others(value: Any) -> list[Any]:
+    """Return values other than the one given, for a field of any part."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int | float):
+        return [value * 2 if value else 1]
+    named = {"digits": "fashion-mnist", "few": "all", "euclidean-laplace": "gaussian", None: 3.0}
+    if value in named:
+        return [named[value]]
+    if isinstance(value, OnPrivateRecords):
+        dp = [WithDPSGD(8.0), WithDPSGD(4.0), WithDPSGD(8.0, 1e-9), WithDPSGD(8.0, 1e-8, 2.0)]
+        return [OnDisjointRecords(), *dp]
+    return list(changes(value))
+
+
+def changes(part: Any) -> Iterator[Any]:
+    """Yield objects that differ from one in one field each, those of its parts included."""
+    for field in fields(part):
+        if field.init:
+            for value in others(getattr(part, field.name)):
+                yield replace(part, **{field.name: value})
+
+
+def test_the_key_changes_with_every_field_of_every_part(config: Config) -> None:
+    defences = [NoDefence(), Framework(2.0), PriorSampling(), RecordNoise(), DPSGD(), Regularised(epochs=5)]
+    assert {type(defence) for defence in defences} == set(DEFENCES.values())  # a new defence must be added here
+    # Regularised is changed by hand: other values than that of epochs are the classifier's business.
+    found = [replace(config, defence=each) for each in defences]
+    found += [replace(config, defence=Regularised(epochs=6))]
+    found += [replace(config, defence=each) for one in defences[:-1] for each in changes(one)]
+    found += [each for each in changes(config) if each.defence == config.defence]
+    assert len(set(found)) == len(found) > 40
+    assert len({run_key(each) for each in found}) == len(found)
+
+
+def test_equal_configurations_have_equal_keys(config: Config) -> None:
+    pairs = [
+        (Framework(8), Framework(8.0)),
+        (RecordNoise(64), RecordNoise(64.0)),
+        (DPSGD(8), DPSGD(8.0)),
+        (Framework(training=WithDPSGD(8)), Framework(training=WithDPSGD(8.0, max_grad_norm=1))),
+        (Framework(vae=VAESettings(learning_rate=1)), Framework(vae=VAESettings(learning_rate=1.0))),
+    ]
+    for whole, point in pairs:
+        assert whole == point
+        assert run_key(Config(defence=whole)) == run_key(Config(defence=point))
+    settings = [ClassifierSettings(learning_rate=rate) for rate in (1, 1.0)]
+    assert len({run_key(replace(config, classifier=each)) for each in settings}) == 1
 
 
 def test_keys_tell_stages_apart(config: Config) -> None:
-    keys = {run_key(config, stage) for stage in ("run", "target", "shadow 0", "shadow 1")}
+    keys = {run_key(config, stage) for stage in ("run", "public", "model 0", "model 1")}
     assert len(keys) == 4
     assert all(np.char.isalnum(key) for key in keys)
 
 
-def test_public_records_leave_the_other_parts_as_they_are(config: Config, digits: Dataset) -> None:
-    private, disjoint = (replace(config, training=t()).split(digits.y) for t in (OnPrivateRecords, OnDisjointRecords))
-    for part in ("members", "non_members", "reference", "test"):
-        assert torch.equal(getattr(private, part), getattr(disjoint, part))
-    others = torch.cat([disjoint.candidates, disjoint.reference, disjoint.test])
-    assert not set(disjoint.public.tolist()) & set(others.tolist())
+def test_pools_without_defence_and_vaes_are_shared_by_runs_that_need_not_differ(config: Config) -> None:
+    same = [replace(config, attacks="all"), replace(config, defence=replace(config.defence, epsilon=2.0))]
+    other = [replace(config, defence=replace(config.defence, training=WithDPSGD(8.0)))]
+    assert {run_key(each.raw) for each in (*same, *other)} == {run_key(config.raw)}
+    assert {run_key(each.model) for each in same} == {run_key(config.model)}
+    assert run_key(other[0].model) != run_key(config.model)
+    assert run_key(replace(config, n_models=8).trained) == run_key(config.trained)
 
 
-def test_vaes_with_dp_sgd_are_compared_with_vaes_with_dp_sgd(config: Config) -> None:
-    private = replace(config, training=WithDPSGD(8.0))
-    assert private.reference_model.training == WithDPSGD(8.0)
-    assert replace(config, training=OnDisjointRecords()).reference_model.training == OnPrivateRecords()
-
-
-def test_runs_that_differ_in_the_vae_only_share_their_raw_shadow_models(config: Config) -> None:
-    others = [replace(config, training=WithDPSGD(8.0)), replace(config, vae=VAESettings(latent_dim=2))]
-    assert {run_key(other.raw) for other in others} == {run_key(config.raw)}
-    assert len({run_key(other.model) for other in [config, *others]}) == 3
-
-
-def changes(config: Config) -> list[Config]:
-    """Return configurations that differ from one in one field each, those of VAE and classifier included."""
-    changed = {
-        "dataset": "fashion-mnist",
-        "defence": "none",
-        "epsilon": 2.0,
-        "seed": 1,
-        "n_members": 99,
-        "n_shadows": 3,
-        "online": True,
-        "attacks": "all",
-    }
-    nested = ("vae", "classifier")
-    trainings = [OnDisjointRecords(), WithDPSGD(8.0), WithDPSGD(4.0), WithDPSGD(8.0, 1e-9), WithDPSGD(8.0, 1e-8, 2.0)]
-    assert {*changed, *nested, "training"} == {field.name for field in fields(Config)}  # a new field must be added here
-    found = [replace(config, epsilon=None, defence="none")]
-    found += [replace(config, **{name: value}) for name, value in changed.items() if name != "defence"]
-    found += [replace(config, training=training) for training in trainings]
-    for name in nested:
-        part = getattr(config, name)
-        for field in fields(part):
-            other = (getattr(part, field.name) or 0.25) * 2  # regularisation is off unless asked for
-            longer = replace(part, **{field.name: other})
-            found.append(replace(config, **{name: longer}))
-    return found
-
-
-def test_the_key_changes_with_every_field_of_every_part(config: Config) -> None:
-    others = changes(config)
-    assert len({run_key(config), *map(run_key, others)}) == 1 + len(others)
-
-
-def test_equal_configurations_have_equal_keys() -> None:
-    assert Config(epsilon=8) == Config(epsilon=8.0)
-    assert run_key(Config(epsilon=8)) == run_key(Config(epsilon=8.0))
-    whole, point = (Config(training=WithDPSGD(epsilon, max_grad_norm=1)) for epsilon in (8, 8.0))
-    assert whole == point
-    assert run_key(whole) == run_key(point) == run_key(Config(training=WithDPSGD(8.0, max_grad_norm=1.0)))
-
-
-@pytest.mark.parametrize("value", [2.5, True, "100", math.nan])
-@pytest.mark.parametrize("field", ["n_members", "n_shadows"])
-def test_a_number_of_things_is_an_integer(field: str, value: object) -> None:
-    with pytest.raises((TypeError, ValueError), match=f"^{field} must"):
-        Config(**{field: value})
+def test_the_adversary_trains_vaes_as_the_defender_does_but_on_its_own_records(config: Config) -> None:
+    for training, reference in (
+        (OnPrivateRecords(), OnPrivateRecords()),
+        (OnDisjointRecords(), OnPrivateRecords()),
+        (WithDPSGD(8.0), WithDPSGD(8.0)),
+    ):
+        each = replace(config, defence=replace(config.defence, training=training))
+        assert each.reference_model.defence.training == reference
 
 
 @pytest.mark.parametrize(
@@ -145,21 +212,27 @@ def test_a_number_of_things_is_an_integer(field: str, value: object) -> None:
     [
         ("mechanisms.py", True),
         ("attacks/shokri.py", True),
-        ("coverage.py", True),
+        ("defences/framework.py", True),
+        ("adversaries.py", True),
         ("figures.py", False),
         ("cli.py", False),
-        ("audit.py", False),
+        ("sweep.py", False),
+        ("sweep_command.py", False),
+        ("grid.py", False),
+        ("yaml_files.py", False),
+        ("executors.py", False),
+        ("provenance.py", False),
         ("planted/noise.py", False),
     ],
 )
 def test_the_key_changes_with_the_code_that_computes_results(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str, matters: bool
 ) -> None:
-    copy = shutil.copytree(
-        Path(config_module.__file__).parent, tmp_path / "copy", ignore=shutil.ignore_patterns("__py*")
-    )
+    source = Path(config_module.__file__).parent
+    copy = shutil.copytree(source, tmp_path / "copy", ignore=shutil.ignore_patterns("__py*"))
     monkeypatch.setattr(config_module, "__file__", str(copy / "config.py"))
     before = config_module.code_hash.__wrapped__()
+    assert (copy / file).is_file()
     (copy / file).write_text("changed")
     after = config_module.code_hash.__wrapped__()
     assert (before != after) is matters
@@ -174,11 +247,3 @@ def test_the_key_changes_with_the_version_of_torch(monkeypatch: pytest.MonkeyPat
     before = run_key(Config())
     monkeypatch.setattr(torch, "__version__", "0.0")
     assert run_key(Config()) != before
-
-
-def test_online_shadow_models_are_trained_on_balanced_halves_of_the_candidates(config: Config, digits: Dataset) -> None:
-    online = replace(config, online=True)
-    parts = online.split(digits.y)
-    is_member = online.shadow_memberships(digits.y, parts)
-    assert not is_member[:, : len(parts.reference)].any()
-    assert (is_member[:, len(parts.reference) :].sum(dim=0) == 1).all()  # two complementary halves

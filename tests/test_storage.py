@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vaeprivacy.storage import RESULTS, append_row, read_arrays, read_rows, stored, write_arrays
+from vaeprivacy.storage import RESULTS, append_row, read_arrays, read_rows, stored, write_arrays, write_whole
 
 
 def write_text(text: str, path: Path) -> None:
@@ -69,6 +69,22 @@ def test_what_is_returned_is_what_was_read(tmp_path: Path) -> None:
 def test_no_file_but_the_final_one_is_left(tmp_path: Path) -> None:
     stored(tmp_path / "stage", lambda: "text", write_text, Path.read_text)
     assert [path.name for path in tmp_path.iterdir()] == ["stage"]
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    # They may be threads of one process, or processes of one number on two machines.
+    path, seen = tmp_path / "stage", []
+
+    def write(unfinished: Path) -> None:
+        seen.append(unfinished)
+        unfinished.write_text(str(len(seen)))
+        if len(seen) == 1:
+            write_whole(path, write)
+
+    write_whole(path, write)
+    assert len(set(seen)) == 2
+    assert path.read_text() == "1"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_an_unfinished_file_is_not_taken_for_the_finished_one(tmp_path: Path) -> None:

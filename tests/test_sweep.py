@@ -1,163 +1,246 @@
-"""Sweeps: the table, and what an interruption leaves of it."""
+"""Sweeps: the table, what an interruption or a failure leaves of it."""
 
+import json
+import multiprocessing
+import random
 import shutil
+from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+from tables import assert_same
 
-from vaeprivacy import experiment
-from vaeprivacy.config import Config
+from vaeprivacy import adversaries, experiment
+from vaeprivacy.config import Config, run_key
 from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, WithDPSGD
+from vaeprivacy.defences import NoDefence
 from vaeprivacy.experiment import run
+from vaeprivacy.grid import config_of
 from vaeprivacy.parallel import in_parallel
-from vaeprivacy.stages import framework_vae
-from vaeprivacy.storage import RESULTS
-from vaeprivacy.sweep import _vaes, grid, shadow_fit, sweep
+from vaeprivacy.stages import chunk_answers
+from vaeprivacy.storage import RESULTS, read_rows
+from vaeprivacy.sweep import TABLE, Piece, _classifiers, _models, shadow_fit, sweep, tidy, unfinished
 
-ON_RAW = ["loss", "shadow", "lira_offline", "rmia_offline"]
-ADAPTIVE = [f"{way}_{name}" for way in ("adaptive", "through") for name in ON_RAW[1:]]
-
-
-@pytest.fixture(scope="module")
-def configs(config: Config) -> list[Config]:
-    return [config.raw, replace(config, epsilon=None), config]
+ON_RAW = ["loss", "shadow", "lira", "rmia"]
+COPYING = [f"{way}_{name}" for way in ("adaptive", "through") for name in ON_RAW[1:]]
+Swept = tuple[Path, pd.DataFrame]
+quietly = partial(sweep, n_jobs=1, progress=False)
 
 
-@pytest.fixture(scope="module")
-def swept(configs: list[Config], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
-    directory = tmp_path_factory.mktemp("swept")
-    return directory, sweep(configs, directory=directory, n_jobs=1, progress=False)
+def other_defence(config: Config, **changes: object) -> Config:
+    return replace(config, defence=replace(config.defence, **changes))
 
 
-def test_bad_epsilons_are_refused_before_any_work() -> None:
-    with pytest.raises(ValueError, match="epsilon must be positive"):
-        grid(seeds=[0], epsilons=[1.0, -1.0])
+# What is impossible, and what fails
 
 
-def test_the_grid_has_raw_data_no_noise_and_each_epsilon_for_each_seed() -> None:
-    configs = grid(seeds=[3, 4], epsilons=[1.0, 8.0], dataset="digits")
-    assert [c.label for c in configs] == ["raw data", "no noise", "1", "8"] * 2
-    assert [c.seed for c in configs] == [3] * 4 + [4] * 4
-    assert {c.dataset for c in configs} == {"digits"}
+def test_an_impossible_split_is_refused_before_any_work(config: Config, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="n_members may be at most 449"):
+        quietly([config, replace(config, n_members=800)], directory=tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_the_table_has_one_row_for_each_run_and_attack(swept: tuple[Path, pd.DataFrame]) -> None:
+def test_a_run_that_fails_is_recorded_and_the_others_go_on_and_it_is_tried_again(
+    configs: list[Config], swept: Swept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(config: Config, *args: object, **options: object) -> object:
+        if config.defence.label == "no noise":
+            raise ValueError("no luck\ntoday.")
+        return attack_target(config, *args, **options)
+
+    attack_target = adversaries.attack_target
+    with monkeypatch.context() as patch, pytest.warns(UserWarning, match="1 of 3 runs failed, .*ValueError: no luck"):
+        patch.setattr(experiment, "attack_target", failing)
+        table = quietly(configs, directory=tmp_path)
+    failed = table[table.error != ""]
+    assert failed.error.tolist() == ["ValueError: no luck today."]
+    assert failed[["setting", "seed", "key"]].to_numpy().tolist() == [["no noise", 0, run_key(configs[1])]]
+    assert failed[["attack", "auc", "test_accuracy", "of_targets", "weak", "seconds"]].isna().all(axis=None)
+    assert "in failing" in read_rows(tmp_path)[run_key(configs[1])]["traceback"]
+    others = swept[1][swept[1].setting != "no noise"].reset_index(drop=True)
+    fine = table[table.error == ""].reset_index(drop=True)
+    assert_same(fine.astype(others.dtypes), others)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / TABLE), table)
+    assert unfinished(configs, directory=tmp_path) == [configs[1]]
+    assert_same(quietly(configs, directory=tmp_path), swept[1])
+
+
+def test_all_runs_that_need_a_piece_fail_with_it_and_no_others(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*args: object, **options: object) -> None:
+        raise MemoryError("too large")
+
+    monkeypatch.setattr(OnPrivateRecords, "fit", failing)
+    configs = [config, other_defence(config, epsilon=2.0), config.raw, other_defence(config, training=WithDPSGD(8.0))]
+    with pytest.warns(UserWarning, match="2 of 4 runs failed"):
+        table = quietly(configs, directory=tmp_path)
+    assert table.drop_duplicates("key").error.tolist() == ["MemoryError: too large"] * 2 + ["", ""]
+
+
+def test_if_all_fail_there_is_still_a_table(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*args: object) -> None:
+        raise RuntimeError("none works")
+
+    monkeypatch.setattr(experiment, "pool", failing)
+    with pytest.warns(UserWarning, match="1 of 1 runs failed"):
+        table = quietly([config], directory=tmp_path)
+    assert table.error.tolist() == pd.read_parquet(tmp_path / TABLE).error.tolist() == ["RuntimeError: none works"]
+
+
+# Known answers
+
+
+def test_the_table_has_one_row_for_each_run_and_attack(swept: Swept) -> None:
     table = swept[1]
-    assert table.groupby("setting").attack.apply(list).to_dict() == {
+    assert table.groupby("setting", sort=False).attack.apply(list).to_dict() == {
         "raw data": ON_RAW,
-        "no noise": [*ON_RAW, "nearest", "vae", *ADAPTIVE],
-        "1": [*ON_RAW, "nearest", "likelihood", "vae", *ADAPTIVE],
+        "no noise": [*ON_RAW, *COPYING, "nearest", "vae"],
+        "1": [*ON_RAW, *COPYING, "nearest", "likelihood", "vae"],
     }
     assert table.auc.between(0, 1).all()
-    assert set(table.training) == {"private records"}
+    assert (table.error == "").all()
     assert table.advantage.to_numpy() == pytest.approx(2 * table.attack_accuracy - 1)
+    assert set(table.training[table.defence == "framework"]) == {"private records"}
+    assert set(table.latent_dim.dropna()) == {3.0}
+    assert set(table.classifier_hidden) == {16}
 
 
-def test_without_noise_the_release_gives_every_member_away(swept: tuple[Path, pd.DataFrame]) -> None:
+def test_a_row_tells_where_it_comes_from(configs: list[Config], swept: Swept) -> None:
+    table = swept[1]
+    assert list(dict.fromkeys(table.key)) == [run_key(config) for config in configs]
+    assert [config_of(json.loads(config)) for config in dict.fromkeys(table.config)] == configs
+    assert set(table.torch) == {torch.__version__}
+    assert set(table.threads) == {1}
+    assert (table.seconds > 0).all()
+    assert (table.cores >= 1).all()
+    assert pd.to_datetime(table.finished).dt.tz is not None
+    for column in ("python", "numpy", "vaeprivacy", "processor"):
+        assert table[column].nunique() == 1
+
+
+def test_the_parquet_file_holds_the_table(swept: Swept) -> None:
+    pd.testing.assert_frame_equal(pd.read_parquet(swept[0] / TABLE), swept[1], check_exact=True)
+    assert [path.name for path in swept[0].iterdir() if path.is_file()].count(TABLE) == 1
+    assert not list(swept[0].rglob("*.unfinished"))
+
+
+def test_without_noise_the_release_gives_every_member_away(swept: Swept) -> None:
     table = swept[1].set_index(["setting", "attack"])
-    assert table.auc["no noise", "nearest"] > 0.999
+    assert table.auc["no noise", "nearest"] == 1.0
     assert table.auc["1", "nearest"] < 0.75
 
 
-def test_a_finished_sweep_computes_nothing_again(
-    configs: list[Config], swept: tuple[Path, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+def test_shadow_models_are_compared_with_their_target(configs: list[Config], swept: Swept) -> None:
+    table = shadow_fit(configs, directory=swept[0])
+    assert table.setting.tolist() == ["raw data", "no noise", "1"]
+    raw = table.set_index("setting").loc["raw data"]
+    assert raw["target on members"] == pytest.approx(swept[1].set_index("setting").train_accuracy["raw data"].iloc[0])
+    assert abs(raw["shadows on members"] - raw["target on members"]) < 0.15
+
+
+def test_an_empty_sweep_is_an_empty_table(tmp_path: Path) -> None:
+    assert len(quietly([], directory=tmp_path)) == len(tidy([])) == 0
+
+
+# Each piece once
+
+
+def test_each_piece_is_there_once_whatever_needs_it(config: Config) -> None:
+    disjoint = other_defence(config, training=OnDisjointRecords())
+    runs = [config, other_defence(config, epsilon=8.0), disjoint, config.raw, replace(config, n_models=8)]
+    models = {piece for each in runs for piece in _models(each)}
+    assert Counter(str(piece.config.defence.training) for piece in models) == {
+        "private records": 8,
+        "disjoint records": 1,
+    }
+    chunks = {piece for each in runs for piece in _classifiers(each)}
+    # Of raw data and of epsilon 1 two chunks each, the first of which serves both sizes of pools.
+    assert Counter((piece.config.defence.label, piece.which) for piece in chunks) == {
+        ("raw data", (0, 1, 2, 3)): 1,
+        ("raw data", (4, 5, 6, 7)): 1,
+        ("1", (0, 1, 2, 3)): 2,  # disjoint and private
+        ("1", (4, 5, 6, 7)): 1,
+        ("8", (0, 1, 2, 3)): 1,
+    }
+
+
+@pytest.mark.parametrize("training", [OnPrivateRecords(), OnDisjointRecords(), WithDPSGD(8.0)], ids=str)
+def test_what_runs_need_is_prepared_before_they_start(config: Config, training: WithDPSGD, tmp_path: Path) -> None:
+    # Else two processes would train the same model at the same time.
+    needing = replace(other_defence(config, training=training), n_models=6)
+    for piece in (*_models(needing), *_classifiers(needing)):
+        piece.leave(tmp_path)
+    before = {path for stage in ("vaes", "answers") for path in (tmp_path / stage).rglob("*")}
+    run(needing, directory=tmp_path)
+    assert {path for stage in ("vaes", "answers") for path in (tmp_path / stage).rglob("*")} == before
+
+
+def test_a_piece_sends_nothing_back(config: Config, tmp_path: Path) -> None:
+    assert Piece(chunk_answers, config.raw.trained, (0, 1)).leave(tmp_path) is None
+
+
+# Interrupted, repeated, in other places
+
+
+def test_a_finished_sweep_computes_and_appends_nothing(
+    configs: list[Config], swept: Swept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def computed(*args: object) -> None:
         raise AssertionError("A finished run was computed again.")
 
     monkeypatch.setattr(experiment, "attack_scores", computed)
     directory, table = swept
-    pd.testing.assert_frame_equal(sweep(configs, directory=directory, n_jobs=1, progress=False), table)
+    before = (directory / RESULTS).read_bytes()
+    assert_same(quietly(configs, directory=directory), table)
+    assert (directory / RESULTS).read_bytes() == before
 
 
-def test_a_killed_sweep_continues_and_ends_with_the_same_table(
-    configs: list[Config], swept: tuple[Path, pd.DataFrame], tmp_path: Path
-) -> None:
-    directory = tmp_path / "killed"
-    shutil.copytree(swept[0], directory)
-    # As a kill may leave it: a torn last line, stages missing, and a file that was being written.
+def test_rows_come_in_the_order_of_the_runs_asked_for(configs: list[Config], swept: Swept) -> None:
+    table = quietly([configs[2], configs[0], configs[2]], directory=swept[0])
+    assert table.key.drop_duplicates().tolist() == [run_key(configs[2]), run_key(configs[0])]
+    assert len(table) == 2 * 13 + 4
+
+
+def test_a_torn_line_and_lost_files_change_nothing(configs: list[Config], swept: Swept, tmp_path: Path) -> None:
+    directory = shutil.copytree(swept[0], tmp_path / "killed")
     results = directory / RESULTS
     results.write_text(results.read_text()[:-40])
-    for stage in ("runs", "vaes", "shadows/*"):
-        next(directory.glob(f"{stage}/*")).unlink()
+    for stage in ("runs", "vaes", "answers/*"):
+        next(path for path in directory.glob(f"{stage}/*") if path.is_file()).unlink()
     (directory / "runs" / "x.npz.1.unfinished").write_bytes(b"half")
     with pytest.warns(UserWarning, match="killed process left unfinished"):
-        table = sweep(configs, directory=directory, n_jobs=1, progress=False)
-    pd.testing.assert_frame_equal(table, swept[1], check_exact=True)
+        table = quietly(configs, directory=directory)
+    assert_same(table, swept[1])
 
 
-def test_two_processes_give_the_table_of_one(
-    configs: list[Config], swept: tuple[Path, pd.DataFrame], tmp_path: Path
+def test_a_sweep_that_is_killed_at_random_moments_ends_with_the_same_table(
+    configs: list[Config], swept: Swept, tmp_path: Path
 ) -> None:
-    table = sweep(configs, directory=tmp_path, n_jobs=2, progress=False)
-    pd.testing.assert_frame_equal(table, swept[1], check_exact=True)
+    context, moments = multiprocessing.get_context("forkserver"), random.Random(0)
+    context.set_forkserver_preload(["vaeprivacy.sweep"])  # imports once, so that kills hit the work
+    options = {"directory": tmp_path, "n_jobs": 1, "progress": False}
+    done = 0
+    for _ in range(6):
+        process = context.Process(target=sweep, args=(configs,), kwargs=options)
+        process.start()
+        left = set(tmp_path.rglob("*"))
+        while process.is_alive() and set(tmp_path.rglob("*")) == left:  # until it works
+            process.join(0.02)
+        process.join(moments.uniform(0, 0.6))
+        process.kill()
+        process.join()
+        done += len(list((tmp_path / "vaes").glob("*.safetensors"))) > 0
+    assert done  # some kills came after the first files
+    assert_same(quietly(configs, directory=tmp_path), swept[1])
 
 
-def test_shadow_models_are_compared_with_their_target(configs: list[Config], swept: tuple[Path, pd.DataFrame]) -> None:
-    table = shadow_fit(configs, directory=swept[0])
-    assert table.setting.tolist() == ["raw data", "no noise", "1"]
-    raw = table.set_index("setting").loc["raw data"]
-    train = swept[1].set_index("setting").train_accuracy["raw data"].iloc[0]
-    assert raw["target on members"] == pytest.approx(train)
-    assert abs(raw["shadows on members"] - raw["target on members"]) < 0.15
-
-
-def test_each_vae_is_fitted_once_whatever_needs_it(config: Config) -> None:
-    disjoint = replace(config, training=OnDisjointRecords())
-    needed = _vaes([config, replace(config, epsilon=8.0), disjoint, config.raw])
-    names = [(str(each.training), who) for each, who in needed]
-    assert sorted(names) == [
-        ("disjoint records", "target"),
-        ("private records", "shadow 0"),
-        ("private records", "shadow 1"),
-        ("private records", "target"),
-    ]
-
-
-def test_a_killed_sweep_over_all_trainings_continues_and_ends_with_the_same_table(
-    config: Config, tmp_path: Path
-) -> None:
-    configs = [replace(config, training=training) for training in (OnDisjointRecords(), WithDPSGD(8.0))]
-    whole = sweep(configs, directory=tmp_path / "whole", n_jobs=1, progress=False)
-    names = dict.fromkeys(whole.training)
-    assert list(names) == ["disjoint records", "DP-SGD, epsilon 8"]
-    assert whole.groupby("training").attack.apply(list).to_dict() == {
-        name: [*ON_RAW, "nearest", "likelihood", "vae", *ADAPTIVE] for name in names
-    }
-    assert set(whole.setting) == {"1"}
-    shutil.copytree(tmp_path / "whole", tmp_path / "killed")
-    for stage in ("runs", "vaes"):
-        for path in sorted((tmp_path / "killed" / stage).iterdir())[::2]:
-            path.unlink()
-    (tmp_path / "killed" / RESULTS).unlink()
-    table = sweep(configs, directory=tmp_path / "killed", n_jobs=1, progress=False)
-    pd.testing.assert_frame_equal(table, whole, check_exact=True)
-
-
-def test_what_runs_need_is_prepared_before_they_start(config: Config, tmp_path: Path) -> None:
-    # Else two processes would train the same VAE at the same time.
-    for training in (OnPrivateRecords(), OnDisjointRecords(), WithDPSGD(8.0)):
-        needing = replace(config, training=training)
-        for each, who in _vaes([needing]):
-            framework_vae(each, tmp_path, who)
-        before = set((tmp_path / "vaes").iterdir())
-        run(needing, directory=tmp_path)
-        assert set((tmp_path / "vaes").iterdir()) == before
-
-
-def test_a_finished_sweep_appends_nothing(config: Config, tmp_path: Path) -> None:
-    for _ in range(2):
-        sweep([config.raw], directory=tmp_path, n_jobs=1, progress=False)
-        assert len((tmp_path / RESULTS).read_text().split("\n\n")) == 1
-
-
-def test_a_run_that_is_asked_for_twice_is_computed_once(config: Config, tmp_path: Path) -> None:
-    table = sweep([config.raw] * 2, directory=tmp_path, n_jobs=1, progress=False)
-    assert len(table) == 8
-    assert len((tmp_path / RESULTS).read_text().split("\n\n")) == 1
+def test_two_processes_give_the_table_of_one(configs: list[Config], swept: Swept, tmp_path: Path) -> None:
+    assert_same(sweep(configs, directory=tmp_path, n_jobs=2, progress=False), swept[1])
 
 
 @pytest.mark.parametrize("in_threads", [False, True])
@@ -169,7 +252,8 @@ def test_each_process_or_thread_computes_with_one_thread(n_jobs: int, in_threads
     assert torch.get_num_threads() == 2
 
 
-def test_a_run_by_itself_gives_the_row_of_a_sweep(config: Config, tmp_path: Path) -> None:
-    table = sweep([config], directory=tmp_path / "sweep", n_jobs=1, progress=False)
-    row = run(config, directory=tmp_path / "run")
-    assert table.set_index("attack").auc.to_dict() == {name: m["auc"] for name, m in row["attacks"].items()}
+def test_a_run_by_itself_gives_the_row_of_a_sweep(config: Config, swept: Swept, tmp_path: Path) -> None:
+    row = run(config, directory=tmp_path)
+    table = swept[1][swept[1].setting == "1"].set_index("attack")
+    assert table.auc.to_dict() == {name: metrics["auc"] for name, metrics in row["attacks"].items()}
+    assert config.raw.defence == NoDefence()

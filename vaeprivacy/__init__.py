@@ -22,21 +22,34 @@ The modules, in the order in which data flows through them::
     relax_loss     a loss that keeps members' losses near a level
     classifiers    the target model
     dp_classifier  the target model, trained with DP-SGD
+    defences       the framework and what it is compared with, with one interface
+    parallel       independent tasks, on as many processes as there are cores
+    storage        files that are written whole or not at all
     attacks        membership-inference attacks
     metrics        what an attack's scores amount to, with confidence intervals
     law            tests of the law of noise
     audit          empirical lower bounds on epsilon
     planted        mechanisms and releases with a planted error, and the check that catches each
-    storage        files that are written whole or not at all
+    config         what one run depends on, and the name of its files
+    stages         what runs leave on the way: generative models, and the answers of pools of classifiers
+    adversaries    each model of a pool attacked through its answers, its release and its VAE
     experiment     one run is one row of results
-    sweep          many runs, resumable
+    yaml_files     YAML files as people mean them
+    grid           which runs there are, in code and in files
+    executors      where pieces are computed: on this machine, or on a Dask cluster
+    provenance     versions, hardware and time of a result
+    sweep          many runs, resumable, as one tidy table
+    records        tables of sweeps that take longer than a build of the book
     promises       what defences promise, in one form
     comparison     defences compared: utility at equal leakage
     trials         settings of the framework tried on records without a name
     choosing       a setting for your own records
-    figures        every figure of the book
-    comparison_figures  utility against leakage
-    cli            the ``vaeprivacy`` command
+    files          attacks on a target that comes in files
+    tables         what tables call things
+    figures, comparison_figures
+                   every figure of the book
+    attack_command, sweep_command, cli
+                   the ``vaeprivacy`` command
 """
 
 from importlib.metadata import version

@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from vaeprivacy.classifiers import ClassifierSettings
-from vaeprivacy.config import Config
-from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, WithDPSGD
-from vaeprivacy.experiment import attack_rows, run, run_scores
+from vaeprivacy.config import Config, run_key
+from vaeprivacy.executors import OnThisMachine
+from vaeprivacy.experiment import attack_rows, likenesses, run_scores
 from vaeprivacy.files import attack_files, load_arrays, load_classifier
+from vaeprivacy.grid import config_of
 from vaeprivacy.storage import RESULTS, read_rows
-from vaeprivacy.sweep import sweep
-from vaeprivacy.vae import VAESettings
+from vaeprivacy.sweep import compute
+from vaeprivacy.tables import full_setting
 
 Attacked = tuple[dict[str, np.ndarray], dict[str, dict[str, Any]], list[str], str]
 
 
 def attack_run(directory: Path, *, key: str | None, n_shadows: int) -> Attacked:
-    """Run every attack on the target of a run, with shadow models on halves of its candidates.
+    """Run every attack on each model of a run's pool, which is enlarged if it is too small.
 
     Parameters
     ----------
@@ -29,39 +29,63 @@ def attack_run(directory: Path, *, key: str | None, n_shadows: int) -> Attacked:
     key : str or None
         The run's key, or its beginning; None takes the last.
     n_shadows : int
-        Number of shadow models of each adversary.
+        Least number of shadow models for each target, see :func:`pool_size`.
 
     Returns
     -------
-    scores, rows, notes, title
-        Scores by attack, rows of metrics by attack, sentences about the shadow models, and what was attacked.
+    arrays, rows, notes, title
+        Arrays as of :func:`vaeprivacy.experiment.attack_scores`, rows of metrics by attack, sentences about the shadow
+        models, and what was attacked.
 
     Raises
     ------
     ValueError
         If the directory has no such run.
+    RuntimeError
+        If the run fails.
     """
-    rows = read_rows(directory)
+    rows = {name: row for name, row in read_rows(directory).items() if "error" not in row}
     found = [row for name, row in rows.items() if key is None or name.startswith(key)]
     if not found:
         wanted = "" if key is None else f" whose key begins with {key}"
         raise ValueError(f"{directory / RESULTS} has {len(rows)} runs, none{wanted}: make one with `vaeprivacy run`.")
-    config = replace(config_of(found[-1]["config"]), online=True, n_shadows=n_shadows, attacks="all")
-    sweep([config], directory=directory)
-    row = run(config, directory=directory)
-    setting = config.label if config.epsilon is None else f"epsilon {config.label}"
-    title = f"{config.dataset}, {config.n_members:,} members, {setting}, seed {config.seed}"
-    return run_scores(config, directory=directory), row["attacks"], list(row["shadows"].values()), title
+    n_models = pool_size(n_shadows)
+    config = replace(config_of(found[-1]["config"]), n_models=n_models, attacks="all")
+    row = compute([config], directory=directory, executor=OnThisMachine(), progress=True)[run_key(config)]
+    if "error" in row:
+        raise RuntimeError(row["error"])
+    pool = (
+        f"A pool of {n_models} models, each the target once: the {n_models - 2} others that are not its complement are "
+        "its shadow models."
+    )
+    return run_scores(config, directory=directory), row["attacks"], [pool, *row["shadows"].values()], run_title(config)
 
 
-def config_of(fields: dict[str, Any]) -> Config:
-    """Return the configuration that a row of the results file tells of."""
-    training = dict(fields["training"])
-    name = training.pop("name")
-    kinds = {kind().name: kind for kind in (OnPrivateRecords, OnDisjointRecords)}
-    made = kinds[name]() if name in kinds else WithDPSGD(**training)
-    nested = {"vae": VAESettings(**fields["vae"]), "classifier": ClassifierSettings(**fields["classifier"])}
-    return Config(**{**fields, **nested, "training": made})
+def pool_size(n_shadows: int) -> int:
+    """Return how many models a pool has in which each target has at least so many shadow models.
+
+    These are the pool without the target and its complement: two models more, and another one if that is odd.
+    """
+    return n_shadows + n_shadows % 2 + 2
+
+
+def run_title(config: Config) -> str:
+    """Return what a run is called above a table of its attacks."""
+    setting = full_setting(config.defence.name, config.defence.label)
+    return f"{config.dataset}, {config.n_members:,} members, {setting}, seed {config.seed}"
+
+
+def pooled_scores(arrays: dict[str, np.ndarray], attack: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores and memberships of an attack on all of its targets, one after the other.
+
+    Parameters
+    ----------
+    arrays : dict
+        As from :func:`vaeprivacy.experiment.attack_scores`.
+    attack : str
+        Its name.
+    """
+    return arrays[f"scores/{attack}"].ravel(), arrays["is_member"][arrays[f"targets/{attack}"]].ravel()
 
 
 def attack_file(
@@ -71,13 +95,13 @@ def attack_file(
 
     Returns and errors are those of :func:`attack_run`.
     """
-    arrays = load_arrays(data)
-    scores, likeness = attack_files(
-        arrays, None if target is None else load_classifier(target), n_shadows=n_shadows, epochs=epochs,
-        image_shape=likely_shape(arrays["x"].shape[1]), seed=seed, directory=directory,
+    given = load_arrays(data)
+    arrays = attack_files(
+        given, None if target is None else load_classifier(target), n_shadows=n_shadows, epochs=epochs,
+        image_shape=likely_shape(given["x"].shape[1]), seed=seed, directory=directory,
     )  # fmt: skip
-    rows = attack_rows(scores, {"": likeness})
-    return scores, rows, [str(likeness)], f"{data.name}: {len(arrays['y']):,} candidates"
+    notes = [str(likeness) for likeness in likenesses(arrays).values()]
+    return arrays, attack_rows(arrays), notes, f"{data.name}: {len(given['y']):,} candidates"
 
 
 def likely_shape(features: int) -> tuple[int, ...] | None:

@@ -1,5 +1,6 @@
 """The ``vaeprivacy`` command."""
 
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -10,20 +11,26 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from vaeprivacy.attack_command import attack_file, attack_run
+from vaeprivacy.attack_command import attack_file, attack_run, pooled_scores, run_title
 from vaeprivacy.audit import Audit, audit_mechanism, audit_release
 from vaeprivacy.config import Config
 from vaeprivacy.data import find_fashion_mnist, load
+from vaeprivacy.defences import DEFENCES, Defence
+from vaeprivacy.executors import OnThisMachine
 from vaeprivacy.figures import roc_curves, use_style
 from vaeprivacy.law import p_values
 from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism
 from vaeprivacy.metrics import roc
 from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.storage import RESULTS, write_arrays, write_whole
-from vaeprivacy.sweep import sweep
+from vaeprivacy.sweep import compute, tidy
+from vaeprivacy.sweep_command import sweep_file
 from vaeprivacy.synthesizer import Synthesizer
 from vaeprivacy.tables import WEAK, WEAK_NOTE, attack_table
 from vaeprivacy.vae import VAESettings
+
+# What a user can get wrong: it is told in one sentence. (ConnectionError: no Dask; ImportError: not installed.)
+MISTAKES = (ValueError, TypeError, FileNotFoundError, ConnectionError, ImportError)
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -39,7 +46,7 @@ def data(dataset: Annotated[str, typer.Argument(help="fashion-mnist or digits")]
     """Find a data set, download it if need be, check it and say where it is."""
     try:
         records = load(dataset)
-    except (ValueError, FileNotFoundError) as error:
+    except MISTAKES as error:
         raise typer.Exit(_fail(error)) from error
     where = (
         find_fashion_mnist("train-images-idx3-ubyte").parent if dataset == "fashion-mnist" else "inside scikit-learn"
@@ -49,33 +56,70 @@ def data(dataset: Annotated[str, typer.Argument(help="fashion-mnist or digits")]
 
 @app.command()
 def run(
-    dataset: Annotated[str, typer.Option(help="fashion-mnist or digits")] = "fashion-mnist",
-    defence: Annotated[str, typer.Option(help="framework, or none to train on the records themselves")] = "framework",
+    dataset: Annotated[
+        str, typer.Option(help="Name of a data set, such as fashion-mnist or digits.")
+    ] = "fashion-mnist",
+    defence: Annotated[str, typer.Option(help=f"One of {', '.join(DEFENCES)}.")] = "framework",
     epsilon: Annotated[
-        float | None, typer.Option(help="Metric-privacy parameter per unit of latent distance; none means no noise.")
+        float | None,
+        typer.Option(help="Of framework (per unit of latent distance; without it, no noise) and dp-sgd (default 8)."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides the split, all training and the noise.")] = 0,
-    members: Annotated[int, typer.Option(help="Number of members, and of non-members.")] = 2500,
-    shadows: Annotated[int, typer.Option(help="Number of the adversary's shadow models.")] = 4,
+    members: Annotated[int, typer.Option(help="Number of members of each model, and of non-members.")] = 2500,
+    models: Annotated[int, typer.Option(help="Number of models in the pool, each the target once; even.")] = 8,
     directory: Annotated[Path, typer.Option(help="Where results and intermediate files go.")] = Path("runs"),
 ) -> None:
-    """Train a target on a release (or on the records), attack it, print a table, append a row to the results file."""
+    """Train a pool of models with a defence, attack each, print a table of averages, append a row to the results."""
     try:
-        config = Config(
-            dataset=dataset, defence=defence, epsilon=epsilon, seed=seed, n_members=members, n_shadows=shadows
-        )
-        config.split(load(dataset).y)  # refuse what cannot be split before any training
-        results = sweep([config], directory=directory)
-    except (ValueError, FileNotFoundError) as error:
+        made = _defence(defence, epsilon)
+        config = Config(dataset=dataset, defence=made, seed=seed, n_members=members, n_models=models)
+        rows = compute([config], directory=directory, executor=OnThisMachine(), progress=True)
+    except MISTAKES as error:
         raise typer.Exit(_fail(error)) from error
-
-    console = Console()
-    _print_attacks(console, results, f"{dataset}, {members:,} members, {_title(config)}, seed {seed}")
+    except KeyboardInterrupt as error:
+        raise typer.Exit(_interrupted()) from error
+    results, console = tidy(rows.values()), Console()
     first = results.iloc[0]
+    if first.error:
+        typer.echo(f"vaeprivacy: {first.error}", err=True)
+        raise typer.Exit(1)
+    _print_attacks(console, results, run_title(config))
     console.print(
-        f"The target's accuracy: {first.train_accuracy:.3f} on members, {first.test_accuracy:.3f} on test records."
+        f"Accuracy, on average over {models} targets: {first.train_accuracy:.3f} on members, "
+        f"{first.test_accuracy:.3f} on test records."
     )
     console.print(f"One row in {directory / RESULTS}.")
+
+
+def _defence(name: str, epsilon: float | None) -> Defence:
+    """Return the defence that options speak of."""
+    if name not in DEFENCES:
+        raise ValueError(f"There is no defence {name!r}; choose one of {', '.join(DEFENCES)}.")
+    if name == "regularised":
+        raise ValueError(f"The defence {name!r} needs settings: write them into a grid file for `vaeprivacy sweep`.")
+    kind = DEFENCES[name]
+    if epsilon is None:
+        return kind()
+    if "epsilon" not in {each.name for each in fields(kind)}:
+        raise ValueError(f"The defence {name!r} has no epsilon: leave --epsilon out, or take framework or dp-sgd.")
+    return kind(epsilon=epsilon)
+
+
+@app.command("sweep")
+def sweep_runs(
+    grid: Annotated[Path, typer.Argument(help="YAML file with the fields of all runs, one value or a list each.")],
+    directory: Annotated[Path, typer.Option(help="Where results and intermediate files go.")] = Path("runs"),
+    jobs: Annotated[int, typer.Option(help="Number of processes with one thread each; -1 takes one per core.")] = -1,
+    dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to compute on its workers.")] = None,
+) -> None:
+    """Compute all runs of a grid, print a summary, write one table; exit with 1 if some failed."""
+    try:
+        failed = sweep_file(grid, directory=directory, n_jobs=jobs, dask=dask, console=Console())
+    except MISTAKES as error:
+        raise typer.Exit(_fail(error)) from error
+    except KeyboardInterrupt as error:
+        raise typer.Exit(_interrupted()) from error
+    raise typer.Exit(int(failed > 0))
 
 
 @app.command()
@@ -83,7 +127,7 @@ def attack(
     source: Annotated[Path, typer.Argument(help="A directory of runs, or an .npz or .safetensors file of records.")],
     target: Annotated[Path | None, typer.Option(help="Safetensors file of the target, if SOURCE is a file.")] = None,
     key: Annotated[str | None, typer.Option(help="Which run of the directory; by default the last.")] = None,
-    shadows: Annotated[int, typer.Option(min=2, help="Number of shadow models.")] = 16,
+    shadows: Annotated[int, typer.Option(min=2, help="Least number of shadow models for each target.")] = 16,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of shadow models, if SOURCE is a file.")] = 60,
     seed: Annotated[int, typer.Option(help="Decides all random numbers, if SOURCE is a file.")] = 0,
     directory: Annotated[Path, typer.Option(help="Where scores, table and figure go.")] = Path("attacks"),
@@ -91,13 +135,14 @@ def attack(
     """Run every attack on a run of ours, or on a target and records in files; print one table, draw one figure."""
     try:
         if source.is_dir():
-            scores, rows, notes, title = attack_run(source, key=key, n_shadows=shadows)
+            arrays, rows, notes, title = attack_run(source, key=key, n_shadows=shadows)
         else:
-            scores, rows, notes, title = attack_file(
-                source, target, n_shadows=shadows, epochs=epochs, seed=seed, directory=directory
-            )
-    except (ValueError, TypeError, FileNotFoundError) as error:
+            options = {"n_shadows": shadows, "epochs": epochs, "seed": seed, "directory": directory}
+            arrays, rows, notes, title = attack_file(source, target, **options)
+    except (*MISTAKES, RuntimeError) as error:
         raise typer.Exit(_fail(error)) from error
+    except KeyboardInterrupt as error:
+        raise typer.Exit(_interrupted()) from error
     console = Console()
     results = pd.DataFrame([{"attack": name, **row} for name, row in rows.items()])
     _print_attacks(console, results, title)
@@ -105,9 +150,9 @@ def attack(
         console.print(note)
     directory.mkdir(parents=True, exist_ok=True)
     write_whole(directory / "attacks.csv", partial(results.to_csv, index=False))
-    write_whole(directory / "scores.npz", partial(write_arrays, scores))
+    write_whole(directory / "scores.npz", partial(write_arrays, arrays))
     best = results[~results.weak.astype(bool)].nlargest(6, "auc").attack
-    curves = pd.concat(roc(scores[name], scores["is_member"]).assign(attack=name) for name in best)
+    curves = pd.concat(roc(*pooled_scores(arrays, name)).assign(attack=name) for name in best)
     use_style()
     figure = roc_curves(curves).figure
     write_whole(directory / "attacks.png", partial(figure.savefig, format="png", bbox_inches="tight"))
@@ -167,7 +212,7 @@ def audit(
         law = p_values(noise.sample(10_000, dimension, generator=seeded_generator(seed, "law")), noise)
         if dataset:
             audits[f"release of {dataset}"] = _release_audit(dataset, noise, radius=radius, seed=seed, level=confidence)
-    except (ValueError, TypeError, FileNotFoundError) as error:
+    except MISTAKES as error:
         raise typer.Exit(_fail(error)) from error
     for what, result in audits.items():
         print(f"{what}: {result}")
@@ -200,13 +245,14 @@ def _release_audit(dataset: str, noise: Mechanism, *, radius: float, seed: int, 
     return audit_release(synthesizer, x, y, generator=seeded_generator(seed, "release"), level=level)
 
 
-def _title(config: Config) -> str:
-    return f"epsilon {config.label}" if config.epsilon else config.label
-
-
 def _fail(error: Exception) -> int:
     typer.echo(f"vaeprivacy: {error}", err=True)
     return 2
+
+
+def _interrupted() -> int:
+    typer.echo("vaeprivacy: interrupted; what is done is kept, and the same command continues.", err=True)
+    return 130
 
 
 if __name__ == "__main__":

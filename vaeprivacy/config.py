@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -165,9 +165,10 @@ class Config:
 
 
 # What no run depends on: modules that show, check, or only say which runs there are.
-NOT_IN_RUNS = {"figures.py", "tables.py", "cli.py", "attack_command.py", "files.py", "grid.py", "executors.py"}
+NOT_IN_RUNS = {"figures.py", "tables.py", "cli.py", "attack_command.py", "files.py", "grid.py", "yaml_files.py"}
 NOT_IN_RUNS |= {"audit.py", "law.py", "bug.py", "noise.py", "releases.py"}
-NOT_IN_RUNS |= {"comparison.py", "choosing.py", "sweep.py", "provenance.py"}
+NOT_IN_RUNS |= {"comparison.py", "comparison_figures.py", "promises.py", "choosing.py", "trials.py"}
+NOT_IN_RUNS |= {"executors.py", "sweep.py", "sweep_command.py", "provenance.py"}
 
 
 @cache
@@ -179,5 +180,12 @@ def code_hash() -> str:
 
 def run_key(config: Config, stage: str = "run") -> str:
     """Return a name for what a stage computes from a configuration, the package's code and torch's version."""
-    parts = json.dumps([asdict(config), stage, code_hash(), torch.__version__], sort_keys=True)
+    parts = json.dumps([_canonical(asdict(config)), stage, code_hash(), torch.__version__], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:20]
+
+
+def _canonical(value: Any) -> Any:
+    """Return nested fields with whole numbers as int: 1 and 1.0 are equal, but would be written differently."""
+    if isinstance(value, dict):
+        return {name: _canonical(field) for name, field in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value

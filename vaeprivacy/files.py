@@ -110,7 +110,7 @@ def attack_files(
     image_shape: tuple[int, ...] | None,
     seed: int,
     directory: Path,
-) -> tuple[dict[str, np.ndarray], Likeness]:
+) -> dict[str, np.ndarray]:
     """Train shadow models on halves of the candidates and run all attacks for which there is enough knowledge.
 
     Parameters
@@ -132,10 +132,9 @@ def attack_files(
 
     Returns
     -------
-    arrays : dict
-        For each attack, its scores and, under ``threshold_`` and its name, the threshold; and ``is_member``.
-    likeness : Likeness
-        Whether the shadow models behave like the target.
+    dict
+        ``is_member``, ``likeness/`` and, for each attack, ``scores/``, ``thresholds/`` and ``targets/`` with its name,
+        as from :func:`vaeprivacy.experiment.attack_scores` for a pool of which only the first model is a target.
 
     Raises
     ------
@@ -156,10 +155,12 @@ def attack_files(
         seed=seed,
         image_shape=image_shape,
     )
-    result = {"is_member": is_member.numpy()}
+    likeness = Likeness.between(on_candidates, answers["log_posteriors"], y, is_member)
+    result = {"is_member": is_member.numpy()[None], "likeness/": likeness.numbers[None]}
     for name, (scores, threshold) in found.items():
-        result |= {name: scores.numpy(), f"threshold_{name}": np.array(threshold)}
-    return result, Likeness.between(on_candidates, answers["log_posteriors"], y, is_member)
+        result |= {f"scores/{name}": scores.numpy()[None], f"thresholds/{name}": np.array([threshold])}
+        result |= {f"targets/{name}": np.array([0])}
+    return result
 
 
 def _shadows(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import numpy as np
 
@@ -34,7 +35,8 @@ def stored(path: Path, make: Callable[[], T], write: Callable[[T, Path], Any], r
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     """Write a file under another name and move it to its place, so that it is there whole or not at all."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    # A name of its own for each writer: another machine may have a process with the same number.
+    unfinished = path.with_name(f"{path.name}.{uuid4().hex[:12]}.unfinished")
     write(unfinished)
     os.replace(unfinished, path)
 

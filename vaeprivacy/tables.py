@@ -1,5 +1,8 @@
 """What tables and figures call the attacks, and the table of attacks on one target."""
 
+import json
+import math
+
 import pandas as pd
 
 ATTACKS = {
@@ -76,3 +79,53 @@ def attack_table(results: pd.DataFrame) -> pd.DataFrame:
         for row in results.sort_values("auc", ascending=False).itertuples()
     ]
     return pd.DataFrame(rows).set_index("attack")
+
+
+def sweep_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of a sweep as a table to read: a line for each setting, averaged over seeds.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        As of :func:`vaeprivacy.sweep.tidy`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        In the order of `results`: ``data set``, ``setting``, ``VAE trained on``, its ``latent dim``, ``members``,
+        ``seeds`` that went through and ``failed`` ones, ``accuracy`` on test records, and the highest AUC of an attack
+        on ``classifier``, ``release`` and ``VAE`` (of averages over seeds; missing where there is nothing to attack).
+    """
+    # What the columns do not show may differ as well, so runs are told apart by all that they depend on but the seed.
+    same = results.config.map(lambda config: json.dumps({**json.loads(config), "seed": None}))
+    return pd.DataFrame([_sweep_row(runs) for _, runs in results.groupby(same, sort=False)])
+
+
+def _sweep_row(runs: pd.DataFrame) -> dict[str, object]:
+    """Return the line of the runs that differ in their seeds only."""
+    first, fine = runs.iloc[0], runs[runs.error == ""]
+    row = {
+        "data set": first.dataset,
+        "setting": full_setting(first.defence, first.setting),
+        "VAE trained on": first.training,
+    }
+    row |= {"latent dim": first.latent_dim, "members": first.n_members, "seeds": fine.seed.nunique()}
+    row |= {"failed": (runs.error != "").sum(), "accuracy": fine.drop_duplicates("seed").test_accuracy.mean()}
+    targets = {"classifier": "classifier", "release": "release", "VAE": "encoder and decoder"}
+    for name, target in targets.items():
+        attacks = fine[fine.looks_at == target] if len(fine) else fine
+        row[name] = attacks.groupby("attack").auc.mean().max() if len(attacks) else math.nan
+    return row
+
+
+def full_setting(defence: str, setting: str) -> str:
+    """Return what a run is called where other defences stand beside it: the framework's label is an epsilon only.
+
+    Parameters
+    ----------
+    defence, setting : str
+        Name and label of its defence.
+    """
+    if defence != "framework":
+        return setting
+    return f"framework, {setting}" if setting.startswith("no noise") else f"framework, epsilon {setting}"

@@ -34,6 +34,11 @@ class VAESettings:
         Records a gradient step.
     learning_rate : float
         Step size of Adam.
+
+    Raises
+    ------
+    ValueError
+        If no records are held out, or all.
     """
 
     latent_dim: int = 16
@@ -43,6 +48,10 @@ class VAESettings:
     held_out: float = 0.1
     batch_size: int = 100
     learning_rate: float = 2e-3
+
+    def __post_init__(self) -> None:
+        if not 0 < self.held_out < 1:
+            raise ValueError(f"held_out must be between 0 and 1, both excluded, not {self.held_out!r}.")
 
 
 class Elbo(NamedTuple):

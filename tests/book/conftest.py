@@ -15,6 +15,7 @@ from common import known_parameters, profile_parameters  # noqa: E402 (found by 
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.md"))
 QUICK = profile_parameters("quick")
 
+
 @pytest.fixture(scope="session")
 def executed(tmp_path_factory) -> Path:
     """Run every notebook from its .ipynb alone, as on Colab, each in a folder of its own; return where they are."""
