@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vaeprivacy.adversaries import FEW, FEW_RELEASES, WITH_SHADOWS, Found
+from vaeprivacy.adversaries import FEW, ATTACKED_RELEASES, WITH_SHADOWS, Found
 from vaeprivacy.attacks import Knowledge, Records, Shadows, draw_balanced_memberships
 from vaeprivacy.attacks.suite import ON_RELEASE, ON_VAE, run_attacks
 from vaeprivacy.classifiers import ClassifierSettings, predict
@@ -123,7 +123,7 @@ def try_setting(trial: Trial, defence: Framework, vaes: Sequence[VAE]) -> list[d
     arrays: dict[str, Any] = {}
     for target in range(len(vaes)):
         found = attack_answers(trial, ways, target) | attack_model(trial, defence, vaes, target)
-        if target in FEW_RELEASES:  # these attacks take longest
+        if target in ATTACKED_RELEASES:  # these attacks take longest
             found |= attack_release(trial, defence, vaes[target], releases[target])
         for name, (scores, threshold) in found.items():
             for what, value in (("scores", scores.numpy()), ("thresholds", threshold), ("targets", target)):
