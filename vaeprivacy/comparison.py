@@ -8,7 +8,7 @@ import pandas as pd
 from vaeprivacy.metrics import Estimate, mean_interval
 
 #: Columns of :func:`vaeprivacy.sweep.tidy` that tell one setting of a defence from another.
-SETTING = ["dataset", "defence", "setting", "training", "latent_dim", "vae_epochs", "epsilon", "radius"]
+SETTING = ["dataset", "n_members", "defence", "setting", "training", "latent_dim", "vae_epochs", "epsilon", "radius"]
 #: What an attack may look at; "all that is published" stands for the three others together.
 LOOKS_AT = ("classifier", "release", "encoder and decoder", "all that is published")
 

@@ -1,15 +1,17 @@
-"""The figure in which defences are compared: utility against leakage, with the Pareto front."""
+"""Figures of comparisons: utility against leakage with the Pareto front, and the effects of other settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
 from vaeprivacy.comparison import pareto_front
 from vaeprivacy.figures import COLOURS
+from vaeprivacy.metrics import mean_interval
 
 #: By a defence's name in the table: what the legend calls it, its colour and its marker.
 FAMILIES = {
@@ -23,6 +25,37 @@ FAMILIES = {
 # Where a label may stand: directions from its point, nearest first, in points of 1/72 inch.
 DISTANCES = (6, 13, 22, 32, 44, 58)
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
+
+
+def effects(panels: Mapping[str, pd.DataFrame], *, measures: Mapping[str, str]) -> np.ndarray:
+    """Draw how several measures depend on several settings, one column of panels for each setting.
+
+    Parameters
+    ----------
+    panels : mapping of str to pandas.DataFrame
+        By the name of the setting: one row a run, with columns ``value`` (of the setting), ``curve`` (what is told
+        apart by colour) and the measures.
+    measures : mapping of str to str
+        Columns to draw, one row of panels for each, and what they are called.
+
+    Returns
+    -------
+    numpy.ndarray of Axes
+        Shape (measures, settings).
+    """
+    shape = (len(measures), len(panels))
+    axes = plt.subplots(*shape, figsize=(8, 2.2 * len(measures)), sharey="row", layout="constrained", squeeze=False)[1]
+    for column, (setting, runs) in enumerate(panels.items()):
+        for row, (measure, words) in enumerate(measures.items()):
+            ax = axes[row, column]
+            first = (row, column) == (0, 0)
+            sns.pointplot(
+                runs, x="value", y=measure, hue="curve", errorbar=lambda values: mean_interval(values)[1:],
+                capsize=0.15, linewidth=1.2, markersize=4, err_kws={"linewidth": 1.2}, legend=first, ax=ax,
+            )  # fmt: skip
+            ax.set(xlabel=setting if row == len(measures) - 1 else "", ylabel=words if column == 0 else "")
+    axes[0, 0].legend(title=None, fontsize="small")
+    return axes
 
 
 def utility_against_leakage(

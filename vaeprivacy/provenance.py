@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
 from vaeprivacy import __version__
@@ -49,3 +50,23 @@ def versions() -> dict[str, str]:
 def provenance() -> dict[str, str | int]:
     """Return what :func:`versions` and :func:`hardware` say, and ``finished``, the time now (UTC, ISO 8601)."""
     return {**versions(), **hardware(), "finished": datetime.now(UTC).isoformat(timespec="seconds")}
+
+
+def made_with(table: pd.DataFrame) -> str:
+    """Return in one sentence what a table of runs was made with.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As from :func:`vaeprivacy.sweep.tidy`.
+    """
+    runs = table.drop_duplicates("key")
+
+    def values(column: str) -> str:
+        return ", ".join(map(str, sorted(runs[column].unique())))
+
+    return (
+        f"{len(runs)} runs, {len(runs.seed.unique())} seeds; vaeprivacy {values('vaeprivacy')}, torch "
+        f"{values('torch')}, Python {values('python')}; {values('cores')} cores of {values('processor')}; the last one "
+        f"finished on {runs.finished.max()[:10]}."
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vaeprivacy.adversaries import FEW, ATTACKED_RELEASES, WITH_SHADOWS, Found
+from vaeprivacy.adversaries import ATTACKED_RELEASES, FEW, WITH_SHADOWS, Found
 from vaeprivacy.attacks import Knowledge, Records, Shadows, draw_balanced_memberships
 from vaeprivacy.attacks.suite import ON_RELEASE, ON_VAE, run_attacks
 from vaeprivacy.classifiers import ClassifierSettings, predict
