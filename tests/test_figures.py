@@ -203,3 +203,20 @@ def test_the_infinite_intervals_of_a_single_seed_are_not_drawn(points: pd.DataFr
     single = points.assign(utility_low=-np.inf, utility_high=np.inf, leakage_low=-np.inf, leakage_high=np.inf)
     axes = comparison_figures.utility_against_leakage(single)
     assert np.isfinite([*axes[0].get_xlim(), *axes[0].get_ylim()]).all()
+
+
+def test_effects_are_one_panel_for_each_setting_and_measure() -> None:
+    runs = pd.DataFrame(
+        [
+            {"value": value, "curve": curve, "accuracy": 0.8, "auc": 0.5 + value / 100, "seed": seed}
+            for value in (4, 16)
+            for curve in ("no noise", "epsilon 8")
+            for seed in (0, 1)
+        ]
+    )
+    axes = comparison_figures.effects({"d": runs, "n": runs}, measures={"accuracy": "test accuracy", "auc": "AUC"})
+    assert axes.shape == (2, 2)
+    assert [ax.get_xlabel() for ax in axes[1]] == ["d", "n"]
+    assert [ax.get_ylabel() for ax in axes[:, 0]] == ["test accuracy", "AUC"]
+    assert [text.get_text() for text in axes[0, 0].get_legend().get_texts()] == ["no noise", "epsilon 8"]
+    assert axes[1, 0].lines[0].get_ydata() == pytest.approx([0.54, 0.66])

@@ -1,0 +1,32 @@
+"""Records of sweeps: what is kept is what their grids ask for."""
+
+import pytest
+
+from vaeprivacy.grid import read_grid
+from vaeprivacy.provenance import made_with
+from vaeprivacy.records import FOLDER, load_record, record_names
+
+
+def test_an_unknown_record_is_refused_with_the_names_of_all() -> None:
+    with pytest.raises(ValueError, match=r"no record 'nothing'.*'effects'"):
+        load_record("nothing")
+
+
+@pytest.mark.parametrize("name", record_names())
+def test_a_record_holds_each_run_of_its_grid_and_no_other(name: str) -> None:
+    table = load_record(name)
+    configs = read_grid(FOLDER / f"{name}.yaml")
+    runs = table.drop_duplicates("key")
+    asked = [(c.dataset, c.defence.name, c.defence.label, c.seed, c.n_members, c.n_models) for c in configs]
+    found = list(
+        zip(*(runs[n] for n in ("dataset", "defence", "setting", "seed", "n_members", "n_models")), strict=True)
+    )
+    assert sorted(map(str, found)) == sorted(map(str, asked))
+    assert (table.error == "").all()
+    assert table.auc.between(0, 1).all()
+
+
+@pytest.mark.parametrize("name", record_names())
+def test_a_record_says_what_it_was_made_with(name: str) -> None:
+    sentence = made_with(load_record(name))
+    assert "torch 2" in sentence and "cores of" in sentence and "finished on 20" in sentence
