@@ -145,7 +145,8 @@ def main() -> None:
         f"{options.rounds} rounds) on {machine['cores']} cores of {machine['processor']}"
     )
     same = result["same_table_with_two_processes"], result["same_table_after_kills"]
-    print(f"same table with two processes: {same[0]}; after {len(result['killed_after_seconds'])} kills: {same[1]}")
+    kills = len(result["killed_after_seconds_of_work"])
+    print(f"same table with two processes: {same[0]}; after {kills} kills: {same[1]}")
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     sys.exit(not all(same))
