@@ -156,7 +156,8 @@ def test_on_a_run_of_ours_every_attack_is_run_on_each_model_of_the_pool(
     table = pd.read_csv(out / "attacks.csv")
     assert len(table) == 43
     assert set(table.looks_at) == {"classifier", "release", "encoder and decoder"}
-    assert set(table.of_targets) == {4}
+    assert set(table[table.looks_at == "release"].of_targets) == {1}
+    assert set(table[table.looks_at != "release"].of_targets) == {4}
     assert (out / "attacks.png").stat().st_size > 10_000
     with np.load(out / "scores.npz") as scores:
         assert scores["scores/lira"].shape == scores["is_member"].shape == (4, 200)

@@ -137,7 +137,7 @@ def others(value: Any) -> list[Any]:
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int | float):
-        return [value * 2 if value else 1]
+        return [value * 2 or (0.5 if isinstance(value, float) else 1)]
     named = {"digits": "fashion-mnist", "few": "all", "euclidean-laplace": "gaussian", None: 3.0}
     if value in named:
         return [named[value]]

@@ -13,6 +13,7 @@ from vaeprivacy.config import Config
 from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training, WithDPSGD
 from vaeprivacy.data import Dataset
 from vaeprivacy.defences import DPSGD, Framework, PriorSampling, RecordNoise, Regularised, defence, trainings
+from vaeprivacy.dp_classifier import DPClassifierSettings
 from vaeprivacy.mechanisms import EuclideanLaplace
 from vaeprivacy.stages import chunk_answers, chunks, fitted_model, pool, reference_vaes, released
 
@@ -178,14 +179,16 @@ def test_a_classifier_with_dp_sgd_is_trained_on_its_half(
 ) -> None:
     seen = []
 
-    def stand_in(x: torch.Tensor, y: torch.Tensor, **options: object) -> tuple[torch.nn.Module, None]:
-        seen.append((x, options["epsilon"], options["delta"], options["linear"]))
+    def stand_in(
+        x: torch.Tensor, y: torch.Tensor, settings: DPClassifierSettings, **options: object
+    ) -> tuple[torch.nn.Module, None]:
+        seen.append((x, options["epsilon"], options["delta"], settings))
         return torch.nn.Linear(64, 10), None
 
     monkeypatch.setattr(trainings, "fit_dp_classifier", stand_in)
     pool(replace(config, defence=DPSGD(2.0, delta=1e-6)), tmp_path)
     assert same([x for x, *_ in seen], halves(config, digits))
-    assert {tuple(options) for _, *options in seen} == {(2.0, 1e-6, False)}
+    assert {tuple(options) for _, *options in seen} == {(2.0, 1e-6, DPClassifierSettings())}
 
 
 def test_models_are_asked_as_they_are_and_through_their_own_framework(
