@@ -23,7 +23,7 @@ from common import (
 )
 
 # Longest time for one notebook, in minutes; only those that sweep over seeds take more than a few.
-LIMITS = {"epsilon_sweep": 40, "guarantee": 30}
+LIMITS = {"epsilon_sweep": 40, "guarantee": 30, "defences": 40, "choosing_an_attack": 30}
 DEFAULT_LIMIT = 15
 LAPTOP = "laptop"  # the profile of the book's pages
 

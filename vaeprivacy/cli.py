@@ -14,7 +14,7 @@ from rich.table import Table
 from vaeprivacy.attack_command import attack_file, attack_run, pooled_scores, run_title
 from vaeprivacy.audit import Audit, audit_mechanism, audit_release
 from vaeprivacy.config import Config
-from vaeprivacy.data import find_fashion_mnist, load
+from vaeprivacy.data import LOADERS, find_fashion_mnist, load
 from vaeprivacy.defences import DEFENCES, Defence
 from vaeprivacy.executors import OnThisMachine
 from vaeprivacy.figures import roc_curves, use_style
@@ -41,16 +41,25 @@ def main() -> None:
     torch.set_num_threads(1)  # networks this small gain nothing from more, and lose much when cores are busy
 
 
+WITHOUT_FILES = {
+    "digits": "inside scikit-learn",
+    "fair": "inside statsmodels",
+    "randhie": "inside statsmodels",
+    "gaussian-mixture": "drawn from a fixed seed",
+}
+
+
 @app.command()
-def data(dataset: Annotated[str, typer.Argument(help="fashion-mnist or digits")] = "fashion-mnist") -> None:
+def data(dataset: Annotated[str, typer.Argument(help=f"One of {', '.join(LOADERS)}.")] = "fashion-mnist") -> None:
     """Find a data set, download it if need be, check it and say where it is."""
     try:
         records = load(dataset)
     except MISTAKES as error:
         raise typer.Exit(_fail(error)) from error
-    where = (
-        find_fashion_mnist("train-images-idx3-ubyte").parent if dataset == "fashion-mnist" else "inside scikit-learn"
-    )
+    if dataset == "fashion-mnist":
+        where = str(find_fashion_mnist("train-images-idx3-ubyte").parent)
+    else:
+        where = WITHOUT_FILES.get(dataset, "from its files")
     print(f"{dataset}: {len(records.x):,} records, {records.x.shape[1]} features, {records.n_classes} classes; {where}")
 
 
