@@ -121,7 +121,7 @@ def test_a_sweep_prints_a_summary_and_writes_a_table(
     assert result.exit_code == 0, result.output
     output = " ".join(result.output.split())
     assert "3 runs, 0 of them done, 3 to do." in output
-    assert "data set digits, VAE trained on private records, latent dim 3, members 100, seeds 1" in output
+    assert "data set digits, VAE trained on private records, latent dim 3, epochs 3, members 100, seeds 1" in output
     for words in (
         "raw data",
         "framework, no noise",

@@ -12,7 +12,7 @@ from vaeprivacy.sweep import TABLE, sweep, unfinished
 from vaeprivacy.tables import sweep_table
 
 # Columns that are left out of the table if they hold one value (beside none at all, such as that of raw data).
-COMMON = ("data set", "VAE trained on", "latent dim", "members", "seeds")
+COMMON = ("data set", "VAE trained on", "latent dim", "epochs", "members", "seeds")
 
 
 def sweep_file(grid: Path, *, directory: Path, n_jobs: int, dask: str | None, console: Console) -> int:

@@ -92,9 +92,10 @@ def sweep_table(results: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        In the order of `results`: ``data set``, ``setting``, ``VAE trained on``, its ``latent dim``, ``members``,
-        ``seeds`` that went through and ``failed`` ones, ``accuracy`` on test records, and the highest AUC of an attack
-        on ``classifier``, ``release`` and ``VAE`` (of averages over seeds; missing where there is nothing to attack).
+        In the order of `results`: ``data set``, ``setting``, ``VAE trained on``, its ``latent dim`` and most
+        ``epochs``, ``members``, ``seeds`` that went through and ``failed`` ones, ``accuracy`` on test records, and the
+        highest AUC of an attack on ``classifier``, ``release`` and ``VAE`` (of averages over seeds; missing where there
+        is nothing to attack).
     """
     # What the columns do not show may differ as well, so runs are told apart by all that they depend on but the seed.
     same = results.config.map(lambda config: json.dumps({**json.loads(config), "seed": None}))
@@ -109,7 +110,8 @@ def _sweep_row(runs: pd.DataFrame) -> dict[str, object]:
         "setting": full_setting(first.defence, first.setting),
         "VAE trained on": first.training,
     }
-    row |= {"latent dim": first.latent_dim, "members": first.n_members, "seeds": fine.seed.nunique()}
+    row |= {"latent dim": first.latent_dim, "epochs": first.vae_epochs, "members": first.n_members}
+    row["seeds"] = fine.seed.nunique()
     row |= {"failed": (runs.error != "").sum(), "accuracy": fine.drop_duplicates("seed").test_accuracy.mean()}
     targets = {"classifier": "classifier", "release": "release", "VAE": "encoder and decoder"}
     for name, target in targets.items():
