@@ -258,19 +258,17 @@ def better_at(
                 name: utility_at(here[here.defence == name], level, utility=utility, leakage=leakage, at_most=at_most)
                 for name in (ours, theirs)
             }
-            difference = (values[ours] - values[theirs]).dropna()
-            estimate = Estimate(*[math.nan] * 3) if difference.empty else mean_interval(difference)
-            rows.append(
-                {"dataset": dataset, "leakage": level}
-                | {name: of_each.mean() for name, of_each in values.items()}
-                | {
-                    "difference": estimate.value,
-                    "low": estimate.low,
-                    "high": estimate.high,
-                    "verdict": _verdict(estimate),
-                }
-            )
+            row = {"dataset": dataset, "leakage": level} | {name: each.mean() for name, each in values.items()}
+            rows.append(row | _difference(values[ours], values[theirs]))
     return pd.DataFrame(rows)
+
+
+def _difference(ours: pd.Series, theirs: pd.Series) -> dict[str, float | str]:
+    """Return the difference of two utilities within seeds, with its interval and a verdict."""
+    differences = (ours - theirs).dropna()
+    estimate = Estimate(*[math.nan] * 3) if differences.empty else mean_interval(differences)
+    interval = {"difference": estimate.value, "low": estimate.low, "high": estimate.high}
+    return interval | {"verdict": _verdict(estimate)}
 
 
 def _verdict(difference: Estimate) -> str:
