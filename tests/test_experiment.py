@@ -21,7 +21,7 @@ from vaeprivacy.experiment import attack_rows, class_auc, run, run_scores
 from vaeprivacy.metrics import auc
 from vaeprivacy.stages import fitted_model, pool
 
-ON_RAW = {"loss", "shadow", "lira", "rmia"}
+ON_RAW = {"loss", "shadow", "lira_offline", "lira", "rmia"}
 COPYING = ON_RAW - {"loss"}
 ON_FRAMEWORK = ON_RAW | {f"{way}_{name}" for way in ("adaptive", "through") for name in COPYING}
 ON_FRAMEWORK |= {"nearest", "likelihood", "vae"}

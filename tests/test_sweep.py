@@ -25,7 +25,7 @@ from vaeprivacy.stages import chunk_answers
 from vaeprivacy.storage import RESULTS, read_rows
 from vaeprivacy.sweep import TABLE, Piece, _classifiers, _models, shadow_fit, sweep, tidy, unfinished
 
-ON_RAW = ["loss", "shadow", "lira", "rmia"]
+ON_RAW = ["loss", "shadow", "lira_offline", "lira", "rmia"]
 COPYING = [f"{way}_{name}" for way in ("adaptive", "through") for name in ON_RAW[1:]]
 Swept = tuple[Path, pd.DataFrame]
 quietly = partial(sweep, n_jobs=1, progress=False)

@@ -25,7 +25,7 @@ WITH_SHADOWS = (
     "confidence", "entropy", "modified_entropy", "top_posteriors", "shadow_joint", "shadow", "lira_offline",
     "rmia_offline", "lira", "rmia",
 )  # fmt: skip
-FEW = {"loss", "shadow", "lira", "rmia", "nearest", "likelihood", "vae"}
+FEW = {"loss", "shadow", "lira_offline", "lira", "rmia", "nearest", "likelihood", "vae"}
 FEW_ON_SAMPLES = {"nearest_record", "density"}  # in place of the attacks that ask which record a synthetic one is from
 # Attacks on a release take long, and the models of a pool are all alike: one of them will do.
 ATTACKED_RELEASES = (0,)
