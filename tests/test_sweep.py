@@ -203,7 +203,7 @@ def test_a_finished_sweep_computes_and_appends_nothing(
 def test_rows_come_in_the_order_of_the_runs_asked_for(configs: list[Config], swept: Swept) -> None:
     table = quietly([configs[2], configs[0], configs[2]], directory=swept[0])
     assert table.key.drop_duplicates().tolist() == [run_key(configs[2]), run_key(configs[0])]
-    assert len(table) == 2 * 13 + 4
+    assert len(table) == 2 * 16 + 5
 
 
 def test_a_torn_line_and_lost_files_change_nothing(configs: list[Config], swept: Swept, tmp_path: Path) -> None:
