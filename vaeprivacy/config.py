@@ -23,15 +23,10 @@ POOL = 4  # the smallest pool; what a model is trained on does not depend on the
 class Parts(NamedTuple):
     """Disjoint sets of records, as indices into one data set.
 
-    Attributes
-    ----------
-    candidates : torch.Tensor
-        Records whose membership is in question: each model is trained on half of them.
-    population : torch.Tensor
-        As many records of the same source, on which no model is trained: the adversary's own, and those on which
-        utility is measured.
-    public : torch.Tensor
-        Half as many records on which encoder and decoder may be trained without touching the others; may be none.
+    The candidates are those whose membership is in question: each model is trained on half of them. The population has
+    as many records of the same source, on which no model is trained: the adversary's own, and those on which utility is
+    measured. Public are half as many, on which encoder and decoder may be trained without touching the others; there
+    may be none.
     """
 
     candidates: torch.Tensor
