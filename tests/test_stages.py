@@ -162,13 +162,13 @@ def test_a_regularised_classifier_is_trained_on_its_half_with_changed_settings(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    used, fit = [], trainings.fit_on_releases
+    used, fit = [], defence.fit_on_releases
 
     def spying(releases: object, settings: ClassifierSettings, **options: object) -> object:
         used.append(settings)
         return fit(releases, settings, **options)
 
-    monkeypatch.setattr(trainings, "fit_on_releases", spying)
+    monkeypatch.setattr(defence, "fit_on_releases", spying)
     pool(replace(config, defence=Regularised(epochs=2)), tmp_path)
     assert same(fitted_on["classifier"], halves(config, digits))
     assert used == [replace(config.classifier, epochs=2)]

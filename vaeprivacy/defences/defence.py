@@ -99,6 +99,10 @@ class Defence:
         """Return what the classifier looks at: here, the records themselves, shape (records, features)."""
         return x
 
+    def settings(self, settings: ClassifierSettings) -> ClassifierSettings:
+        """Return the classifier's settings with the changes of this defence: here, none."""
+        return settings
+
     def fit_classifiers(
         self,
         releases: Sequence[Release],
@@ -120,7 +124,7 @@ class Defence:
         generators : sequence of torch.Generator
             One a classifier.
         """
-        return fit_on_releases(releases, settings, n_classes=n_classes, generators=generators)
+        return fit_on_releases(releases, self.settings(settings), n_classes=n_classes, generators=generators)
 
 
 def fit_on_releases(

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from vaeprivacy.classifiers import ClassifierSettings
-from vaeprivacy.defences.defence import Defence, fit_on_releases
+from vaeprivacy.defences.defence import Defence
 from vaeprivacy.dp_classifier import LINEAR_SETTINGS, DPClassifierSettings, fit_dp_classifier
 from vaeprivacy.dp_sgd import checked_budget
 from vaeprivacy.scattering import scattering
@@ -69,17 +69,6 @@ class Regularised(Defence):
     def settings(self, settings: ClassifierSettings) -> ClassifierSettings:
         """Return the classifier's settings with the changes of this defence."""
         return replace(settings, **self._changes())
-
-    def fit_classifiers(
-        self,
-        releases: Sequence[Release],
-        settings: ClassifierSettings,
-        *,
-        n_classes: int,
-        generators: Sequence[torch.Generator],
-    ) -> list[nn.Module]:
-        """Train one classifier on each set of records; see :meth:`Defence.fit_classifiers`."""
-        return fit_on_releases(releases, self.settings(settings), n_classes=n_classes, generators=generators)
 
 
 @dataclass(frozen=True)
