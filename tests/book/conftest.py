@@ -7,6 +7,7 @@ from pathlib import Path
 
 import papermill
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -19,20 +20,33 @@ QUICK = profile_parameters("quick")
 @pytest.fixture(scope="session")
 def executed(tmp_path_factory) -> Path:
     """Run every notebook from its .ipynb alone, as on Colab, each in a folder of its own; return where they are."""
-    output = tmp_path_factory.mktemp("executed")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # that of all test processes: the first to come runs the notebooks, the others wait
+    output, done = folder / "executed", folder / "executed.done"
+    with FileLock(folder / "executed.lock"):
+        if not done.exists():
+            run_notebooks(output)
+            done.touch()
+    return output
+
+
+def run_notebooks(output: Path) -> None:
+    """Run all notebooks on the digits, two at a time, and write them to a folder."""
     os.environ |= {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
+    output.mkdir(exist_ok=True)
 
     def run(name: str) -> None:
-        source = ROOT / "notebooks" / f"{name}.ipynb"
+        source, alone = ROOT / "notebooks" / f"{name}.ipynb", output.with_name("alone") / name
+        alone.mkdir(parents=True, exist_ok=True)
         papermill.execute_notebook(
             source,
             output / f"{name}.ipynb",
             parameters=known_parameters(source, QUICK),
-            cwd=str(tmp_path_factory.mktemp(name)),
+            cwd=str(alone),
             kernel_name="python3",
             progress_bar=False,
         )
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(run, NOTEBOOKS))
-    return output
