@@ -15,6 +15,7 @@ from vaeprivacy.data import Dataset
 from vaeprivacy.defences import DPSGD, Framework, PriorSampling, RecordNoise, Regularised, defence, trainings
 from vaeprivacy.dp_classifier import DPClassifierSettings
 from vaeprivacy.mechanisms import EuclideanLaplace
+from vaeprivacy.scattering import scattering
 from vaeprivacy.stages import chunk_answers, chunks, fitted_model, pool, reference_vaes, released
 
 
@@ -189,6 +190,30 @@ def test_a_classifier_with_dp_sgd_is_trained_on_its_half(
     pool(replace(config, defence=DPSGD(2.0, delta=1e-6)), tmp_path)
     assert same([x for x, *_ in seen], halves(config, digits))
     assert {tuple(options) for _, *options in seen} == {(2.0, 1e-6, DPClassifierSettings())}
+
+
+def test_scattering_features_are_computed_once_for_all_runs_of_a_split(
+    config: Config, digits: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scattered, seen = [], []
+
+    def spying(x: torch.Tensor, *, image_shape: tuple[int, int]) -> torch.Tensor:
+        scattered.append(x)
+        return scattering(x, image_shape=image_shape)
+
+    def stand_in(
+        x: torch.Tensor, y: torch.Tensor, settings: DPClassifierSettings, **options: object
+    ) -> tuple[torch.nn.Module, None]:
+        seen.append(x)
+        return torch.nn.Linear(x.shape[1], 10), None
+
+    monkeypatch.setattr(trainings, "scattering", spying)
+    monkeypatch.setattr(trainings, "fit_dp_classifier", stand_in)
+    for epsilon in (1.0, 2.0):
+        pool(replace(config, defence=DPSGD(epsilon, scattering=True)), tmp_path)
+    assert same(scattered, [digits.x[config.parts(digits.y).asked]])
+    for found, half in zip(seen, 2 * halves(config, digits), strict=True):
+        assert torch.allclose(found, scattering(half, image_shape=digits.image_shape), atol=1e-5)
 
 
 def test_models_are_asked_as_they_are_and_through_their_own_framework(

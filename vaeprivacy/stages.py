@@ -4,6 +4,7 @@ Each file is named after all that it depends on, the package's own code included
 where it stopped, and changed code never meets old files.
 """
 
+from dataclasses import replace
 from functools import cache, lru_cache, partial
 from pathlib import Path
 
@@ -85,14 +86,37 @@ def chunks(config: Config) -> list[tuple[int, ...]]:
     return [tuple(chunk.tolist()) for chunk in torch.arange(config.n_models).split(MODELS_AT_ONCE)]
 
 
+def asked_features(config: Config, directory: Path) -> torch.Tensor:
+    """Return what classifiers see of candidates and population; features that take long are kept in a file."""
+    data = load_once(config.dataset)
+
+    def compute() -> torch.Tensor:
+        return config.defence.features(data.x[config.parts(data.y).asked], image_shape=data.image_shape)
+
+    if not config.defence.keeps_features:
+        return compute()
+    # They depend on the split of the data set, not on what is trained on them.
+    path = directory / "features" / f"{run_key(config.raw.trained, f'features for {config.defence.name}')}.npz"
+    arrays = stored(path, lambda: {"features": compute().numpy()}, write_arrays, read_arrays)
+    return torch.from_numpy(arrays["features"])
+
+
+def training_set(config: Config, directory: Path, number: int) -> Release:
+    """Return what one classifier of the pool is trained on, as it looks at it."""
+    data = load_once(config.dataset)
+    release = released(config, directory, number)[1]
+    if config.defence.keeps_features:
+        mine = config.memberships(data.y, n_models=number + 1)[number]
+        return replace(release, x=asked_features(config, directory)[: len(mine)][mine])
+    return replace(release, x=config.defence.features(release.x, image_shape=data.image_shape))
+
+
 @lru_cache(maxsize=2)
 def fitted_classifiers(config: Config, directory: Path, numbers: tuple[int, ...]) -> list[nn.Module]:
     """Train some classifiers of the pool, at once where the defence allows it."""
     data = load_once(config.dataset)
-    look = partial(config.defence.features, image_shape=data.image_shape)
-    releases = [released(config, directory, number)[1] for number in numbers]
     return config.defence.fit_classifiers(
-        [Release(look(release.x), release.y, release.guarantee) for release in releases],
+        [training_set(config, directory, number) for number in numbers],
         config.classifier,
         n_classes=data.n_classes,
         generators=[seeded_generator(config.seed, f"model {number} classifier") for number in numbers],
@@ -113,7 +137,7 @@ def chunk_answers(config: Config, directory: Path, numbers: tuple[int, ...]) -> 
         data = load_once(config.dataset)
         look = partial(config.defence.features, image_shape=data.image_shape)
         asked = data.x[config.parts(data.y).asked]
-        as_they_are, answers = look(asked), []
+        as_they_are, answers = asked_features(config, directory), []
         for number, classifier in zip(numbers, fitted_classifiers(config, directory, numbers), strict=True):
             encoder = encoder_of(config, directory, number)
             ways = [as_they_are] if encoder is None else [as_they_are, look(encoder.reconstruct(asked))]

@@ -99,6 +99,11 @@ class Defence:
         """Return what the classifier looks at: here, the records themselves, shape (records, features)."""
         return x
 
+    @property
+    def keeps_features(self) -> bool:
+        """Whether features take so long that they are computed once for all runs; only if records are not changed."""
+        return False
+
     def settings(self, settings: ClassifierSettings) -> ClassifierSettings:
         """Return the classifier's settings with the changes of this defence: here, none."""
         return settings

@@ -119,6 +119,11 @@ class DPSGD(Defence):
             raise ValueError("scattering=True needs images; these records are rows of a table: leave it out.")
         return scattering(x, image_shape=image_shape)
 
+    @property
+    def keeps_features(self) -> bool:
+        """True for scattering features: they take longer than the training."""
+        return self.scattering
+
     def fit_classifiers(
         self,
         releases: Sequence[Release],
