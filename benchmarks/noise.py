@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism
+from vaeprivacy.mechanism import Mechanism
+from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian
 from vaeprivacy.provenance import processor
 from vaeprivacy.randomness import SYSTEM_ENTROPY
 

@@ -56,6 +56,7 @@ def test_a_number_of_things_is_a_whole_number(field: str, value: object) -> None
         (Framework, "epsilon", "8", TypeError),
         (Framework, "radius", 0.0, ValueError),
         (Framework, "mechanism", "hope", ValueError),
+        (Framework, "denoiser", "hope", ValueError),
         (Framework, "training", "disjoint", TypeError),
         (Framework, "training", OnDisjointRecords, TypeError),
         (PriorSampling, "training", None, TypeError),
@@ -73,6 +74,12 @@ def test_an_impossible_field_of_a_defence_is_refused(
 ) -> None:
     with pytest.raises(error, match=field):
         defence(**{field: value})
+
+
+@pytest.mark.parametrize("options", [{"noise_aware": True}, {"denoiser": "shrink"}])
+def test_without_noise_there_is_nothing_to_be_aware_of(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"Without noise \(epsilon None\)"):
+        Framework(**options)
 
 
 def test_a_regularisation_that_changes_nothing_is_refused() -> None:

@@ -17,6 +17,7 @@ from seeding import seeded
 
 from vaeprivacy import coverage, dp_sgd
 from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability
+from vaeprivacy.channels import PrivateChannel
 from vaeprivacy.coverage import (
     DP_SETTINGS,
     OnDisjointRecords,
@@ -28,8 +29,10 @@ from vaeprivacy.coverage import (
 )
 from vaeprivacy.data import Dataset
 from vaeprivacy.guarantee import NOT_COVERED, ModelCoverage
+from vaeprivacy.mechanisms import EuclideanLaplace
 from vaeprivacy.randomness import SYSTEM_ENTROPY, RandomSource
-from vaeprivacy.vae import VAE, VAESettings, fit_vae
+from vaeprivacy.vae import VAE, VAESettings
+from vaeprivacy.vae_training import fit_vae
 
 SETTINGS = VAESettings(latent_dim=3, hidden=16, epochs=3, batch_size=20)
 ONE_STEP = replace(SETTINGS, epochs=1, batch_size=1000)  # one step, which takes every record
@@ -479,3 +482,53 @@ def test_dp_sgd_learns_something(digits: Dataset) -> None:
     with torch.no_grad():
         before, after = (vae.elbo(unseen, generator=seeded(9)).value.item() for vae in (untrained, trained))
     assert after > before + 10
+
+
+# Other public records
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"share": 0.0}, "share must be positive"),
+        ({"share": 1.1}, "share must be above 0 and at most 1"),
+        ({"first_classes": 0}, "first_classes must be positive"),
+    ],
+)
+def test_impossible_public_records_are_refused(options: dict[str, float], error: str) -> None:
+    with pytest.raises(ValueError, match=error):
+        OnDisjointRecords(**options)
+
+
+def test_fewer_public_records_and_those_of_some_classes(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def stand_in(x: torch.Tensor, settings: VAESettings, **options: torch.Tensor) -> tuple[None, None]:
+        seen.append((x, options["y"]))
+        return None, None
+
+    monkeypatch.setattr(coverage, "fit_vae", stand_in)
+    x, y = digits.x[:200], digits.y[:200]
+    for training in (OnDisjointRecords(), OnDisjointRecords(0.25), OnDisjointRecords(0.5, first_classes=5)):
+        training.fit(x, VAESettings(), y=y, generator=seeded())
+    low = y[:100] < 5
+    for (found_x, found_y), (expected_x, expected_y) in zip(
+        seen, [(x, y), (x[:50], y[:50]), (x[:100][low], y[:100][low])], strict=True
+    ):
+        assert torch.equal(found_x, expected_x)
+        assert torch.equal(found_y, expected_y)
+
+
+def test_public_records_are_named_by_what_they_lack() -> None:
+    assert str(OnDisjointRecords()) == "disjoint records"
+    assert str(OnDisjointRecords(0.25, 5)) == "disjoint records, 0.25 of them, first 5 classes"
+
+
+def test_dp_sgd_trains_a_conditional_noise_aware_vae_and_accounts_for_it_as_for_any(digits: Dataset) -> None:
+    settings = VAESettings(latent_dim=3, hidden=16, epochs=2, batch_size=50, n_classes=10)
+    channel = PrivateChannel(EuclideanLaplace(2.0), 1.5)
+    options = {"y": digits.y[:200], "channel": channel, "generator": seeded()}
+    vae, covered = WithDPSGD(8.0).fit(digits.x[:200], settings, **options)
+    plain = WithDPSGD(8.0).fit(digits.x[:200], replace(settings, n_classes=0), generator=seeded())[1]
+    assert vae.sizes["n_classes"] == 10
+    assert covered.training == plain.training

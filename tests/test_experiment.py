@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training, W
 from vaeprivacy.data import Dataset
 from vaeprivacy.defences import PriorSampling, RecordNoise, Regularised
 from vaeprivacy.experiment import attack_rows, class_auc, run, run_scores
+from vaeprivacy.labels import RandomisedResponse
 from vaeprivacy.metrics import auc
 from vaeprivacy.stages import fitted_model, pool
 
@@ -194,6 +196,28 @@ def test_the_same_configuration_gives_the_same_row(config: Config, training: Tra
     for path in sorted((tmp_path / "a" / "vaes").iterdir())[::2]:
         shutil.copy(path, tmp_path / "b" / "vaes")
     assert without_time(first) == without_time(run(config, directory=tmp_path / "b"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"noise_aware": True},
+        {"noise_aware": True, "conditional": True, "mechanism": "von-mises-fisher"},
+        {"conditional": True, "denoiser": "posterior-mean", "labels": RandomisedResponse(2.0, 10)},
+        {"conditional": True, "noise_aware": True, "training": OnDisjointRecords(0.5)},
+        {"conditional": True, "noise_aware": True, "training": WithDPSGD(8.0)},
+        {"mechanism": "gaussian", "denoiser": "preserve-variance"},
+    ],
+    ids=lambda changes: ", ".join(changes),
+)
+def test_every_variant_of_the_framework_is_attacked_as_the_plain_one_is(
+    config: Config, changes: dict[str, Any], tmp_path: Path
+) -> None:
+    conditional = {"n_classes": 10} if changes.pop("conditional", False) else {}
+    defence = replace(config.defence, vae=replace(config.defence.vae, **conditional), **changes)
+    row = run(replace(config, defence=defence), directory=tmp_path)
+    assert set(row["attacks"]) == ON_FRAMEWORK
+    assert all(0 <= attack["auc"] <= 1 for attack in row["attacks"].values())
 
 
 @pytest.mark.parametrize(

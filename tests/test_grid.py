@@ -14,6 +14,7 @@ from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, WithDPSGD
 from vaeprivacy.data import Dataset, load
 from vaeprivacy.defences import DPSGD, Framework, NoDefence, PriorSampling, RecordNoise, Regularised
 from vaeprivacy.grid import check, config_of, grid, read_grid
+from vaeprivacy.labels import RandomisedResponse
 from vaeprivacy.vae import VAESettings
 
 SMALL = "dataset: digits\nn_members: 100\n"
@@ -82,6 +83,10 @@ def test_a_file_that_holds_no_grid_is_refused(text: str, sentence: str, tmp_path
         ("defence: {framework: {epsilon: none}}", "epsilon must be a number or null, not 'none'"),
         ("defence: {framework: {epsilon: []}}", "epsilon is an empty list"),
         ("defence: {framework: {mechanism: loud}}", "mechanism must be one of 'euclidean-laplace'"),
+        ("defence: {framework: {denoiser: loud}}", "denoiser must be one of 'project', 'shrink'"),
+        ("defence: {framework: {labels: {epsilon: 1}}}", "labels: n_classes must be given"),
+        ("defence: {framework: {labels: 1}}", "labels: 1 must be a mapping of fields (epsilon, n_classes)"),
+        ("defence: {framework: {training: {disjoint: {share: 2}}}}", "share must be above 0 and at most 1"),
         ("defence: {framework: {training: open}}", "training: there is no 'open'; choose of private, disjoint, dp-sgd"),
         ("defence: {framework: {training: dp-sgd}}", "training dp-sgd: epsilon must be given"),
         ("defence: {framework: {vae: {size: 4}}}", "vae: there is no field 'size'; the fields are latent_dim"),
@@ -191,7 +196,7 @@ def test_the_grids_of_book_and_benchmark_can_be_read(tmp_path: Path, monkeypatch
     in_book = re.search(r"```yaml\n(.*?)```", (root / "book" / "running.md").read_text(encoding="utf-8"), re.DOTALL)
     assert len(read_grid(written(in_book[1], tmp_path))) == 3 * (1 + 3 * 2 * 2)
     monkeypatch.setattr(grid_module, "check", lambda configs, where: None)  # without the data set
-    assert len(read_grid(root / "benchmarks" / "sweep.grid.yaml")) == 2 * (1 + 3 * 2)
+    assert len(read_grid(root / "benchmarks" / "sweep.grid.yaml")) == 5 * (1 + 3 * 2)
 
 
 @pytest.mark.parametrize(
@@ -200,6 +205,8 @@ def test_the_grids_of_book_and_benchmark_can_be_read(tmp_path: Path, monkeypatch
         NoDefence(),
         Framework(2.0, "gaussian", 3.0, OnDisjointRecords(), VAESettings(latent_dim=3)),
         Framework(training=WithDPSGD(4.0, delta=1e-7)),
+        Framework(2.0, training=OnDisjointRecords(0.5, 5), noise_aware=True, labels=RandomisedResponse(1.0, 10)),
+        Framework(2.0, vae=VAESettings(n_classes=10), denoiser="posterior-mean"),
         PriorSampling(WithDPSGD(4.0)),
         RecordNoise(8.0, radius=2.0),
         Regularised(epochs=4),

@@ -14,6 +14,7 @@ from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training, W
 from vaeprivacy.data import Dataset
 from vaeprivacy.defences import DPSGD, Framework, PriorSampling, RecordNoise, Regularised, defence, trainings
 from vaeprivacy.dp_classifier import DPClassifierSettings
+from vaeprivacy.labels import RandomisedResponse
 from vaeprivacy.mechanisms import EuclideanLaplace
 from vaeprivacy.scattering import scattering
 from vaeprivacy.stages import chunk_answers, chunks, fitted_model, pool, reference_vaes, released
@@ -110,6 +111,7 @@ def test_models_and_runs_share_no_noise(config: Config, monkeypatch: pytest.Monk
     trainings = (OnPrivateRecords(), OnDisjointRecords(), WithDPSGD(8.0), WithDPSGD(8.0, delta=1e-9))
     runs = [with_training(config, training) for training in trainings]
     runs += [replace(config, seed=1), replace(config, defence=replace(config.defence, epsilon=2.0))]
+    runs += [replace(config, defence=replace(config.defence, denoiser="shrink"))]
     for each in runs:
         for number in (0, 1):
             released(each, tmp_path, number)
@@ -240,6 +242,26 @@ def test_runs_with_other_noise_share_their_vaes_and_not_their_noise(config: Conf
         files.append(sorted(path.name for path in (tmp_path / "vaes").iterdir()))
     assert files[0] == files[1] == files[2]
     assert len(files[0]) == config.n_models
+
+
+def test_what_encoder_and_decoder_are_trained_for_has_its_own_and_what_comes_after_has_not(
+    config: Config, tmp_path: Path
+) -> None:
+    aware = replace(config.defence, noise_aware=True)
+    made = [
+        aware,
+        replace(aware, epsilon=2.0),
+        replace(aware, mechanism="von-mises-fisher"),
+        replace(aware, radius=3.0),
+        replace(aware, vae=replace(aware.vae, n_classes=10)),
+        config.defence,
+    ]
+    n_files = []
+    for each in made:
+        for defence in (each, replace(each, denoiser="shrink", labels=RandomisedResponse(1.0, 10))):
+            fitted_model(replace(config, defence=defence), tmp_path, 0)
+        n_files.append(len(list((tmp_path / "vaes").iterdir())))
+    assert n_files == [1, 2, 3, 4, 5, 6]
 
 
 def test_the_pool_without_defence_is_one_for_all_defences(

@@ -12,7 +12,8 @@ from seeding import seeded
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from vaeprivacy.data import Dataset
-from vaeprivacy.vae import VAE, Elbo, VAESettings, checked_images, fit_vae
+from vaeprivacy.vae import VAE, Elbo, VAESettings
+from vaeprivacy.vae_training import checked_images, fit_vae
 
 QUICK = VAESettings(latent_dim=3, hidden=32, epochs=10)
 
@@ -242,3 +243,57 @@ def test_decoded_values_lie_between_0_and_1(seed: int, scale: float) -> None:
     decoded = vae.decode(scale * torch.randn(5, 2, generator=seeded(seed)))
     assert decoded.shape == (5, 6)
     assert ((decoded >= 0) & (decoded <= 1)).all()
+
+
+# Conditional VAEs
+
+
+CONDITIONAL = VAESettings(latent_dim=3, hidden=16, epochs=2, n_classes=10)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [None, torch.zeros(39).long(), torch.full((40,), 10), torch.full((40,), -1)],
+    ids=["none", "few", "high", "low"],
+)
+def test_a_conditional_vae_is_not_trained_without_a_label_for_each_record(
+    y: torch.Tensor | None, digits: Dataset
+) -> None:
+    with pytest.raises(ValueError, match="n_classes=10 must be told one label a record, from 0 to 9: there are 40"):
+        fit_vae(digits.x[:40], CONDITIONAL, y=y, generator=seeded())
+
+
+def test_a_conditional_vae_does_not_guess_labels(digits: Dataset) -> None:
+    vae, _ = fit_vae(digits.x[:40], CONDITIONAL, y=digits.y[:40], generator=seeded())
+    for use in (vae.encode, vae.decode):
+        with pytest.raises(ValueError, match="conditional: give the labels"):
+            use(digits.x[:1] if use == vae.encode else torch.zeros(1, 3))
+
+
+def test_a_negative_number_of_labels_is_refused() -> None:
+    with pytest.raises(ValueError, match="n_classes must be 0"):
+        VAESettings(n_classes=-1)
+
+
+def test_encoder_and_decoder_look_at_the_label_only_if_they_are_told(digits: Dataset) -> None:
+    x, y, codes = digits.x[:40], digits.y[:40], torch.randn(40, 3, generator=seeded(5))
+    for settings, looks in ((replace(CONDITIONAL, n_classes=0), False), (CONDITIONAL, True)):
+        vae, _ = fit_vae(x, settings, y=y, generator=seeded())
+        assert torch.equal(vae.encode(x, y)[0], vae.encode(x, (y + 1) % 10)[0]) != looks
+        assert torch.equal(vae.decode(codes, y), vae.decode(codes, (y + 1) % 10)) != looks
+
+
+def test_a_conditional_vae_knows_classes_without_a_code(digits: Dataset) -> None:
+    settings = VAESettings(latent_dim=2, hidden=32, epochs=40, patience=40, learning_rate=5e-3, n_classes=10)
+    vae, _ = fit_vae(digits.x, settings, y=digits.y, generator=seeded())
+    portraits = vae.decode(torch.zeros(10, 2), torch.arange(10))
+    means = torch.stack([digits.x[digits.y == label].mean(dim=0) for label in range(10)])
+    assert torch.equal(torch.cdist(portraits, means).argmin(dim=1), torch.arange(10))
+
+
+def test_a_conditional_vae_is_saved_with_its_labels(digits: Dataset, tmp_path: Path) -> None:
+    vae, _ = fit_vae(digits.x[:40], CONDITIONAL, y=digits.y[:40], generator=seeded())
+    vae.save(tmp_path / "vae.safetensors")
+    loaded = VAE.load(tmp_path / "vae.safetensors")
+    assert loaded.sizes == vae.sizes
+    assert torch.equal(loaded.encode(digits.x, digits.y)[0], vae.encode(digits.x, digits.y)[0])

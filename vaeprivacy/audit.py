@@ -14,7 +14,7 @@ from scipy import stats
 
 from vaeprivacy.bounds import Indistinguishability, Measure
 from vaeprivacy.distances import clip
-from vaeprivacy.mechanisms import Mechanism
+from vaeprivacy.mechanism import Mechanism
 from vaeprivacy.randomness import RandomSource, uniforms
 from vaeprivacy.synthesizer import Synthesizer
 
@@ -222,7 +222,7 @@ def audit_mechanism(
         noisy = mechanism.perturb(
             clip(2 * codes, radius=radius, metric=mechanism.metric, warn=False), generator=generator
         )
-        scores.append(mechanism.log_density(noisy - ends[1]) - mechanism.log_density(noisy - ends[0]))
+        scores.append(mechanism.log_likelihood(noisy, ends[1]) - mechanism.log_likelihood(noisy, ends[0]))
     return audit_scores(*scores, claimed, level=level)
 
 
@@ -278,14 +278,14 @@ def audit_release(
     ValueError
         If the mechanism has no epsilon: then it can be audited alone.
     """
-    codes = synthesizer.encode(x)
+    codes = synthesizer.encode(x, y)
     other = x[torch.cdist(codes, codes).argmax(dim=1)]
     coins = uniforms((len(x),), generator=generator) < 0.5
     release = synthesizer.release(torch.where(coins[:, None], other, x), y, generator=generator, shuffle=False)
     claim = release.guarantee and release.guarantee.any_two_records
     if not isinstance(claim, Indistinguishability):
         raise ValueError("A release can be audited in one run only if its noise has an epsilon, as Laplace noise has.")
-    to_own, to_other = ((release.x - synthesizer.decode(synthesizer.encode(r))).norm(dim=1) for r in (x, other))
+    to_own, to_other = ((release.x - synthesizer.reconstruct(r, y)).norm(dim=1) for r in (x, other))
     margin = to_own - to_other
     surest = margin.abs().topk(max(1, round(share * len(margin)))).indices
     correct = int(((margin > 0) == coins)[surest].sum())

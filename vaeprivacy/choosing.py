@@ -17,7 +17,8 @@ from vaeprivacy.metrics import Estimate
 from vaeprivacy.parallel import in_parallel
 from vaeprivacy.tables import attack_label
 from vaeprivacy.trials import draw_trial, try_on
-from vaeprivacy.vae import VAESettings, checked_images
+from vaeprivacy.vae import VAESettings
+from vaeprivacy.vae_training import checked_images
 
 LEAST_RECORDS = 100
 

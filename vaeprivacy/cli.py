@@ -19,7 +19,8 @@ from vaeprivacy.defences import DEFENCES, Defence
 from vaeprivacy.executors import OnThisMachine
 from vaeprivacy.figures import roc_curves, use_style
 from vaeprivacy.law import p_values
-from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism
+from vaeprivacy.mechanism import Mechanism
+from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian
 from vaeprivacy.metrics import roc
 from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.storage import RESULTS, write_arrays, write_whole

@@ -1,15 +1,18 @@
 """Three ways to train encoder and decoder, and what each lets a guarantee say about them."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
 from vaeprivacy.bounds import Indistinguishability
+from vaeprivacy.channels import PRIOR_CHANNEL, Channel
 from vaeprivacy.dp_sgd import checked_budget, dp_sgd_plan, dp_sgd_schedule, train_with_dp_sgd
 from vaeprivacy.guarantee import NOT_COVERED, ModelCoverage
 from vaeprivacy.randomness import RandomSource, torch_generator
 from vaeprivacy.training import checked_positive
-from vaeprivacy.vae import VAE, VAESettings, checked_images, fit_vae
+from vaeprivacy.vae import VAE, VAESettings
+from vaeprivacy.vae_training import checked_given_labels, checked_images, fit_vae, new_vae
 
 
 @dataclass(frozen=True)
@@ -22,10 +25,10 @@ class OnPrivateRecords:
         return self.name
 
     def fit(
-        self, x: torch.Tensor, settings: VAESettings, *, generator: RandomSource, progress: bool = False
+        self, x: torch.Tensor, settings: VAESettings, *, generator: RandomSource, **options: Any
     ) -> tuple[VAE, ModelCoverage]:
-        """Train a VAE on the records `x`; see :func:`vaeprivacy.vae.fit_vae`."""
-        vae, _ = fit_vae(x, settings, generator=torch_generator(generator), progress=progress)
+        """Train a VAE on the records `x`; for the options see :func:`vaeprivacy.vae_training.fit_vae`."""
+        vae, _ = fit_vae(x, settings, generator=torch_generator(generator), **options)
         return vae, NOT_COVERED
 
 
@@ -34,18 +37,52 @@ class OnDisjointRecords:
     """Train on public records, or on private ones that are not released: nothing to cover in those of the release.
 
     The records that it is trained on get nothing from the mechanism.
+
+    Attributes
+    ----------
+    share : float
+        Use only this share of the records, above 0 and at most 1: to see what few are worth.
+    first_classes : int or None
+        Use only records of so many classes, those with the lowest numbers: to see what a source of another kind is
+        worth. None: of all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is not in its range.
     """
 
+    share: float = 1.0
+    first_classes: int | None = None
     name: str = field(default="disjoint records", init=False)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "share", checked_positive(self.share, "share"))
+        if self.share > 1:
+            raise ValueError(f"share must be above 0 and at most 1, not {self.share!r}.")
+        if self.first_classes is not None:
+            checked_positive(self.first_classes, "first_classes")
+
     def __str__(self) -> str:
-        return self.name
+        share = "" if self.share == 1 else f", {self.share:g} of them"
+        return self.name + share + ("" if self.first_classes is None else f", first {self.first_classes} classes")
 
     def fit(
-        self, x: torch.Tensor, settings: VAESettings, *, generator: RandomSource, progress: bool = False
+        self,
+        x: torch.Tensor,
+        settings: VAESettings,
+        *,
+        y: torch.Tensor | None = None,
+        generator: RandomSource,
+        **options: Any,
     ) -> tuple[VAE, ModelCoverage]:
-        """Train a VAE on the records `x`, which must not be released with it; see :func:`vaeprivacy.vae.fit_vae`."""
-        vae, _ = fit_vae(x, settings, generator=torch_generator(generator), progress=progress)
+        """Train a VAE on the records `x`, which must not be released with it; for the options see
+        :func:`vaeprivacy.vae_training.fit_vae`."""
+        kept = torch.arange(len(x), device=x.device) < round(self.share * len(x))
+        if self.first_classes is not None:
+            kept &= y < self.first_classes
+        y = None if y is None else y[kept]
+        vae, _ = fit_vae(x[kept], settings, y=y, generator=torch_generator(generator), **options)
         return vae, ModelCoverage("disjoint records")
 
 
@@ -92,22 +129,31 @@ class WithDPSGD:
             object.__setattr__(self, name, value)
 
     def fit(
-        self, x: torch.Tensor, settings: VAESettings, *, generator: RandomSource, progress: bool = False
+        self,
+        x: torch.Tensor,
+        settings: VAESettings,
+        *,
+        y: torch.Tensor | None = None,
+        channel: Channel = PRIOR_CHANNEL,
+        generator: RandomSource,
+        progress: bool = False,
     ) -> tuple[VAE, ModelCoverage]:
-        """Train a VAE on the records `x` for ``settings.epochs`` epochs of expected batches of ``batch_size``.
+        """Train a VAE on the records `x` (and their labels `y`, if it is told them) for ``settings.epochs`` epochs of expected batches of ``batch_size``.
 
         Noise and batches come from `generator`, also when it is the system's entropy; initial weights and the VAE's
         own samples are no secret.
         """
         checked_images(x)
+        checked_given_labels(y, settings, len(x))
+        y = torch.zeros(len(x), dtype=torch.long, device=x.device) if y is None else y  # not looked at
         public = torch_generator(generator)
         sample_rate, steps = dp_sgd_schedule(len(x), epochs=settings.epochs, batch_size=settings.batch_size)
         noise_multiplier, spent = dp_sgd_plan(self.epsilon, self.delta, sample_rate, steps)
 
-        vae = VAE(x.shape[1], latent_dim=settings.latent_dim, hidden=settings.hidden, generator=public).to(x.device)
+        vae = new_vae(x.shape[1], settings, generator=public).to(x.device)
         train_with_dp_sgd(
             vae,
-            lambda taken: -vae.elbos(x[taken], generator=public).value,
+            lambda taken: -vae.elbos(x[taken], y[taken], channel=channel, generator=public).value,
             len(x),
             sample_rate=sample_rate,
             steps=steps,

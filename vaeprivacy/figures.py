@@ -80,7 +80,7 @@ def picture_grid(rows: Mapping[str, torch.Tensor], image_shape: tuple[int, ...] 
 
 
 def training_curves(history: pd.DataFrame, columns: Sequence[str] = ("elbo", "reconstruction", "kl")) -> np.ndarray:
-    """Draw the history of :func:`vaeprivacy.vae.fit_vae`, one panel a column; return the array of Axes."""
+    """Draw the history of :func:`vaeprivacy.vae_training.fit_vae`, one panel a column; return the array of Axes."""
     titles = {"elbo": "ELBO", "reconstruction": "reconstruction", "kl": "KL divergence"}
     axes = plt.subplots(1, len(columns), figsize=(8, 2.8), layout="constrained", squeeze=False)[1][0]
     for ax, column in zip(axes, columns, strict=True):

@@ -17,6 +17,7 @@ from vaeprivacy.config import Config
 from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, WithDPSGD
 from vaeprivacy.data import load
 from vaeprivacy.defences import DEFENCES, Defence, Framework, NoDefence
+from vaeprivacy.labels import RandomisedResponse
 from vaeprivacy.vae import VAESettings
 from vaeprivacy.yaml_files import read_yaml
 
@@ -168,6 +169,7 @@ def _values(hint: Any, name: str, given: Any, where: str) -> list[Any]:
         "defence": partial(_named, DEFENCES),
         "training": partial(_named, TRAININGS),
         "vae": partial(_all_of, VAESettings),
+        "labels": _labels,
         "classifier": partial(_all_of, ClassifierSettings),
     }
     if name in nested:
@@ -187,6 +189,11 @@ def _named(kinds: dict[str, type], given: Any, where: str) -> list[Any]:
     for name, chosen in wanted.items():
         made += _all_of(kinds[name], {} if chosen is None else chosen, f"{where} {name}")
     return made
+
+
+def _labels(given: Any, where: str) -> list[RandomisedResponse | None]:
+    """Return kinds of noise for labels from a mapping of its fields; null stands for none."""
+    return [None] if given is None else _all_of(RandomisedResponse, given, where)
 
 
 def _plain(hint: Any, value: Any, where: str) -> Any:
@@ -221,6 +228,8 @@ def _defence_of(row: dict[str, Any]) -> Defence:
         row["training"] = _kind_of(TRAININGS, training.pop("name"))(**training)
     if "vae" in row:
         row["vae"] = VAESettings(**row["vae"])
+    if row.get("labels") is not None:
+        row["labels"] = RandomisedResponse(**row["labels"])
     return kind(**row)
 
 

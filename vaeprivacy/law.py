@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from scipy import stats
 
-from vaeprivacy.mechanisms import CoordinateLaplace, Gaussian, Mechanism, WhitenedLaplace
+from vaeprivacy.mechanism import Mechanism
+from vaeprivacy.mechanisms import CoordinateLaplace, Gaussian, WhitenedLaplace
 
 
 @dataclass(frozen=True)

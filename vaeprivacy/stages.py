@@ -136,11 +136,11 @@ def chunk_answers(config: Config, directory: Path, numbers: tuple[int, ...]) -> 
     def make() -> dict[str, np.ndarray]:
         data = load_once(config.dataset)
         look = partial(config.defence.features, image_shape=data.image_shape)
-        asked = data.x[config.parts(data.y).asked]
+        asked, y = (each[config.parts(data.y).asked] for each in (data.x, data.y))
         as_they_are, answers = asked_features(config, directory), []
         for number, classifier in zip(numbers, fitted_classifiers(config, directory, numbers), strict=True):
             encoder = encoder_of(config, directory, number)
-            ways = [as_they_are] if encoder is None else [as_they_are, look(encoder.reconstruct(asked))]
+            ways = [as_they_are] if encoder is None else [as_they_are, look(encoder.reconstruct(asked, y))]
             answers.append(torch.stack([predict(classifier, x) for x in ways], dim=1))
         return {"log_posteriors": torch.stack(answers).numpy()}
 

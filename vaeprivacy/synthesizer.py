@@ -4,11 +4,13 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from vaeprivacy.channels import PRIOR_CHANNEL, Channel, PrivateChannel
 from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training, checked_training
+from vaeprivacy.denoising import Denoiser
 from vaeprivacy.distances import EUCLIDEAN, Metric, clip
 from vaeprivacy.guarantee import NOT_COVERED, Guarantee, ModelCoverage
 from vaeprivacy.labels import RandomisedResponse
-from vaeprivacy.mechanisms import Mechanism
+from vaeprivacy.mechanism import Mechanism
 from vaeprivacy.randomness import SYSTEM_ENTROPY, RandomSource, uniforms
 from vaeprivacy.training import checked_records
 from vaeprivacy.vae import VAE, VAESettings
@@ -53,8 +55,11 @@ class Synthesizer:
         Encoder and decoder, once they are fitted.
     training : OnPrivateRecords, OnDisjointRecords or WithDPSGD
         How :meth:`fit` trains them.
-    project_noisy : bool
-        Project noisy codes back onto the ball before they are decoded: post-processing, which changes no promise.
+    noise_aware : bool
+        Whether :meth:`fit` trains encoder and decoder for the noise: through projection and mechanism, with new noise
+        at each step (:class:`~vaeprivacy.channels.PrivateChannel`).
+    denoiser : Denoiser or None
+        What is done to noisy codes before they are decoded: post-processing, which changes no promise.
     labels : RandomisedResponse or None
         Noise for the labels; None keeps them.
     coverage : ModelCoverage
@@ -72,7 +77,8 @@ class Synthesizer:
     radius: float | None = None
     vae: VAE | None = None
     training: Training = field(default_factory=OnPrivateRecords)
-    project_noisy: bool = False
+    noise_aware: bool = False
+    denoiser: Denoiser | None = None
     labels: RandomisedResponse | None = None
     coverage: ModelCoverage = NOT_COVERED
     trained_on: frozenset[bytes] = field(default=frozenset(), repr=False)
@@ -82,6 +88,8 @@ class Synthesizer:
         checked_training(self.training)
         if self.radius is None:
             self.radius = self.metric.typical_norm(self.settings.latent_dim)
+        if self.noise_aware and self.mechanism is None:
+            raise ValueError("noise_aware=True needs a mechanism, for whose noise encoder and decoder are trained.")
 
     @property
     def metric(self) -> Metric:
@@ -99,7 +107,7 @@ class Synthesizer:
             Records, shape (records, features), values in [0, 1]: the private ones, or with
             :class:`~vaeprivacy.coverage.OnDisjointRecords` others, which :meth:`release` will refuse.
         y : torch.Tensor
-            Labels, shape (records,). They are ignored here.
+            Labels, shape (records,). They are ignored unless ``settings.n_classes`` says that they are told.
         generator : torch.Generator or SystemEntropy
             Source of weights, batches, samples and the noise of DP-SGD.
         progress : bool
@@ -111,30 +119,45 @@ class Synthesizer:
             Itself, fitted.
         """
         _check_pairs(x, y)
-        self.vae, self.coverage = self.training.fit(x, self.settings, generator=generator, progress=progress)
+        options = {"y": y, "channel": self.channel, "generator": generator, "progress": progress}
+        self.vae, self.coverage = self.training.fit(x, self.settings, **options)
         self.trained_on = _rows(x) if isinstance(self.training, OnDisjointRecords) else frozenset()
         return self
 
+    @property
+    def channel(self) -> Channel:
+        """What codes go through while encoder and decoder are trained."""
+        return PrivateChannel(self.mechanism, self.radius) if self.noise_aware else PRIOR_CHANNEL
+
     @torch.no_grad()
-    def encode(self, x: torch.Tensor) -> torch.Tensor:
+    def encode(self, x: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
         """Return the mean code of each record, projected onto the ball, shape (records, latent_dim).
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            Records, shape (records, features), values in [0, 1].
+        y : torch.Tensor, optional
+            Their labels, shape (records,), which a conditional VAE must be told.
 
         Raises
         ------
         RuntimeError
             If the synthesizer is not fitted.
         """
-        mean, _ = self._fitted_vae().encode(checked_records(x))
-        return clip(mean, radius=self.radius, metric=self.metric)
+        mean, _ = self._fitted_vae().encode(checked_records(x), y)
+        # A noise-aware encoder uses the whole ball: nothing to warn of.
+        project = clip if self.mechanism is None else self.mechanism.project
+        return project(mean, radius=self.radius, warn=not self.noise_aware)
 
     @torch.no_grad()
-    def decode(self, codes: torch.Tensor) -> torch.Tensor:
-        """Return the record that each code stands for, shape (records, features), values in [0, 1]."""
-        return self._fitted_vae().decode(codes)
+    def decode(self, codes: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the record that each code (and label) stands for, shape (records, features), values in [0, 1]."""
+        return self._fitted_vae().decode(codes, y)
 
-    def reconstruct(self, x: torch.Tensor) -> torch.Tensor:
+    def reconstruct(self, x: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
         """Return each record as encoder and decoder render it, without noise, shape (records, features)."""
-        return self.decode(self.encode(x))
+        return self.decode(self.encode(x, y), y)
 
     def release(
         self, x: torch.Tensor, y: torch.Tensor, *, generator: RandomSource = SYSTEM_ENTROPY, shuffle: bool = True
@@ -168,20 +191,21 @@ class Synthesizer:
             that encoder and decoder were trained on although they claim to be disjoint.
         """
         _check_pairs(x, y)
-        codes = self.encode(x)
-        self._check_disjoint(x)
         reported = y if self.labels is None else self.labels.perturb(y, generator=generator)
+        codes = self.encode(x, reported)  # the true label must not enter: what is told about it is the noisy one
+        self._check_disjoint(x)
         guarantee = None
         if self.mechanism is not None:
             codes = self.mechanism.perturb(codes, generator=generator)
-            if self.project_noisy:
-                codes = clip(codes, radius=self.radius, metric=self.metric, warn=False)
+            if self.denoiser is not None:
+                options = {"mechanism": self.mechanism, "radius": self.radius, "generator": generator}
+                codes = self.denoiser.denoise(codes, **options)
             self.releases += 1
             guarantee = self._guarantee(seeded=isinstance(generator, torch.Generator))
         if shuffle:
             order = uniforms((len(x),), generator=generator).to(x.device).argsort()
             codes, reported = codes[order], reported[order]
-        return Release(self.decode(codes), reported, guarantee)
+        return Release(self.decode(codes, reported), reported, guarantee)
 
     def _guarantee(self, *, seeded: bool) -> Guarantee:
         return replace(

@@ -113,10 +113,10 @@ def try_setting(trial: Trial, defence: Framework, vaes: Sequence[VAE]) -> list[d
     generators = [trial.generator(f"classifier {number}") for number in range(len(vaes))]
     options = {"n_classes": trial.n_classes, "generators": generators}
     classifiers = defence.fit_classifiers(releases, trial.classifier, **options)
-    asked = torch.cat([trial.candidates.x, trial.held_out.x])
+    asked, y = (torch.cat([getattr(part, name) for part in (trial.candidates, trial.held_out)]) for name in "xy")
     answers = [predict(model, asked) for model in classifiers]
     through = [
-        predict(model, defence.synthesizer(vae, n_features=asked.shape[1]).reconstruct(asked))
+        predict(model, defence.synthesizer(vae, n_features=asked.shape[1]).reconstruct(asked, y))
         for model, vae in zip(classifiers, vaes, strict=True)
     ]
     ways = {"adaptive_": torch.stack(answers), "through_": torch.stack(through)}

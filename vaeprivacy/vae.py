@@ -1,17 +1,17 @@
-"""The variational autoencoder: encoder, decoder, evidence lower bound (ELBO), training."""
+"""The variational autoencoder: encoder, decoder, evidence lower bound (ELBO)."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import pandas as pd
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from vaeprivacy.training import checked_records, minibatches, mlp, progress_bar
+from vaeprivacy.channels import PRIOR_CHANNEL, Channel
+from vaeprivacy.training import mlp
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,13 @@ class VAESettings:
         Records a gradient step.
     learning_rate : float
         Step size of Adam.
+    n_classes : int
+        Number of labels, if encoder and decoder are told the label of a record; 0: they are not.
 
     Raises
     ------
     ValueError
-        If no records are held out, or all.
+        If no records are held out, or all, or `n_classes` is negative.
     """
 
     latent_dim: int = 16
@@ -48,10 +50,13 @@ class VAESettings:
     held_out: float = 0.1
     batch_size: int = 100
     learning_rate: float = 2e-3
+    n_classes: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.held_out < 1:
             raise ValueError(f"held_out must be between 0 and 1, both excluded, not {self.held_out!r}.")
+        if self.n_classes < 0:
+            raise ValueError(f"n_classes must be 0 (labels are not told) or their number, not {self.n_classes!r}.")
 
 
 class Elbo(NamedTuple):
@@ -69,6 +74,9 @@ class Elbo(NamedTuple):
 class VAE(nn.Module):
     """A variational autoencoder with one hidden layer on each side (Kingma and Welling, arXiv 1312.6114).
 
+    With `n_classes`, it is conditional (Sohn, Lee and Yan, 2015): encoder and decoder are also told the label, as a
+    one-hot vector beside their input. Without, they ignore what they are told.
+
     Parameters
     ----------
     features : int
@@ -77,51 +85,87 @@ class VAE(nn.Module):
         Dimension d of the latent code.
     hidden : int
         Units of the hidden layer of encoder and decoder.
+    n_classes : int
+        Number of labels; 0: labels are not told.
     generator : torch.Generator
         Source of the initial weights.
     """
 
-    def __init__(self, features: int, *, latent_dim: int, hidden: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, features: int, *, latent_dim: int, hidden: int, n_classes: int = 0, generator: torch.Generator
+    ) -> None:
         super().__init__()
-        self.sizes = {"features": features, "latent_dim": latent_dim, "hidden": hidden}
-        self.encoder = mlp([features, hidden, 2 * latent_dim], generator=generator)
-        self.decoder = mlp([latent_dim, hidden, features], generator=generator)
+        self.sizes = {"features": features, "latent_dim": latent_dim, "hidden": hidden, "n_classes": n_classes}
+        self.encoder = mlp([features + n_classes, hidden, 2 * latent_dim], generator=generator)
+        self.decoder = mlp([latent_dim + n_classes, hidden, features], generator=generator)
 
-    def encode(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def encode(self, x: torch.Tensor, y: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean and log-variance of the code of each record, both of shape (records, latent_dim)."""
-        mean, log_variance = self.encoder(x).chunk(2, dim=1)
+        mean, log_variance = self.encoder(self.with_labels(x, y)).chunk(2, dim=1)
         return mean, log_variance
 
-    def decode(self, codes: torch.Tensor) -> torch.Tensor:
-        """Return the record that each code stands for, shape (records, features), values in [0, 1]."""
-        return torch.sigmoid(self.decoder(codes))
+    def logits(self, codes: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the record that each code stands for as logits, shape (records, features)."""
+        return self.decoder(self.with_labels(codes, y))
 
-    def elbos(self, x: torch.Tensor, *, generator: torch.Generator) -> Elbo:
+    def decode(self, codes: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the record that each code stands for, shape (records, features), values in [0, 1]."""
+        return torch.sigmoid(self.logits(codes, y))
+
+    def with_labels(self, inputs: torch.Tensor, y: torch.Tensor | None) -> torch.Tensor:
+        """Return the input of a network: codes or records, with their one-hot labels if labels are told.
+
+        Raises
+        ------
+        ValueError
+            If labels are told, and there are none.
+        """
+        n_classes = self.sizes["n_classes"]
+        if not n_classes:
+            return inputs
+        if y is None:
+            raise ValueError("This VAE is conditional: give the labels of the records, too.")
+        return torch.cat([inputs, F.one_hot(y, n_classes).to(inputs)], dim=1)
+
+    def log_likelihood(self, codes: torch.Tensor, x: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the Bernoulli log-likelihood of each record given a code, in nats, shape (records,).
+
+        Grey values are taken as probabilities: the usual choice for such images, though not a normalised density.
+        """
+        return -F.binary_cross_entropy_with_logits(self.logits(codes, y), x, reduction="none").sum(dim=1)
+
+    def elbos(
+        self,
+        x: torch.Tensor,
+        y: torch.Tensor | None = None,
+        *,
+        channel: Channel = PRIOR_CHANNEL,
+        generator: torch.Generator,
+    ) -> Elbo:
         """Estimate the ELBO of each record with one sample of its code (:eq:`elbo`, :eq:`kl`).
 
         Parameters
         ----------
         x : torch.Tensor
             Records, shape (records, features), values in [0, 1].
+        y : torch.Tensor, optional
+            Their labels, shape (records,), for a conditional VAE.
+        channel : Channel
+            What happens to a code between encoder and decoder.
         generator : torch.Generator
             Source of the samples.
 
         Returns
         -------
         Elbo
-            Of each record, shape (records,). The reconstruction term is the Bernoulli log-likelihood, with grey values
-            taken as probabilities: the usual choice for such images, though not a normalised density of them.
+            Of each record, shape (records,).
         """
-        mean, log_variance = self.encode(x)
-        noise = torch.randn(mean.shape, generator=generator, device=generator.device).to(mean)
-        logits = self.decoder(mean + torch.exp(log_variance / 2) * noise)
-        reconstruction = -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)
-        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
-        return Elbo(reconstruction, kl)
+        codes, kl = channel.send(*self.encode(x, y), generator=generator)
+        return Elbo(self.log_likelihood(codes, x, y), kl)
 
-    def elbo(self, x: torch.Tensor, *, generator: torch.Generator) -> Elbo:
+    def elbo(self, x: torch.Tensor, y: torch.Tensor | None = None, **options: Any) -> Elbo:
         """Return the averages of :meth:`elbos` over the batch; parameters are the same."""
-        return Elbo(*(part.mean() for part in self.elbos(x, generator=generator)))
+        return Elbo(*(part.mean() for part in self.elbos(x, y, **options)))
 
     def save(self, path: Path | str) -> None:
         """Write weights and sizes to a safetensors file."""
@@ -146,89 +190,3 @@ class VAE(nn.Module):
         except (SafetensorError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path} is not a VAE that this package saved ({error}); fit it again.") from error
         return vae
-
-
-def checked_images(x: torch.Tensor) -> torch.Tensor:
-    """Return `x` if a VAE can be trained on it: a finite table of at least ten records with values in [0, 1].
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is not.
-    """
-    checked_records(x)
-    if x.min() < 0 or x.max() > 1 or len(x) < 10:
-        raise ValueError(
-            f"x must hold at least 10 records with values in [0, 1], not {len(x)} with values from {x.min():.3g} to "
-            f"{x.max():.3g}; scale the features first."
-        )
-    return x
-
-
-def fit_vae(
-    x: torch.Tensor, settings: VAESettings | None = None, *, generator: torch.Generator, progress: bool = False
-) -> tuple[VAE, pd.DataFrame]:
-    """Train a VAE by maximising the ELBO with Adam; keep the weights of the epoch with the best held-out ELBO.
-
-    Parameters
-    ----------
-    x : torch.Tensor
-        Records, shape (records, features), floating point, values in [0, 1].
-    settings : VAESettings, optional
-        Sizes and training.
-    generator : torch.Generator
-        Source of weights, batches, samples and of the choice of held-out records.
-    progress : bool
-        Show a progress bar.
-
-    Returns
-    -------
-    vae : VAE
-        On the device of `x`.
-    history : pandas.DataFrame
-        One row an epoch: ``epoch``, ``part`` ("training" or "held out"), ``reconstruction``, ``kl`` and ``elbo``, in
-        nats per record.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not a finite floating-point table with values in [0, 1], or has fewer than ten records.
-    """
-    settings = settings or VAESettings()
-    checked_images(x)
-    n_held_out = max(1, round(settings.held_out * len(x)))
-    order = torch.randperm(len(x), generator=generator, device=generator.device).to(x.device)
-    held_out, train = x[order[:n_held_out]], x[order[n_held_out:]]
-    vae = VAE(x.shape[1], latent_dim=settings.latent_dim, hidden=settings.hidden, generator=generator).to(x.device)
-    optimizer = torch.optim.Adam(vae.parameters(), lr=settings.learning_rate, fused=True)
-
-    best, best_epoch, best_weights, rows = -torch.inf, 0, vae.state_dict(), []
-    bar = progress_bar(range(1, settings.epochs + 1), show=progress, desc="VAE", unit="epoch")
-    for epoch in bar:
-        in_training = _train_epoch(vae, optimizer, train, settings.batch_size, generator)
-        with torch.no_grad():
-            out = vae.elbo(held_out, generator=generator)
-        for part, elbo in (("training", in_training), ("held out", out)):
-            rows.append([epoch, part, elbo.reconstruction.item(), elbo.kl.item(), elbo.value.item()])
-        bar.set_postfix(held_out_elbo=f"{out.value:.1f}")
-        if out.value > best:
-            best, best_epoch = out.value, epoch
-            best_weights = {name: weight.clone() for name, weight in vae.state_dict().items()}
-        elif epoch - best_epoch >= settings.patience:
-            break
-    vae.load_state_dict(best_weights)
-    return vae, pd.DataFrame(rows, columns=["epoch", "part", "reconstruction", "kl", "elbo"])
-
-
-def _train_epoch(
-    vae: VAE, optimizer: torch.optim.Optimizer, x: torch.Tensor, batch_size: int, generator: torch.Generator
-) -> Elbo:
-    """Take one pass over the records and return the average ELBO met on the way."""
-    total = torch.zeros(2)
-    for batch in minibatches(len(x), batch_size=batch_size, generator=generator):
-        elbo = vae.elbo(x[batch.to(x.device)], generator=generator)
-        optimizer.zero_grad()
-        (-elbo.value).backward()
-        optimizer.step()
-        total += torch.stack(elbo).detach().cpu() * len(batch)
-    return Elbo(*(total / len(x)))

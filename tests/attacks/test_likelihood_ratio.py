@@ -9,13 +9,15 @@ from torch import nn
 from toy_worlds import Identity
 
 from vaeprivacy.attacks import DensityRatio, Knowledge, LikelihoodRatio, NearestReconstruction, Records
-from vaeprivacy.attacks.likelihood import WIDTHS, log_likelihoods, noisy_codes
+from vaeprivacy.attacks.likelihood import WIDTHS, decoded_codes, log_likelihoods, noisy_codes
 from vaeprivacy.bounds import GaussianIndistinguishability
+from vaeprivacy.denoising import DENOISERS
 from vaeprivacy.labels import RandomisedResponse
 from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism, WhitenedLaplace
 from vaeprivacy.metrics import auc, roc
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE, VAESettings
+from vaeprivacy.vae_training import new_vae
 
 D = 3
 
@@ -33,7 +35,7 @@ def linear_vae() -> VAE:
 class LinearVAE(VAE):
     """The same, with an encoder for synthetic records, whose features are others."""
 
-    def encode(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def encode(self, x: torch.Tensor, y: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         return super().encode(x if x.shape[1] == D else x[:, :D])
 
 
@@ -198,6 +200,38 @@ def test_a_label_that_the_population_lacks_spoils_no_other_score() -> None:
     assert scores[seen].isfinite().all()
     assert (scores[~seen] == math.inf).all()  # impossible but for members
     assert attack.score(records(codes[:1], torch.tensor([9]))).tolist() == [-math.inf]
+
+
+@pytest.mark.parametrize("n_classes", [0, 2])
+@pytest.mark.parametrize("denoiser", [None, "shrink", "posterior-mean"])
+def test_the_score_sees_through_denoiser_and_noise_of_labels(n_classes: int, denoiser: str | None) -> None:
+    """One synthetic record: the ratio is that of the codes' densities, weighted by those of the labels."""
+    settings = VAESettings(latent_dim=D, hidden=32, n_classes=n_classes)
+    vae = new_vae(12, settings, generator=seeded(8))
+    mechanism, labels = EuclideanLaplace(3.0), RandomisedResponse(1.0, 2)
+    framework = Synthesizer(mechanism, settings, vae=vae, labels=labels, denoiser=denoiser and DENOISERS[denoiser])
+    x, y = torch.rand(6, 12, generator=seeded(9)), torch.tensor([0, 1, 0, 1, 0, 1])
+    release = framework.release(x[:1], y[:1], generator=seeded(10))
+    own, others = Records(x=x[:2], y=y[:2]), Records(x=x[2:], y=y[2:])
+    attack = LikelihoodRatio().fit(Knowledge(release=release, synthesizer=framework, population=others))
+    noisy = decoded_codes(framework, release)
+
+    def log_density(records: Records, width: float) -> torch.Tensor:
+        codes = framework.encode(records.x, release.y.expand(len(records.y)))
+        of_label = torch.where(records.y == release.y, labels.keep_probability, 1 - labels.keep_probability)
+        return mechanism.log_likelihood(noisy.expand(len(codes), D), codes, width=width) + of_label.log()
+
+    population = max(log_density(others, width).logsumexp(dim=0).item() for width in WIDTHS) - math.log(4)
+    assert attack.score(own).tolist() == pytest.approx((log_density(own, 1.0) - population).tolist(), abs=1e-6)
+    again = mechanism.perturb(framework.encode(x[:1], release.y), generator=release_noise(labels, y[:1], seed=10))
+    assert (noisy - again).norm() < 0.05
+
+
+def release_noise(labels: RandomisedResponse, y: torch.Tensor, *, seed: int) -> torch.Generator:
+    """Return the generator of a release after it has drawn the noise of the labels, which comes first."""
+    generator = seeded(seed)
+    labels.perturb(y, generator=generator)
+    return generator
 
 
 def test_the_density_ratio_needs_no_decoder() -> None:

@@ -22,7 +22,8 @@ from vaeprivacy.labels import RandomisedResponse
 from vaeprivacy.mechanisms import EuclideanLaplace, Gaussian, Mechanism
 from vaeprivacy.metrics import auc, roc
 from vaeprivacy.synthesizer import Release, Synthesizer
-from vaeprivacy.vae import VAE, VAESettings, fit_vae
+from vaeprivacy.vae import VAE, VAESettings
+from vaeprivacy.vae_training import fit_vae
 
 N = 40_000
 

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from types import SimpleNamespace
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -29,6 +29,17 @@ def holding(vae: VAE, references: list[VAE]) -> Knowledge:
 
 def calibrated_reconstruction_score(vae: VAE, references: list[VAE], x: torch.Tensor) -> torch.Tensor:
     return CalibratedReconstruction().fit(holding(vae, references)).score(records(x))
+
+
+def known(
+    *,
+    encode: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
+    decoder: Callable[[torch.Tensor], torch.Tensor],
+) -> VAE:
+    """Return a VAE whose encoder and decoder are known functions."""
+    vae = VAE(2, latent_dim=1, hidden=1, generator=seeded())
+    vae.encode, vae.logits = lambda x, y: encode(x), lambda codes, y: decoder(codes)
+    return vae
 
 
 # Impossible input
@@ -62,7 +73,7 @@ def test_the_reconstruction_score_is_the_bernoulli_log_likelihood_at_the_mean_co
 
 def test_the_elbo_of_a_decoder_that_ignores_its_code_is_known() -> None:
     # Mean 2 and variance e in one dimension; the decoder says 0.3 whatever the code.
-    constant = SimpleNamespace(
+    constant = known(
         encode=lambda x: (torch.full((len(x), 1), 2.0), torch.ones(len(x), 1)),
         decoder=lambda codes: torch.full((len(codes), 2), math.log(0.3 / 0.7)),
     )
@@ -74,7 +85,7 @@ def test_the_elbo_of_a_decoder_that_ignores_its_code_is_known() -> None:
 
 def test_the_elbo_is_the_integral_over_the_law_of_the_code() -> None:
     # Mean 1 and variance 9, and a decoder whose logit is the code: an integral over N(1, 9).
-    model = SimpleNamespace(
+    model = known(
         encode=lambda x: (torch.ones(len(x), 1), torch.full((len(x), 1), math.log(9))), decoder=lambda codes: codes
     )
     expected = -norm(1, 3).expect(lambda z: np.logaddexp(0, z)) - 0.5 * (1 + 9 - 1 - math.log(9))

@@ -8,14 +8,15 @@ import torch
 
 from vaeprivacy.attacks.attack import Attack, Knowledge, Records
 from vaeprivacy.labels import RandomisedResponse
-from vaeprivacy.mechanisms import Mechanism
+from vaeprivacy.mechanism import Mechanism
+from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE
 
 WIDTHS = (1.0, 1.25, 1.5, 2.0)  # of the kernel of the population's density, in units of the noise
 CHUNK = 200  # candidates at a time: their differences to all synthetic records must fit into memory
 
 
-def noisy_codes(vae: VAE | None, x: torch.Tensor, *, steps: int = 15) -> torch.Tensor:
+def noisy_codes(vae: VAE | None, x: torch.Tensor, y: torch.Tensor | None = None, *, steps: int = 15) -> torch.Tensor:
     """Return the codes from which a decoder made synthetic records: the decoder's inverse.
 
     The decoder maps a few numbers to many, so (unless it is degenerate) a record determines its code. The
@@ -29,6 +30,8 @@ def noisy_codes(vae: VAE | None, x: torch.Tensor, *, steps: int = 15) -> torch.T
         Encoder and decoder; None: records are their own codes.
     x : torch.Tensor
         Synthetic records, shape (records, features), values in [0, 1].
+    y : torch.Tensor, optional
+        Their labels, shape (records,), for a conditional VAE.
     steps : int
         Number of iterations.
 
@@ -40,26 +43,34 @@ def noisy_codes(vae: VAE | None, x: torch.Tensor, *, steps: int = 15) -> torch.T
     if vae is None:
         return x.double()
     with torch.no_grad():
-        guess = vae.encode(x)[0].double()
+        guess = vae.encode(x, y)[0].double()
+        told = vae.with_labels(x.new_empty(len(x), 0), y).double()
     decoder = copy.deepcopy(vae.decoder).double()
-    parts = zip(x.double().split(CHUNK), guess.split(CHUNK), strict=True)
-    return torch.cat([_inverted(decoder, part, start, steps) for part, start in parts])
+    parts = zip(*(each.split(CHUNK) for each in (x.double(), guess, told)), strict=True)
+    return torch.cat([_inverted(decoder, *part, steps=steps) for part in parts])
 
 
-def _inverted(decoder: torch.nn.Module, x: torch.Tensor, codes: torch.Tensor, steps: int) -> torch.Tensor:
+def _inverted(
+    decoder: torch.nn.Module, x: torch.Tensor, codes: torch.Tensor, told: torch.Tensor, *, steps: int
+) -> torch.Tensor:
+    """Return codes that a decoder maps to records, given first guesses and the one-hot labels that it is told."""
     smallest = torch.finfo(torch.float32).tiny
     wanted, weight = torch.logit(x, eps=smallest), (1 - x) * (x > smallest)
-    jacobian = torch.func.vmap(torch.func.jacfwd(decoder))
+
+    def decode(codes: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+        return decoder(torch.cat([codes, told], dim=-1))
+
+    jacobian = torch.func.vmap(torch.func.jacfwd(decode))
     damping = torch.full((len(x), 1, 1), 1e-3, dtype=x.dtype, device=x.device)
     identity = torch.eye(codes.shape[1], dtype=x.dtype, device=x.device)
 
     def residual(codes: torch.Tensor) -> torch.Tensor:
-        return weight * (wanted - decoder(codes))
+        return weight * (wanted - decode(codes, told))
 
     with torch.no_grad():
         error = residual(codes)
         for _ in range(steps):
-            slope = weight[:, :, None] * jacobian(codes)
+            slope = weight[:, :, None] * jacobian(codes, told)
             normal = slope.mT @ slope
             step = torch.linalg.solve(normal + damping * identity, slope.mT @ error[:, :, None])[:, :, 0]
             proposed = residual(codes + step)
@@ -104,13 +115,20 @@ def log_likelihoods(
     same = y[:, None] == reported[None]
     possible = same if labels is None else torch.ones_like(same)
     original, released = possible.nonzero().T
-    noise = noisy.double()[released] - codes.double()[original]
     log_density = torch.full(same.shape, -torch.inf, dtype=torch.float64, device=codes.device)
-    log_density[possible] = mechanism.log_density(noise / width) - codes.shape[1] * math.log(width)
+    log_density[possible] = mechanism.log_likelihood(noisy[released], codes[original], width=width)
     if labels is None:
         return log_density
     log_keep = math.log(labels.keep_probability)  # another label is less probable by a factor of e^epsilon
     return log_density + torch.where(same, log_keep, log_keep - labels.epsilon)
+
+
+def decoded_codes(synthesizer: Synthesizer, release: Release) -> torch.Tensor:
+    """Return the noisy codes behind a release, float64: the decoder is inverted, and then the denoiser."""
+    codes = noisy_codes(synthesizer.vae, release.x, release.y)
+    if synthesizer.denoiser is None:
+        return codes
+    return synthesizer.denoiser.undo(codes, mechanism=synthesizer.mechanism, radius=synthesizer.radius)
 
 
 class LikelihoodRatio(Attack):
@@ -118,8 +136,8 @@ class LikelihoodRatio(Attack):
 
     By the lemma of Neyman and Pearson no attack on the release does better on average, up to the estimate of the
     population's density: that is the average over the adversary's own records (:eq:`release-density`), with a kernel of
-    that of :data:`WIDTHS` under which the release is most probable. The release's rows are supposed to be shuffled, its
-    noisy codes not projected.
+    that of :data:`WIDTHS` under which the release is most probable. The release's rows are supposed to be shuffled. A
+    denoiser is undone where that is possible; otherwise, what was decoded stands for the noisy codes.
     """
 
     needs = ("release", "synthesizer", "population")
@@ -137,7 +155,7 @@ class LikelihoodRatio(Attack):
                 "A release without noise has no density: take NearestReconstruction, which finds all members."
             )
         self._synthesizer = synthesizer
-        self._noisy, self._reported = noisy_codes(synthesizer.vae, release.x), release.y
+        self._noisy, self._reported = decoded_codes(synthesizer, release), release.y
         some = slice(CHUNK)  # a sample of the rows is enough to choose the width
         likeliest = max(WIDTHS, key=lambda width: self._log_density(population, some, width).sum().item())
         self._of_population = self._log_density(population, slice(None), likeliest)
@@ -159,15 +177,16 @@ class LikelihoodRatio(Attack):
         return torch.cat(parts).logsumexp(dim=0) - math.log(len(population.y))
 
     def _log_likelihoods(self, x: torch.Tensor, y: torch.Tensor, rows: slice, width: float) -> torch.Tensor:
-        return log_likelihoods(
-            self._synthesizer.encode(x),
-            y,
-            noisy=self._noisy[rows],
-            reported=self._reported[rows],
-            mechanism=self._synthesizer.mechanism,
-            labels=self._synthesizer.labels,
-            width=width,
-        )
+        noisy, reported, synthesizer = self._noisy[rows], self._reported[rows], self._synthesizer
+        options = {"mechanism": synthesizer.mechanism, "labels": synthesizer.labels, "width": width}
+        if synthesizer.labels is None or synthesizer.vae is None or not synthesizer.vae.sizes["n_classes"]:
+            return log_likelihoods(synthesizer.encode(x, y), y, noisy=noisy, reported=reported, **options)
+        # The encoder was told the reported label, so a candidate has a code for each of them.
+        found = torch.empty(len(x), len(noisy), dtype=torch.float64, device=x.device)
+        for label in reported.unique():
+            here, codes = reported == label, synthesizer.encode(x, label.expand(len(x)))
+            found[:, here] = log_likelihoods(codes, y, noisy=noisy[here], reported=reported[here], **options)
+        return found
 
 
 def _chunks(records: Records) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

@@ -60,5 +60,5 @@ class NearestReconstruction(Attack):
         self._release, self._synthesizer = knowledge.release, knowledge.synthesizer
 
     def _score(self, candidates: Records) -> torch.Tensor:
-        decoded, release = self._synthesizer.reconstruct(candidates.x), self._release
+        decoded, release = self._synthesizer.reconstruct(candidates.x, candidates.y), self._release
         return nearest_record_score(decoded, candidates.y, release_x=release.x, release_y=release.y)

@@ -1,14 +1,16 @@
 """An adversary that holds encoder and decoder: does this VAE know the candidate better than others do?"""
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
 
 from vaeprivacy.attacks.attack import Attack, Knowledge, Records
+from vaeprivacy.channels import PRIOR_CHANNEL, Channel
 from vaeprivacy.vae import VAE
 
 
 @torch.no_grad()
-def reconstruction_score(vae: VAE, x: torch.Tensor) -> torch.Tensor:
+def reconstruction_score(
+    vae: VAE, x: torch.Tensor, y: torch.Tensor | None = None, *, channel: Channel = PRIOR_CHANNEL
+) -> torch.Tensor:
     """Score candidates by how well the VAE reconstructs them: those that it was trained on tend to come out better.
 
     Chen et al. (arXiv 1909.03935) call it the reconstruction loss attack.
@@ -19,23 +21,35 @@ def reconstruction_score(vae: VAE, x: torch.Tensor) -> torch.Tensor:
         Encoder and decoder under attack.
     x : torch.Tensor
         Candidates, shape (records, features), values in [0, 1].
+    y : torch.Tensor, optional
+        Their labels, shape (records,), for a conditional VAE.
+    channel : Channel
+        What codes went through when it was trained.
 
     Returns
     -------
     torch.Tensor
-        Log-likelihood of each record given its mean code, in nats, shape (records,).
+        Log-likelihood of each record given its code without noise, in nats, shape (records,).
     """
-    mean, _ = vae.encode(x)
-    return -F.binary_cross_entropy_with_logits(vae.decoder(mean), x, reduction="none").sum(dim=1)
+    mean, _ = vae.encode(x, y)
+    return vae.log_likelihood(channel.noiseless(mean), x, y)
 
 
 @torch.no_grad()
-def elbo_score(vae: VAE, x: torch.Tensor, *, generator: torch.Generator, n_samples: int = 10) -> torch.Tensor:
+def elbo_score(
+    vae: VAE,
+    x: torch.Tensor,
+    y: torch.Tensor | None = None,
+    *,
+    channel: Channel = PRIOR_CHANNEL,
+    generator: torch.Generator,
+    n_samples: int = 10,
+) -> torch.Tensor:
     """Score candidates by their ELBO, the VAE's own bound on their log-likelihood (:eq:`elbo-score`).
 
     Parameters
     ----------
-    vae, x
+    vae, x, y, channel
         As for :func:`reconstruction_score`.
     generator : torch.Generator
         Source of the samples of each code.
@@ -47,14 +61,8 @@ def elbo_score(vae: VAE, x: torch.Tensor, *, generator: torch.Generator, n_sampl
     torch.Tensor
         In nats, shape (records,).
     """
-    mean, log_variance = vae.encode(x)
-    kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
-    total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
-    for _ in range(n_samples):
-        noise = torch.randn(mean.shape, generator=generator, device=generator.device).to(mean)
-        logits = vae.decoder(mean + torch.exp(log_variance / 2) * noise)
-        total -= F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)
-    return total / n_samples - kl
+    samples = (vae.elbos(x, y, channel=channel, generator=generator).value for _ in range(n_samples))
+    return sum(samples) / n_samples
 
 
 def calibrated_score(
@@ -94,13 +102,13 @@ class Reconstruction(Attack):
     needs = ("synthesizer",)
 
     def _fit(self, knowledge: Knowledge) -> None:
-        self._vae = knowledge.synthesizer.vae
+        self._vae, self._channel = knowledge.synthesizer.vae, knowledge.synthesizer.channel
 
-    def _score_under(self, vae: VAE, x: torch.Tensor) -> torch.Tensor:
-        return reconstruction_score(vae, x)
+    def _score_under(self, vae: VAE, candidates: Records) -> torch.Tensor:
+        return reconstruction_score(vae, candidates.x, candidates.y, channel=self._channel)
 
     def _score(self, candidates: Records) -> torch.Tensor:
-        return self._score_under(self._vae, candidates.x)
+        return self._score_under(self._vae, candidates)
 
 
 class CalibratedReconstruction(Reconstruction):
@@ -113,7 +121,7 @@ class CalibratedReconstruction(Reconstruction):
         self._references = knowledge.reference_vaes
 
     def _score(self, candidates: Records) -> torch.Tensor:
-        references = [self._score_under(vae, candidates.x) for vae in self._references]
+        references = [self._score_under(vae, candidates) for vae in self._references]
         score = super()._score(candidates)
         stacked = torch.stack(references) if references else score[None][:0]
         return calibrated_score(score, stacked, candidates.in_references)
@@ -131,8 +139,9 @@ class ELBO(Reconstruction):
     def __init__(self, *, generator: torch.Generator) -> None:
         self.generator = generator
 
-    def _score_under(self, vae: VAE, x: torch.Tensor) -> torch.Tensor:
-        return elbo_score(vae, x, generator=self.generator)
+    def _score_under(self, vae: VAE, candidates: Records) -> torch.Tensor:
+        options = {"channel": self._channel, "generator": self.generator}
+        return elbo_score(vae, candidates.x, candidates.y, **options)
 
 
 class CalibratedELBO(ELBO, CalibratedReconstruction):

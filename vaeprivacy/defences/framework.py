@@ -8,8 +8,12 @@ import torch
 
 from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training, checked_training
 from vaeprivacy.defences.defence import Defence
+from vaeprivacy.denoising import DENOISERS
+from vaeprivacy.directional import VonMisesFisher
 from vaeprivacy.distances import EUCLIDEAN
-from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism
+from vaeprivacy.labels import RandomisedResponse
+from vaeprivacy.mechanism import Mechanism
+from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.training import checked_positive
 from vaeprivacy.vae import VAE, VAESettings
@@ -27,6 +31,7 @@ MECHANISMS: dict[str, Callable[[float, float], Mechanism]] = {
     "euclidean-laplace": lambda epsilon, radius: EuclideanLaplace(epsilon),
     "coordinate-laplace": lambda epsilon, radius: CoordinateLaplace(epsilon),
     "gaussian": gaussian_of_equal_budget,
+    "von-mises-fisher": VonMisesFisher,
 }
 
 
@@ -38,15 +43,21 @@ class Framework(Defence):
     ----------
     epsilon : float or None
         Metric-privacy parameter per unit of latent distance; None releases reconstructions without noise.
-    mechanism : {"euclidean-laplace", "coordinate-laplace", "gaussian"}
-        The noise. With "gaussian", epsilon is what Laplace noise of the same guarantee for any two records of the ball
+    mechanism : {"euclidean-laplace", "coordinate-laplace", "gaussian", "von-mises-fisher"}
+        The noise. With "von-mises-fisher", codes are on the sphere instead of in the ball. With "gaussian", epsilon is what Laplace noise of the same guarantee for any two records of the ball
         would have; delta is 1e-5.
     radius : float or None
         Radius of the ball of codes; by default as for :class:`~vaeprivacy.synthesizer.Synthesizer`.
     training : OnPrivateRecords, OnDisjointRecords or WithDPSGD
         How encoder and decoder are trained: on the members; on as many public records; or on the members with DP-SGD.
     vae : VAESettings
-        Their sizes and training.
+        Their sizes and training; with its ``n_classes``, they are told labels (after noise, if there is some).
+    noise_aware : bool
+        Whether encoder and decoder are trained for the noise; then each epsilon has its own.
+    denoiser : {"project", "shrink", "preserve-variance", "posterior-mean", "posterior-sample"} or None
+        What is done to noisy codes before they are decoded, see :mod:`vaeprivacy.denoising`.
+    labels : RandomisedResponse or None
+        Noise for the labels; None keeps them.
 
     Raises
     ------
@@ -59,6 +70,9 @@ class Framework(Defence):
     radius: float | None = None
     training: Training = field(default_factory=OnPrivateRecords)
     vae: VAESettings = field(default_factory=VAESettings)
+    noise_aware: bool = False
+    denoiser: str | None = None
+    labels: RandomisedResponse | None = None
     name: str = field(default="framework", init=False)
     publishes: ClassVar[tuple[str, ...]] = ("classifier", "release", "model")
 
@@ -69,13 +83,23 @@ class Framework(Defence):
                 object.__setattr__(self, name, checked_positive(getattr(self, name), name))
         if self.mechanism not in MECHANISMS:
             raise ValueError(f"mechanism must be one of {', '.join(map(repr, MECHANISMS))}, not {self.mechanism!r}.")
+        if self.denoiser is not None and self.denoiser not in DENOISERS:
+            raise ValueError(
+                f"denoiser must be None or one of {', '.join(map(repr, DENOISERS))}, not {self.denoiser!r}."
+            )
+        if self.epsilon is None and (self.noise_aware or self.denoiser):
+            raise ValueError("Without noise (epsilon None) there is nothing to be aware of and nothing to denoise.")
         checked_training(self.training)
 
     @property
     def label(self) -> str:
-        """What it is called in tables and figures: "no noise", or epsilon."""
+        """What it is called in tables and figures: "no noise" or epsilon, and what is not as in the paper."""
         special = [] if self.mechanism == "euclidean-laplace" else [self.mechanism]
         special += [] if self.radius is None else [f"radius {self.radius:g}"]
+        special += ["noise-aware"] if self.noise_aware else []
+        special += ["conditional"] if self.vae.n_classes else []
+        special += [] if self.denoiser is None else [self.denoiser]
+        special += [] if self.labels is None else [f"labels {self.labels.epsilon:g}"]
         return ", ".join(["no noise" if self.epsilon is None else f"{self.epsilon:g}", *special])
 
     @property
@@ -85,8 +109,9 @@ class Framework(Defence):
 
     @property
     def model(self) -> "Framework":
-        """The same framework without noise, which has the same encoder and decoder."""
-        return replace(self, epsilon=None, mechanism="euclidean-laplace", radius=None)
+        """The plainest framework with the same encoder and decoder: without noise, unless they are trained for it."""
+        plain = replace(self, denoiser=None, labels=None)
+        return plain if self.noise_aware else replace(plain, epsilon=None, mechanism="euclidean-laplace", radius=None)
 
     @property
     def on_public_records(self) -> bool:
@@ -95,14 +120,23 @@ class Framework(Defence):
 
     def fit_model(self, x: torch.Tensor, y: torch.Tensor, *, n_classes: int, generator: torch.Generator) -> VAE:
         """Train encoder and decoder."""
-        return self.training.fit(x, self.vae, generator=generator)[0]
+        channel = self.synthesizer(None, n_features=x.shape[1]).channel
+        return self.training.fit(x, self.vae, y=y, channel=channel, generator=generator)[0]
 
     def synthesizer(self, model: VAE | None, *, n_features: int) -> Synthesizer:
         """Return the framework with a fitted encoder and decoder."""
         if self.epsilon is None:
-            return Synthesizer(None, self.vae, radius=self.radius, vae=model)
+            return Synthesizer(None, self.vae, radius=self.radius, vae=model, labels=self.labels)
         radius = self.radius or EUCLIDEAN.typical_norm(self.vae.latent_dim)
-        return Synthesizer(MECHANISMS[self.mechanism](self.epsilon, radius), self.vae, radius=self.radius, vae=model)
+        return Synthesizer(
+            MECHANISMS[self.mechanism](self.epsilon, radius),
+            self.vae,
+            radius=self.radius,
+            vae=model,
+            noise_aware=self.noise_aware,
+            denoiser=None if self.denoiser is None else DENOISERS[self.denoiser],
+            labels=self.labels,
+        )
 
     def release(
         self, x: torch.Tensor, y: torch.Tensor, *, model: VAE | None, n_classes: int, generator: torch.Generator

@@ -22,6 +22,7 @@ class PriorSampling(Defence):
 
     No synthetic record comes from a private one; what leaks, leaks through the decoder. The label is a part of the
     record: the VAE is trained on records with their one-hot label appended, and the label of a sample is the likeliest.
+    A conditional VAE (``vae.n_classes``) is told labels instead: all of them, equally often.
 
     Attributes
     ----------
@@ -43,7 +44,8 @@ class PriorSampling(Defence):
     def label(self) -> str:
         """What it is called in tables and figures."""
         private = isinstance(self.training, OnPrivateRecords)
-        return "samples of the prior" if private else f"samples of the prior, VAE on {self.training}"
+        told = ", conditional" if self.vae.n_classes else ""
+        return f"samples of the prior{told}" + ("" if private else f", VAE on {self.training}")
 
     @property
     def how_trained(self) -> str:
@@ -61,12 +63,15 @@ class PriorSampling(Defence):
         return isinstance(self.training, OnDisjointRecords)
 
     def seen_by_model(self, x: torch.Tensor, y: torch.Tensor, *, n_classes: int) -> torch.Tensor:
-        """Return records with their one-hot labels, shape (records, features + n_classes)."""
+        """Return records with their one-hot labels, shape (records, features + n_classes), or as they are if told."""
+        if self.vae.n_classes:
+            return x
         return torch.cat([x, F.one_hot(y, n_classes).to(x)], dim=1)
 
     def fit_model(self, x: torch.Tensor, y: torch.Tensor, *, n_classes: int, generator: torch.Generator) -> VAE:
         """Train the VAE on records with their labels."""
-        return self.training.fit(self.seen_by_model(x, y, n_classes=n_classes), self.vae, generator=generator)[0]
+        seen = self.seen_by_model(x, y, n_classes=n_classes)
+        return self.training.fit(seen, self.vae, y=y, generator=generator)[0]
 
     @torch.no_grad()
     def release(
@@ -74,6 +79,9 @@ class PriorSampling(Defence):
     ) -> Release:
         """Return as many samples as there are private records; see :meth:`Defence.release`."""
         codes = torch.randn(len(x), self.vae.latent_dim, generator=generator).to(x)
+        if self.vae.n_classes:
+            told = torch.arange(len(x), device=x.device) % n_classes
+            return Release(model.decode(codes, told), told, None)
         decoded = model.decode(codes)
         return Release(decoded[:, :-n_classes], decoded[:, -n_classes:].argmax(dim=1), None)
 

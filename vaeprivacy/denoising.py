@@ -1,0 +1,240 @@
+"""What may be done to a noisy code before it is decoded: post-processing, which costs no privacy."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from scipy import special, stats
+
+from vaeprivacy.distances import clip
+from vaeprivacy.mechanism import AdditiveNoise
+from vaeprivacy.mechanisms import EuclideanLaplace, Gaussian
+from vaeprivacy.randomness import RandomSource, normals, torch_generator
+
+NODES = 200  # of a quadrature, in length and in angle
+CHUNK = 100  # noisy codes at a time: each has NODES times NODES weights
+GRID = 500  # lengths of noisy codes for which the posterior mean is computed; between them, straight lines
+TINY = 1e-300
+
+
+class Denoiser(Protocol):
+    """A map of noisy codes that looks at nothing but them: its guarantee is that of its input (:prf:ref:`free`)."""
+
+    def denoise(
+        self, noisy: torch.Tensor, *, mechanism: AdditiveNoise, radius: float, generator: RandomSource
+    ) -> torch.Tensor:
+        """Return what is decoded in place of noisy codes.
+
+        Parameters
+        ----------
+        noisy : torch.Tensor
+            Noisy codes, shape (records, latent_dim).
+        mechanism : Mechanism
+            The noise in them.
+        radius : float
+            Radius of the ball in which the codes were before.
+        generator : torch.Generator or SystemEntropy
+            Source of random numbers, if any are needed.
+        """
+
+    def undo(self, codes: torch.Tensor, *, mechanism: AdditiveNoise, radius: float) -> torch.Tensor:
+        """Return the noisy codes, as an adversary would; if they cannot be known, what was decoded."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Project noisy codes back onto the ball, where all codes were."""
+
+    def denoise(
+        self, noisy: torch.Tensor, *, mechanism: AdditiveNoise, radius: float, generator: RandomSource
+    ) -> torch.Tensor:
+        """Return codes inside the ball; see :meth:`Denoiser.denoise`."""
+        return clip(noisy, radius=radius, metric=mechanism.metric, warn=False)
+
+    def undo(self, codes: torch.Tensor, *, mechanism: AdditiveNoise, radius: float) -> torch.Tensor:
+        """Return the codes themselves: the length of those that were outside is lost."""
+        return codes
+
+
+@dataclass(frozen=True)
+class Shrinkage:
+    """Multiply noisy codes so that they become as long as codes are (:eq:`shrinkage`).
+
+    If codes come from the prior N(0, I) and noise is normal with covariance S, then (I + S)^-1 times a noisy code is
+    its posterior mean. For other noise it is the best linear guess. The prior depends on no record.
+
+    Attributes
+    ----------
+    power : float
+        1 for the posterior mean. With 1/2, shrunk codes have the prior's covariance: codes and noise are mixed so that
+        the variance is preserved (latent noise injection; Shen and Tian, arXiv 2506.16636).
+    """
+
+    power: float = 1.0
+
+    def denoise(
+        self, noisy: torch.Tensor, *, mechanism: AdditiveNoise, radius: float, generator: RandomSource
+    ) -> torch.Tensor:
+        """Return shrunk codes; see :meth:`Denoiser.denoise`."""
+        return (noisy.double() @ self._factor(mechanism, noisy, -self.power)).to(noisy.dtype)
+
+    def undo(self, codes: torch.Tensor, *, mechanism: AdditiveNoise, radius: float) -> torch.Tensor:
+        """Return the noisy codes."""
+        return (codes.double() @ self._factor(mechanism, codes, self.power)).to(codes.dtype)
+
+    def _factor(self, mechanism: AdditiveNoise, codes: torch.Tensor, power: float) -> torch.Tensor:
+        """Return (I + S) to a power, shape (latent_dim, latent_dim)."""
+        sizes, directions = torch.linalg.eigh(mechanism.covariance(codes.shape[1]))
+        return ((1 + sizes) ** power * directions @ directions.mT).to(codes.device)
+
+
+@dataclass(frozen=True)
+class PosteriorMean:
+    """Replace a noisy code by the mean of the codes that it may come from (:eq:`posterior-mean`).
+
+    Codes are taken to come from N(0, I), projected onto the ball. Prior and noise look the same from all sides, so that
+    the mean lies in the direction of the noisy code; its length is found by quadrature.
+
+    Raises
+    ------
+    ValueError
+        When it is used with noise that does not look the same from all sides.
+    """
+
+    def denoise(
+        self, noisy: torch.Tensor, *, mechanism: AdditiveNoise, radius: float, generator: RandomSource
+    ) -> torch.Tensor:
+        """Return posterior means; see :meth:`Denoiser.denoise`."""
+        grid, means = self._lengths(noisy, mechanism, radius)
+        return _with_lengths(noisy, grid, means)
+
+    def undo(self, codes: torch.Tensor, *, mechanism: AdditiveNoise, radius: float) -> torch.Tensor:
+        """Return the noisy codes: the longer they were, the longer is the mean."""
+        grid, means = self._lengths(codes, mechanism, radius)
+        return _with_lengths(codes, means, grid)
+
+    def _lengths(
+        self, codes: torch.Tensor, mechanism: AdditiveNoise, radius: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return lengths of noisy codes, up to one that is hardly ever met, and those of their posterior means."""
+        dimension = codes.shape[1]
+        longest = radius + 5 * mechanism.covariance(dimension).trace().sqrt().item()
+        grid = torch.linspace(0, longest, GRID, dtype=torch.float64)
+        r, t, _ = nodes = prior_nodes(dimension, radius=radius)
+        parts = [posterior(part, nodes, mechanism=mechanism) @ (r * t) for part in grid.split(CHUNK)]
+        return grid, torch.cat(parts)
+
+
+@dataclass(frozen=True)
+class PosteriorSample:
+    """Replace a noisy code by one of the codes that it may come from, drawn as they are probable.
+
+    Means are all alike where there is much noise; samples are as varied as codes. For the law, and its errors, see
+    :class:`PosteriorMean`. Length and angle of a sample are those of a node of the quadrature.
+    """
+
+    def denoise(
+        self, noisy: torch.Tensor, *, mechanism: AdditiveNoise, radius: float, generator: RandomSource
+    ) -> torch.Tensor:
+        """Return samples; see :meth:`Denoiser.denoise`."""
+        generator = torch_generator(generator)  # what comes after the noise need not be secret
+        r, t, _ = nodes = prior_nodes(noisy.shape[1], radius=radius)
+        lengths = noisy.double().norm(dim=1)
+        weights = (posterior(part, nodes, mechanism=mechanism) for part in lengths.cpu().split(CHUNK))
+        drawn = torch.cat([torch.multinomial(each, 1, generator=generator) for each in weights])
+        r, t = r[drawn].to(noisy.device), t[drawn].to(noisy.device)
+        along = noisy.double() / lengths[:, None].clamp(min=TINY)
+        across = normals(noisy.shape, generator=generator).to(noisy.device)
+        across -= (across * along).sum(dim=1, keepdim=True) * along
+        across /= across.norm(dim=1, keepdim=True).clamp(min=TINY)
+        return (r * (t * along + (1 - t.square()).sqrt() * across)).to(noisy.dtype)
+
+    def undo(self, codes: torch.Tensor, *, mechanism: AdditiveNoise, radius: float) -> torch.Tensor:
+        """Return the samples themselves: which noisy codes they stand for is not known."""
+        return codes
+
+
+def prior_nodes(dimension: int, *, radius: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return nodes and weights for averages over codes from N(0, I), projected onto a ball.
+
+    Parameters
+    ----------
+    dimension : int
+        Dimension d of the code, at least 2.
+    radius : float
+        Radius of the ball.
+
+    Returns
+    -------
+    r, t, log_weight : torch.Tensor
+        Length of a code, cosine of its angle to a given direction, and the logarithm of the probability that stands at
+        this node, each of shape (nodes,), float64. Lengths follow a chi distribution, cut off at the radius with what
+        is beyond put there; cosines have a density proportional to (1 - t^2)^((d - 3) / 2).
+
+    Raises
+    ------
+    ValueError
+        If there is only one dimension.
+    """
+    if dimension < 2:
+        raise ValueError("Posterior means need at least 2 latent dimensions; with one, take Shrinkage().")
+    x, of_length = np.polynomial.legendre.leggauss(NODES)
+    length = radius * (x + 1) / 2
+    chi = stats.chi(dimension)
+    of_length = np.append(of_length * radius / 2 * chi.pdf(length), chi.sf(radius))
+    length = np.append(length, radius)
+    t, of_cosine = special.roots_jacobi(NODES, (dimension - 3) / 2, (dimension - 3) / 2)
+    with np.errstate(divide="ignore"):  # what has no probability at all gets the weight 0
+        log_weight = np.log(of_length)[:, None] + np.log(of_cosine / of_cosine.sum())
+    both = np.broadcast_arrays(length[:, None], t, log_weight)
+    return tuple(torch.from_numpy(each.ravel().copy()) for each in both)
+
+
+def posterior(
+    lengths: torch.Tensor, nodes: tuple[torch.Tensor, torch.Tensor, torch.Tensor], *, mechanism: AdditiveNoise
+) -> torch.Tensor:
+    """Return how probable each node is for a noisy code of a given length, shape (lengths, nodes).
+
+    Parameters
+    ----------
+    lengths : torch.Tensor
+        Shape (records,), float64.
+    nodes : tuple of torch.Tensor
+        As from :func:`prior_nodes`.
+    mechanism : Mechanism
+        The noise.
+
+    Raises
+    ------
+    ValueError
+        If the noise does not look the same from all sides.
+    """
+    if not isinstance(mechanism, EuclideanLaplace | Gaussian):
+        raise ValueError(
+            f"The posterior of {type(mechanism).__name__} noise is not known here: take Shrinkage(), or "
+            "EuclideanLaplace or Gaussian noise."
+        )
+    r, t, log_weight = nodes
+    s = lengths[:, None]
+    distance = (s.square() + r.square() - 2 * s * r * t).clamp(min=0).sqrt()
+    # The density depends on the distance only: so that of noise with one coordinate will do, up to a constant factor.
+    log_density = mechanism.log_density(distance.reshape(-1, 1)).reshape(distance.shape)
+    return (log_weight + log_density).softmax(dim=1)
+
+
+def _with_lengths(codes: torch.Tensor, old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+    """Return codes whose lengths are changed as a table of old and new ones says, with straight lines between them."""
+    lengths = codes.double().norm(dim=1)
+    wanted = np.interp(lengths.cpu().numpy(), old.numpy(), new.numpy())
+    return (codes * (torch.from_numpy(wanted).to(codes.device) / lengths.clamp(min=TINY))[:, None]).to(codes.dtype)
+
+
+#: Denoisers by their names in configurations.
+DENOISERS: dict[str, Denoiser] = {
+    "project": Projection(),
+    "shrink": Shrinkage(),
+    "preserve-variance": Shrinkage(power=0.5),
+    "posterior-mean": PosteriorMean(),
+    "posterior-sample": PosteriorSample(),
+}
