@@ -191,7 +191,7 @@ def test_the_grids_of_book_and_benchmark_can_be_read(tmp_path: Path, monkeypatch
     in_book = re.search(r"```yaml\n(.*?)```", (root / "book" / "running.md").read_text(encoding="utf-8"), re.DOTALL)
     assert len(read_grid(written(in_book[1], tmp_path))) == 3 * (1 + 3 * 2 * 2)
     monkeypatch.setattr(grid_module, "check", lambda configs, where: None)  # without the data set
-    assert len(read_grid(root / "benchmarks" / "sweep.grid.yaml")) == 2 * (1 + 3 * 2)
+    assert len(read_grid(root / "benchmarks" / "sweep.grid.yaml")) == 5 * (1 + 3 * 2)
 
 
 @pytest.mark.parametrize(
