@@ -42,7 +42,7 @@ benchmark-attacks: $(BENCHMARK_INSTALLED) ## time a shadow-model attack against 
 	.venv-benchmark/bin/python benchmarks/attacks.py
 	.venv-benchmark/bin/python benchmarks/attacks_report.py
 
-benchmark-sweep: $(INSTALLED) ## time a sweep with one and two processes, and kill it ten times (half an hour)
+benchmark-sweep: $(INSTALLED) ## time a sweep with one and two processes, and kill it ten times (a quarter of an hour)
 	$(BIN)/python benchmarks/sweep.py
 
 clean: ## delete the book, executed notebooks and results; the environment stays (delete .venv to renew it)

@@ -131,7 +131,7 @@ def main() -> None:
     """Measure, print, and write a JSON file; exit with 1 if some tables differ."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--grid", type=Path, default=HERE / "sweep.grid.yaml")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--longest", type=float, help="most seconds of work before a kill; by default an eighth")
     parser.add_argument("--seed", type=int, default=0, help="decides the moments of the kills")

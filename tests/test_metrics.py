@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from vaeprivacy.metrics import METRICS, advantage, attack_accuracy, auc, evaluate, mean_interval, roc, tpr_at_fpr
+from vaeprivacy.metrics import (
+    METRICS,
+    advantage,
+    attack_accuracy,
+    auc,
+    evaluate,
+    mean_interval,
+    rate_interval,
+    roc,
+    tpr_at_fpr,
+)
 
 HALF = np.array([True, False])
 
@@ -140,6 +150,16 @@ def test_the_mean_has_students_interval() -> None:
     assert tuple(mean_interval(values)) == pytest.approx((np.mean(values), *expected))
     assert tuple(mean_interval([0.5])) == (0.5, -np.inf, np.inf)
     assert str(mean_interval([0.5, 0.5])) == "0.500 (0.500 to 0.500)"
+
+
+def test_the_interval_of_a_rate_stays_where_rates_can_be() -> None:
+    assert mean_interval([0.0, 0.001, 0.01]).low < 0
+    assert tuple(rate_interval([0.0, 0.001, 0.01]))[:2] == (pytest.approx(11 / 3000), 0.0)
+    assert rate_interval([1.0, 0.99, 0.9]).high == 1.0
+    assert rate_interval([0.5, 0.6]).low < rate_interval([0.5, 0.6]).value
+    assert tuple(rate_interval([0.5])) == (0.5, 0.0, 1.0)
+    inside = [0.4, 0.5, 0.6]
+    assert rate_interval(inside) == mean_interval(inside)
 
 
 @given(st.lists(st.tuples(st.integers(-5, 5), st.booleans()), min_size=4, max_size=40))

@@ -1,5 +1,6 @@
 """The repository's promises about itself: versions agree, and no file depends on one machine."""
 
+import json
 import re
 import subprocess
 import sys
@@ -45,6 +46,16 @@ def test_the_book_shows_the_record_of_the_attack_benchmark():
     page = (ROOT / "book" / "running.md").read_text(encoding="utf-8")
     assert len(lines) > 15
     assert [line for line in lines if line not in page] == []
+
+
+def test_the_book_shows_the_record_of_the_sweep_benchmark():
+    record = json.loads((ROOT / "benchmarks" / "results" / "sweep.json").read_text(encoding="utf-8"))
+    page = " ".join((ROOT / "book" / "running.md").read_text(encoding="utf-8").split())
+    ratio, n_rounds = record["ratio"], len(record["rounds"])
+    interval = f"({ratio['low']:.2f} to {ratio['high']:.2f} in {n_rounds} rounds"
+    assert f"two processes were {ratio['median']:.2f} times as fast as one {interval}" in page
+    assert record["same_table_with_two_processes"] and record["same_table_after_kills"]
+    assert len(record["killed_after_seconds_of_work"]) == 10
 
 
 def test_ci_runs_the_commands_of_the_readme():

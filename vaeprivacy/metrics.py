@@ -178,6 +178,15 @@ def mean_interval(values: Sequence[float]) -> Estimate:
     return Estimate(values.mean(), values.mean() - half_width, values.mean() + half_width)
 
 
+def rate_interval(rates: Sequence[float]) -> Estimate:
+    """Return the mean of repeated measurements of a rate, see :func:`mean_interval`, with an interval inside [0, 1].
+
+    Student's interval of a few small rates may begin below zero, where no rate can be.
+    """
+    value, low, high = mean_interval(rates)
+    return Estimate(value, max(0.0, low), min(1.0, high))
+
+
 def _wilson(accused: np.ndarray) -> Estimate:
     """Return the share of true values with Wilson's interval."""
     interval = stats.binomtest(int(accused.sum()), len(accused)).proportion_ci(LEVEL, method="wilson")
