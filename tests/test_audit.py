@@ -21,7 +21,8 @@ from vaeprivacy.audit import (
 from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability
 from vaeprivacy.data import Dataset
 from vaeprivacy.labels import RandomisedResponse
-from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism, WhitenedLaplace
+from vaeprivacy.mechanism import Mechanism
+from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, WhitenedLaplace
 from vaeprivacy.synthesizer import Synthesizer
 from vaeprivacy.vae import VAE, VAESettings
 

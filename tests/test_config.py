@@ -17,6 +17,7 @@ from vaeprivacy.config import Config, run_key
 from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, WithDPSGD
 from vaeprivacy.data import Dataset
 from vaeprivacy.defences import DEFENCES, DPSGD, Framework, NoDefence, PriorSampling, RecordNoise, Regularised
+from vaeprivacy.labels import RandomisedResponse
 from vaeprivacy.vae import VAESettings
 
 # Impossible input
@@ -139,6 +140,10 @@ def test_what_a_model_is_trained_on_does_not_depend_on_the_size_of_its_pool(conf
 # Keys
 
 
+# What else a field may be that is None.
+OF_FIELDS = {"denoiser": ["shrink", "project"], "labels": [RandomisedResponse(1.0, 10), RandomisedResponse(2.0, 10)]}
+
+
 def others(value: Any) -> list[Any]:
     """Return values other than the one given, for a field of any part."""
     if isinstance(value, bool):
@@ -150,7 +155,7 @@ def others(value: Any) -> list[Any]:
         return [named[value]]
     if isinstance(value, OnPrivateRecords):
         dp = [WithDPSGD(8.0), WithDPSGD(4.0), WithDPSGD(8.0, 1e-9), WithDPSGD(8.0, 1e-8, 2.0)]
-        return [OnDisjointRecords(), *dp]
+        return [OnDisjointRecords(), OnDisjointRecords(0.5), OnDisjointRecords(first_classes=5), *dp]
     return list(changes(value))
 
 
@@ -158,7 +163,7 @@ def changes(part: Any) -> Iterator[Any]:
     """Yield objects that differ from one in one field each, those of its parts included."""
     for field in fields(part):
         if field.init:
-            for value in others(getattr(part, field.name)):
+            for value in OF_FIELDS.get(field.name) or others(getattr(part, field.name)):
                 yield replace(part, **{field.name: value})
 
 

@@ -83,9 +83,9 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     seen = Steps([], [], [])
     elbo, step, normals = VAE.elbos, torch.optim.Adam.step, dp_sgd.normals
 
-    def spying_elbo(vae: VAE, batch: torch.Tensor, **options: object) -> object:
+    def spying_elbo(vae: VAE, batch: torch.Tensor, *args: object, **options: object) -> object:
         seen.batches.append(batch)
-        return elbo(vae, batch, **options)
+        return elbo(vae, batch, *args, **options)
 
     def spying_step(adam: torch.optim.Adam, *args: object) -> object:
         parameters = adam.param_groups[0]["params"]

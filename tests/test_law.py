@@ -10,7 +10,8 @@ from scipy import stats
 from seeding import seeded
 
 from vaeprivacy.law import has_law, law_of, p_values, standardised
-from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism, WhitenedLaplace
+from vaeprivacy.mechanism import Mechanism
+from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, WhitenedLaplace
 
 N = 10_000
 YES_OR_NO = {"repeated rows", "rank", "zeros"}  # statistics that are 0 or 1

@@ -16,7 +16,8 @@ from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability
 from vaeprivacy.distances import EUCLIDEAN, MANHATTAN, Mahalanobis, clip
 from vaeprivacy.guarantee import Guarantee
 from vaeprivacy.law import has_law, law_of, p_values
-from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism, WhitenedLaplace
+from vaeprivacy.mechanism import Mechanism
+from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, WhitenedLaplace
 from vaeprivacy.randomness import SYSTEM_ENTROPY, RandomSource
 
 

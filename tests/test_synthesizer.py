@@ -14,7 +14,8 @@ from vaeprivacy.data import Dataset
 from vaeprivacy.denoising import DENOISERS, Projection
 from vaeprivacy.guarantee import Guarantee, ModelCoverage
 from vaeprivacy.labels import RandomisedResponse
-from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism, WhitenedLaplace
+from vaeprivacy.mechanism import Mechanism
+from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, WhitenedLaplace
 from vaeprivacy.synthesizer import Synthesizer
 from vaeprivacy.vae import VAE, VAESettings
 
@@ -142,7 +143,7 @@ def test_a_release_is_the_decoded_sum_of_clipped_code_and_noise(
 def test_fitting_trains_the_vae_of_the_settings(x: torch.Tensor, y: torch.Tensor) -> None:
     synthesizer = Synthesizer(None, SETTINGS)
     assert synthesizer.fit(x, y, generator=seeded()) is synthesizer
-    assert synthesizer.vae.sizes == {"features": 64, "latent_dim": 3, "hidden": 16}
+    assert synthesizer.vae.sizes == {"features": 64, "latent_dim": 3, "hidden": 16, "n_classes": 0}
 
 
 # Properties

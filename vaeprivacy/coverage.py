@@ -138,9 +138,9 @@ class WithDPSGD:
         generator: RandomSource,
         progress: bool = False,
     ) -> tuple[VAE, ModelCoverage]:
-        """Train a VAE on the records `x` (and their labels `y`, if it is told them) for ``settings.epochs`` epochs of expected batches of ``batch_size``.
+        """Train a VAE on the records `x` for ``settings.epochs`` epochs of expected batches of ``batch_size``.
 
-        Noise and batches come from `generator`, also when it is the system's entropy; initial weights and the VAE's
+        For `y` and `channel` see :func:`vaeprivacy.vae_training.fit_vae`. Noise and batches come from `generator`, also when it is the system's entropy; initial weights and the VAE's
         own samples are no secret.
         """
         checked_images(x)

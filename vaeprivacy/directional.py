@@ -81,7 +81,7 @@ class VonMisesFisher(Mechanism):
         return self._turned(_directions(codes), generator=generator).to(codes.dtype)
 
     def log_likelihood(self, noisy: torch.Tensor, codes: torch.Tensor, *, width: float = 1.0) -> torch.Tensor:
-        """Return the log-density with respect to area (:eq:`directional-density`); see :meth:`Mechanism.log_likelihood`.
+        """Return the log-density on the sphere (:eq:`directional-density`); see :meth:`Mechanism.log_likelihood`.
 
         A `width` divides the concentration by its square.
         """
@@ -90,7 +90,7 @@ class VonMisesFisher(Mechanism):
         return kappa * (cosines - 1) + _log_constant(kappa, codes.shape[1], self.radius)
 
     def _turned(self, directions: torch.Tensor, *, generator: RandomSource) -> torch.Tensor:
-        """Return a noisy code for each direction: a random angle to it, in a random plane (:eq:`directional-sampling`)."""
+        """Return a noisy code for each direction: at a random angle, to a random side (:eq:`directional-sampling`)."""
         n, dimension = directions.shape
         cosines = sample_cosines(n, dimension, kappa=self.epsilon * self.radius, generator=generator)
         cosines = cosines.to(directions.device)

@@ -13,7 +13,8 @@ from vaeprivacy.attacks.likelihood import WIDTHS, decoded_codes, log_likelihoods
 from vaeprivacy.bounds import GaussianIndistinguishability
 from vaeprivacy.denoising import DENOISERS
 from vaeprivacy.labels import RandomisedResponse
-from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, Mechanism, WhitenedLaplace
+from vaeprivacy.mechanism import Mechanism
+from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, WhitenedLaplace
 from vaeprivacy.metrics import auc, roc
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE, VAESettings

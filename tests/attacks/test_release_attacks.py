@@ -19,7 +19,8 @@ from vaeprivacy.attacks.likelihood import log_likelihoods, noisy_codes
 from vaeprivacy.bounds import GaussianIndistinguishability
 from vaeprivacy.data import Dataset
 from vaeprivacy.labels import RandomisedResponse
-from vaeprivacy.mechanisms import EuclideanLaplace, Gaussian, Mechanism
+from vaeprivacy.mechanism import Mechanism
+from vaeprivacy.mechanisms import EuclideanLaplace, Gaussian
 from vaeprivacy.metrics import auc, roc
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE, VAESettings

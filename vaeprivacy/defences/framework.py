@@ -44,8 +44,8 @@ class Framework(Defence):
     epsilon : float or None
         Metric-privacy parameter per unit of latent distance; None releases reconstructions without noise.
     mechanism : {"euclidean-laplace", "coordinate-laplace", "gaussian", "von-mises-fisher"}
-        The noise. With "von-mises-fisher", codes are on the sphere instead of in the ball. With "gaussian", epsilon is what Laplace noise of the same guarantee for any two records of the ball
-        would have; delta is 1e-5.
+        The noise. With "gaussian", epsilon is what Laplace noise of the same guarantee for any two records of the ball
+        would have; delta is 1e-5. With "von-mises-fisher", codes are on the sphere instead of in the ball.
     radius : float or None
         Radius of the ball of codes; by default as for :class:`~vaeprivacy.synthesizer.Synthesizer`.
     training : OnPrivateRecords, OnDisjointRecords or WithDPSGD
@@ -85,7 +85,7 @@ class Framework(Defence):
             raise ValueError(f"mechanism must be one of {', '.join(map(repr, MECHANISMS))}, not {self.mechanism!r}.")
         if self.denoiser is not None and self.denoiser not in DENOISERS:
             raise ValueError(
-                f"denoiser must be None or one of {', '.join(map(repr, DENOISERS))}, not {self.denoiser!r}."
+                f"denoiser must be one of {', '.join(map(repr, DENOISERS))}, or None, not {self.denoiser!r}."
             )
         if self.epsilon is None and (self.noise_aware or self.denoiser):
             raise ValueError("Without noise (epsilon None) there is nothing to be aware of and nothing to denoise.")

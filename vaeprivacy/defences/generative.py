@@ -89,11 +89,11 @@ class PriorSampling(Defence):
 class RecordSynthesizer(Synthesizer):
     """A synthesizer without encoder and decoder: a record is its own code, projected onto a ball around grey."""
 
-    def encode(self, x: torch.Tensor) -> torch.Tensor:
+    def encode(self, x: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
         """Return each record, projected onto the ball around (1/2, ..., 1/2), shape (records, features)."""
         return 0.5 + clip(checked_records(x) - 0.5, radius=self.radius, metric=self.metric, warn=False)
 
-    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+    def decode(self, codes: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
         """Return the codes: noisy records may leave [0, 1]."""
         return codes
 
