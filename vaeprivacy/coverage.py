@@ -140,8 +140,8 @@ class WithDPSGD:
     ) -> tuple[VAE, ModelCoverage]:
         """Train a VAE on the records `x` for ``settings.epochs`` epochs of expected batches of ``batch_size``.
 
-        For `y` and `channel` see :func:`vaeprivacy.vae_training.fit_vae`. Noise and batches come from `generator`, also when it is the system's entropy; initial weights and the VAE's
-        own samples are no secret.
+        For `y` and `channel` see :func:`vaeprivacy.vae_training.fit_vae`. Noise and batches come from `generator`, also
+        when it is the system's entropy; initial weights and the VAE's own samples are no secret.
         """
         checked_images(x)
         checked_given_labels(y, settings, len(x))
