@@ -11,12 +11,17 @@ The modules, in the order in which data flows through them::
     data           data sets, and the split into members, non-members, reference, test and public records
     scattering     fixed features of images on which linear models are strong
     dp_sgd         training with DP-SGD: its steps, and the noise that they need
-    vae            the variational autoencoder and its training
     distances      distances between latent codes, and projection onto their balls
     bounds         how well two distributions can be told apart: bounds on any attack, and conversions
     guarantee      what a release promises, and what it leaves out
+    mechanism      what all mechanisms have in common
     mechanisms     noise for codes
+    directional    noise for directions
+    denoising      what may be done to noisy codes before they are decoded
     labels         noise for labels
+    channels       what codes go through while encoder and decoder are trained
+    vae            the variational autoencoder
+    vae_training   its training
     coverage       three ways to train encoder and decoder, and what each lets a guarantee say
     synthesizer    the framework: fit, then release (encode, clip, perturb, decode)
     relax_loss     a loss that keeps members' losses near a level

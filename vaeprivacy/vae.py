@@ -142,7 +142,7 @@ class VAE(nn.Module):
         channel: Channel = PRIOR_CHANNEL,
         generator: torch.Generator,
     ) -> Elbo:
-        """Estimate the ELBO of each record with one sample of its code (:eq:`elbo`, :eq:`kl`).
+        """Estimate the ELBO of each record with one sample of its code (:eq:`elbo`).
 
         Parameters
         ----------
