@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from vaeprivacy import adversaries
-from vaeprivacy.adversaries import attack_target, others
-from vaeprivacy.attacks import Knowledge, Records, Shadows
+from vaeprivacy import adversaries, game
+from vaeprivacy.adversaries import attack_target
+from vaeprivacy.attacks import Knowledge, Records
 from vaeprivacy.attacks.reconstruction import calibrated_score, reconstruction_score
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.config import Config, run_key
@@ -19,6 +19,7 @@ from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training, W
 from vaeprivacy.data import Dataset
 from vaeprivacy.defences import PriorSampling, RecordNoise, Regularised
 from vaeprivacy.experiment import attack_rows, class_auc, run, run_scores
+from vaeprivacy.game import others
 from vaeprivacy.labels import RandomisedResponse
 from vaeprivacy.metrics import auc
 from vaeprivacy.stages import fitted_model, pool
@@ -63,7 +64,7 @@ def test_neither_target_nor_complement_is_among_shadow_models_or_references(
         seen.append((knowledge, candidates))
         return {}
 
-    monkeypatch.setattr(adversaries, "run_attacks", spying)
+    monkeypatch.setattr(game, "run_attacks", spying)
     monkeypatch.setattr(adversaries, "ATTACKED_RELEASES", range(6))
     own = pool(config, directory)
     attack_target(config, directory, parts, target=target, raw=pool(config.raw, directory)[0], own=own)
@@ -85,10 +86,9 @@ def test_neither_target_nor_complement_is_among_shadow_models_or_references(
 
 
 def test_others_are_all_but_target_and_complement() -> None:
-    halves = torch.zeros(6, 1, dtype=torch.bool)
-    shadows = Shadows(torch.zeros(6, 1, 2), torch.zeros(1, dtype=torch.long), halves)
-    assert others(shadows, 0) == others(shadows, 1) == [2, 3, 4, 5]
-    assert others(shadows, 4) == others(shadows, 5) == [0, 1, 2, 3]
+    is_member = torch.zeros(6, 1, dtype=torch.bool)
+    assert others(is_member, 0) == others(is_member, 1) == [2, 3, 4, 5]
+    assert others(is_member, 4) == others(is_member, 5) == [0, 1, 2, 3]
 
 
 # Known answers

@@ -37,6 +37,7 @@ The modules, in the order in which data flows through them::
     planted        mechanisms and releases with a planted error, and the check that catches each
     config         what one run depends on, and the name of its files
     stages         what runs leave on the way: generative models, and the answers of pools of classifiers
+    game           the membership game on one model: its answers, its release and its VAE
     adversaries    each model of a pool attacked through its answers, its release and its VAE
     experiment     one run is one row of results
     yaml_files     YAML files as people mean them

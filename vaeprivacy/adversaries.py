@@ -1,14 +1,15 @@
-"""The adversaries of a run: each model of its pool is attacked through its answers, its release and its VAE."""
+"""The adversaries of a run: some know of its defence and some do not, and each attacks each model of its pool."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
-from vaeprivacy.attacks import Knowledge, Likeness, Records, Shadows
-from vaeprivacy.attacks.suite import ON_CLASSIFIER, ON_RELEASE, ON_VAE, run_attacks
+from vaeprivacy.attacks import Likeness, Records, Shadows
+from vaeprivacy.attacks.suite import ON_CLASSIFIER
 from vaeprivacy.classifiers import predict
 from vaeprivacy.config import Config, Parts
+from vaeprivacy.game import ATTACKED_RELEASES, WITH_SHADOWS, Found, Game, others
 from vaeprivacy.stages import (
     chunks,
     encoder_of,
@@ -20,36 +21,17 @@ from vaeprivacy.stages import (
 )
 from vaeprivacy.synthesizer import Synthesizer
 
-# Attacks that learn from shadow models: each is run by several adversaries.
-WITH_SHADOWS = (
-    "confidence", "entropy", "modified_entropy", "top_posteriors", "shadow_joint", "shadow", "lira_offline",
-    "rmia_offline", "lira", "rmia",
-)  # fmt: skip
-FEW = {"loss", "shadow", "lira_offline", "lira", "rmia", "nearest", "likelihood", "vae"}
-FEW_ON_SAMPLES = {"nearest_record", "density"}  # in place of the attacks that ask which record a synthetic one is from
-# Attacks on a release take long, and the models of a pool are all alike: one of them will do.
-ATTACKED_RELEASES = (0,)
 # The adversaries of a run: what their attacks' names begin with, and what they know beside it.
 PREFIXES = {"": "", "adaptive_": ", recipe", "through_": ", recipe, encoder and decoder"}
-Found = dict[str, tuple[torch.Tensor, float]]
 
 
-def others(shadows: Shadows, target: int) -> list[int]:
-    """Return the models of a pool that may know nothing of the target's: all but itself and its complement."""
-    complement = target + 1 if target % 2 == 0 else target - 1
-    return [number for number in range(len(shadows.is_member)) if number not in (target, complement)]
-
-
-def asked_records(
-    config: Config, parts: Parts, *, log_posteriors: torch.Tensor, shadows: Shadows
-) -> tuple[Records, Records]:
-    """Return candidates and population, with what a target and its shadow models answer about each."""
-    data, n = load_once(config.dataset), len(parts.candidates)
-    found = []
-    for records, place in ((parts.candidates, slice(n)), (parts.population, slice(n, None))):
-        answers = {"log_posteriors": log_posteriors[place], "shadows": shadows.about(place)}
-        found.append(Records(x=data.x[records], y=data.y[records], **answers))
-    return found[0], found[1]
+def game_of(config: Config, parts: Parts, is_member: torch.Tensor) -> Game:
+    """Return what attacks on all models of a run have in common."""
+    data = load_once(config.dataset)
+    candidates, population = (Records(x=data.x[records], y=data.y[records]) for records in parts[:2])
+    is_member = is_member[:, : len(parts.candidates)]
+    every = config.attacks == "all"
+    return Game(candidates, population, is_member, config.seed, data.image_shape, all_attacks=every)
 
 
 def asking(config: Config, directory: Path, target: int) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
@@ -64,77 +46,17 @@ def asking(config: Config, directory: Path, target: int) -> dict[str, Callable[[
     return {"ask": ask, "ask_label": lambda x: ask(x).argmax(dim=1)}
 
 
-def scores_by_answers(
-    config: Config,
-    parts: Parts,
-    *,
-    names: Iterable[str],
-    target: int,
-    shadows: Shadows,
-    log_posteriors: torch.Tensor,
-    ask: Mapping[str, Callable[[torch.Tensor], torch.Tensor]],
-) -> tuple[Found, Likeness]:
-    """Attack one target by what it answers.
-
-    Parameters
-    ----------
-    config, parts : Config, Parts
-        The run, and its records.
-    names : iterable of str
-        Attacks.
-    target : int
-        Number of the target in its pool.
-    shadows : Shadows
-        The pool of the adversary, of which target and complement are left out.
-    log_posteriors : torch.Tensor
-        The target's answers, shape (records, classes).
-    ask : mapping
-        The target as a black box, see :func:`asking`; empty if it cannot be asked about other records.
-
-    Returns
-    -------
-    found, likeness
-        Scores and threshold of each attack, and whether the shadow models behave like the target.
-    """
-    is_member = shadows.is_member[target, : len(parts.candidates)]
-    shadows = shadows.without(target)
-    candidates, population = asked_records(config, parts, log_posteriors=log_posteriors, shadows=shadows)
-    knowledge = Knowledge(population=population, shadows=candidates.shadows, **ask)
-    shape = load_once(config.dataset).image_shape
-    found = run_attacks(names, knowledge=knowledge, candidates=candidates, seed=config.seed, image_shape=shape)
-    return dict(found), Likeness.between(candidates.shadows, candidates.log_posteriors, candidates.y, is_member)
-
-
-def scores_on_release(config: Config, directory: Path, parts: Parts, *, target: int) -> Found:
-    """Attack what one target was trained on, if that is published."""
-    data = load_once(config.dataset)
-    synthesizer, release = released(config, directory, target)
-    names = set(ON_RELEASE) if config.attacks == "all" else FEW_ON_SAMPLES if synthesizer is None else FEW
-    candidates, population = (Records(x=data.x[records], y=data.y[records]) for records in parts[:2])
-    knowledge = Knowledge(population=population, release=release, synthesizer=synthesizer)
-    shape = data.image_shape
-    names = [name for name in ON_RELEASE if name in names]
-    return dict(run_attacks(names, knowledge=knowledge, candidates=candidates, seed=config.seed, image_shape=shape))
-
-
-def scores_on_model(
-    config: Config, directory: Path, parts: Parts, *, target: int, numbers: list[int], in_references: torch.Tensor
-) -> Found:
-    """Attack the generative model behind one target by comparing it with others of the pool (`numbers`)."""
-    data = load_once(config.dataset)
-    mine = parts.candidates
-    x = config.defence.seen_by_model(data.x[mine], data.y[mine], n_classes=data.n_classes)
+def scores_on_model(config: Config, directory: Path, game: Game, *, target: int) -> Found:
+    """Attack the generative model behind one target by comparing it with others of the pool."""
     synthesizer = encoder_of(config, directory, target) or Synthesizer(
         None, config.defence.vae, vae=fitted_model(config, directory, target)
     )
-    return dict(
-        run_attacks(
-            [name for name in ON_VAE if config.attacks == "all" or name in FEW],
-            knowledge=Knowledge(synthesizer=synthesizer, reference_vaes=reference_vaes(config, directory, numbers)),
-            candidates=Records(x=x, y=data.y[mine], in_references=in_references),
-            seed=config.seed,
-            image_shape=data.image_shape,
-        )
+    candidates, n_classes = game.candidates, load_once(config.dataset).n_classes
+    return game.on_model(
+        target=target,
+        x=config.defence.seen_by_model(candidates.x, candidates.y, n_classes=n_classes),
+        synthesizer=synthesizer,
+        vaes=reference_vaes(config, directory, others(game.is_member, target)),
     )
 
 
@@ -159,22 +81,20 @@ def attack_target(
     found, alike
         Scores and threshold of each attack; for each adversary, by its prefix, the likeness of its shadow models.
     """
+    game = game_of(config, parts, raw.is_member)
     adversaries = {"": (raw, own[0])}
     if config.defence.name != "none":
         adversaries |= {prefix: (way, way) for prefix, way in zip(("adaptive_", "through_"), own, strict=False)}
     found, alike = {}, {}
     for prefix, (shadows, asked) in adversaries.items():
-        names = [name for name in (WITH_SHADOWS if prefix else ON_CLASSIFIER) if config.attacks == "all" or name in FEW]
-        answers = asked.log_posteriors[target]
+        options = {"shadows": shadows, "log_posteriors": asked.log_posteriors[target]}
         ask = asking(config, directory, target) if config.attacks == "all" and not prefix else {}
-        scores, alike[prefix] = scores_by_answers(
-            config, parts, names=names, target=target, shadows=shadows, log_posteriors=answers, ask=ask
-        )
+        names = WITH_SHADOWS if prefix else ON_CLASSIFIER
+        scores, alike[prefix] = game.by_answers(names, target=target, ask=ask, **options)
         found |= {f"{prefix}{name}": value for name, value in scores.items()}
     if "release" in config.defence.publishes and target in ATTACKED_RELEASES:
-        found |= scores_on_release(config, directory, parts, target=target)
+        synthesizer, release = released(config, directory, target)
+        found |= game.on_release(release=release, synthesizer=synthesizer)
     if "model" in config.defence.publishes:
-        numbers = others(raw, target)
-        halves = raw.is_member[numbers, : len(parts.candidates)]
-        found |= scores_on_model(config, directory, parts, target=target, numbers=numbers, in_references=halves)
+        found |= scores_on_model(config, directory, game, target=target)
     return found, alike

@@ -19,7 +19,7 @@ TINY = 1e-300
 
 
 class Denoiser(Protocol):
-    """A map of noisy codes that looks at nothing but them: its guarantee is that of its input (:prf:ref:`post-processing`)."""
+    """A map of noisy codes that looks at nothing else, so that its promise is theirs (:prf:ref:`post-processing`)."""
 
     def denoise(
         self, noisy: torch.Tensor, *, mechanism: AdditiveNoise, radius: float, generator: RandomSource

@@ -90,7 +90,7 @@ class VonMisesFisher(Mechanism):
         return kappa * (cosines - 1) + _log_constant(kappa, codes.shape[1], self.radius)
 
     def _turned(self, directions: torch.Tensor, *, generator: RandomSource) -> torch.Tensor:
-        """Return a noisy code for each direction: at a random angle, to a random side (:eq:`directional-sampling`)."""
+        """Return a noisy code for each direction: at a random angle, to a random side."""
         n, dimension = directions.shape
         cosines = sample_cosines(n, dimension, kappa=self.epsilon * self.radius, generator=generator)
         cosines = cosines.to(directions.device)
@@ -102,7 +102,8 @@ class VonMisesFisher(Mechanism):
 def sample_cosines(n: int, dimension: int, *, kappa: float, generator: RandomSource) -> torch.Tensor:
     """Draw cosines of the angle between a direction and its noisy version, shape (n, 1), float64.
 
-    Their density is proportional to (1 - t^2)^((d - 3) / 2) exp(kappa t). By rejection, exactly: Wood (Communications
+    Their density is proportional to (1 - t^2)^((d - 3) / 2) exp(kappa t), see :eq:`directional-sampling`. By rejection,
+    exactly: Wood (Communications
     in Statistics 23, 1994) transforms a beta variable, and accepts it with the probability that makes the law exact.
 
     Parameters

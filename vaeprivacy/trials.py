@@ -1,19 +1,18 @@
 """Settings of the framework tried on records that have no name: train pools through it, attack them, measure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from vaeprivacy.adversaries import ATTACKED_RELEASES, FEW, WITH_SHADOWS, Found
-from vaeprivacy.attacks import Knowledge, Records, Shadows, draw_balanced_memberships
-from vaeprivacy.attacks.suite import ON_RELEASE, ON_VAE, run_attacks
+from vaeprivacy.attacks import Records, Shadows, draw_balanced_memberships
 from vaeprivacy.classifiers import ClassifierSettings, predict
 from vaeprivacy.data import stratified_parts
 from vaeprivacy.defences import Framework
 from vaeprivacy.experiment import attack_rows, class_auc
+from vaeprivacy.game import ATTACKED_RELEASES, WITH_SHADOWS, Found, Game, others
 from vaeprivacy.promises import promised_epsilon
 from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.synthesizer import Release
@@ -50,6 +49,11 @@ class Trial:
     def n_classes(self) -> int:
         """Number of different labels."""
         return int(max(self.candidates.y.max(), self.held_out.y.max())) + 1
+
+    @property
+    def game(self) -> Game:
+        """What attacks on all models have in common."""
+        return Game(self.candidates, self.held_out, self.is_member, self.seed)
 
     def members(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return records and labels that one model is trained on."""
@@ -122,9 +126,12 @@ def try_setting(trial: Trial, defence: Framework, vaes: Sequence[VAE]) -> list[d
     ways = {"adaptive_": torch.stack(answers), "through_": torch.stack(through)}
     arrays: dict[str, Any] = {}
     for target in range(len(vaes)):
-        found = attack_answers(trial, ways, target) | attack_model(trial, defence, vaes, target)
+        synthesizer = defence.synthesizer(vaes[target], n_features=asked.shape[1])
+        theirs = [vaes[number] for number in others(trial.is_member, target)]
+        found = attack_answers(trial, ways, target)
+        found |= trial.game.on_model(target=target, x=trial.candidates.x, synthesizer=synthesizer, vaes=theirs)
         if target in ATTACKED_RELEASES:  # these attacks take longest
-            found |= attack_release(trial, defence, vaes[target], releases[target])
+            found |= trial.game.on_release(release=releases[target], synthesizer=synthesizer)
         for name, (scores, threshold) in found.items():
             for what, value in (("scores", scores.numpy()), ("thresholds", threshold), ("targets", target)):
                 arrays.setdefault(f"{what}/{name}", []).append(value)
@@ -153,44 +160,14 @@ def attack_answers(trial: Trial, ways: dict[str, torch.Tensor], target: int) -> 
     target : int
         Number of the model.
     """
-    n, y = len(trial.candidates.y), torch.cat([trial.candidates.y, trial.held_out.y])
-    outside = torch.zeros(len(trial.is_member), len(trial.held_out.y), dtype=torch.bool)
-    is_member, found = torch.cat([trial.is_member, outside], dim=1), {}
+    y, outside = torch.cat([trial.candidates.y, trial.held_out.y]), torch.zeros(len(trial.held_out.y), dtype=torch.bool)
+    is_member = torch.cat([trial.is_member, outside.expand(len(trial.is_member), -1)], dim=1)
+    found = {}
     for prefix, log_posteriors in ways.items():
-        shadows = Shadows(log_posteriors, y, is_member).without(target)
-        candidates, population = (
-            replace(part, log_posteriors=log_posteriors[target, place], shadows=shadows.about(place))
-            for part, place in ((trial.candidates, slice(n)), (trial.held_out, slice(n, None)))
-        )
-        knowledge = Knowledge(population=population, shadows=candidates.shadows)
-        names = [name for name in WITH_SHADOWS if name in FEW]
-        scores = run_attacks(names, knowledge=knowledge, candidates=candidates, seed=trial.seed, image_shape=None)
+        options = {"shadows": Shadows(log_posteriors, y, is_member), "log_posteriors": log_posteriors[target]}
+        scores, _ = trial.game.by_answers(WITH_SHADOWS, target=target, ask={}, **options)
         found |= {f"{prefix}{name}": value for name, value in scores.items()}
     return found
-
-
-def attack_release(trial: Trial, defence: Framework, vae: VAE, release: Release) -> Found:
-    """Attack what one classifier was trained on, as if it were published together with encoder and decoder."""
-    synthesizer = defence.synthesizer(vae, n_features=trial.candidates.x.shape[1])
-    knowledge = Knowledge(population=trial.held_out, release=release, synthesizer=synthesizer)
-    names = [name for name in ON_RELEASE if name in FEW]
-    options = {"candidates": trial.candidates, "seed": trial.seed, "image_shape": None}
-    return dict(run_attacks(names, knowledge=knowledge, **options))
-
-
-def attack_model(trial: Trial, defence: Framework, vaes: Sequence[VAE], target: int) -> Found:
-    """Attack the encoder and decoder behind one classifier by comparing them with those of others.
-
-    The VAE of the complementary half is left out: who knew that it is one would know all members.
-    """
-    mine = trial.is_member[target]
-    numbers = [n for n, other in enumerate(trial.is_member) if n != target and not torch.equal(other, ~mine)]
-    synthesizer = defence.synthesizer(vaes[target], n_features=trial.candidates.x.shape[1])
-    knowledge = Knowledge(synthesizer=synthesizer, reference_vaes=[vaes[number] for number in numbers])
-    candidates = replace(trial.candidates, in_references=trial.is_member[numbers])
-    names = [name for name in ON_VAE if name in FEW]
-    options = {"candidates": candidates, "seed": trial.seed, "image_shape": None}
-    return dict(run_attacks(names, knowledge=knowledge, **options))
 
 
 def describe(trial: Trial, defence: Framework) -> dict[str, Any]:
