@@ -1,15 +1,18 @@
 """The comparison of defences, on tables whose answer is known."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.comparison import better_at, compared, pareto_front, short_label, strongest
-from vaeprivacy.coverage import OnDisjointRecords, WithDPSGD
+from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, WithDPSGD
 from vaeprivacy.defences import DPSGD, Framework, NoDefence, PriorSampling, RecordNoise, Regularised
-from vaeprivacy.promises import promised_epsilon
+from vaeprivacy.labels import RandomisedResponse
+from vaeprivacy.promises import promised_epsilon, whole_promise
 
 ABOUT = {"dataset": "digits", "training": "", "latent_dim": math.nan, "looks_at": "classifier", "weak": False}
 
@@ -180,3 +183,32 @@ def test_promises_are_brought_to_one_form() -> None:
         assert promised_epsilon(nothing) == math.inf
     with pytest.raises(ValueError, match="Manhattan"):
         promised_epsilon(Framework(8.0, mechanism="coordinate-laplace"))
+
+
+def test_the_promise_for_everything_is_the_sum_of_its_parts() -> None:
+    labels = RandomisedResponse(3.0, 10)
+    covered = Framework(2.0, radius=2.0, training=OnDisjointRecords(), labels=labels)
+    assert whole_promise(covered) == Indistinguishability(8 + 3.0)
+    assert whole_promise(replace(covered, mechanism="von-mises-fisher")) == Indistinguishability(8 + 3.0)
+    with_dp = whole_promise(replace(covered, training=WithDPSGD(1.0, delta=1e-8)))
+    assert with_dp.epsilon == pytest.approx(8 + 3 + 2)
+    assert with_dp.delta == pytest.approx((1 + math.e) * 1e-8)
+    assert whole_promise(DPSGD(1.0, delta=1e-8)).epsilon == 2
+    assert whole_promise(PriorSampling(WithDPSGD(4.0))).epsilon == 8
+    assert whole_promise(PriorSampling(OnDisjointRecords())) == Indistinguishability(0.0)
+
+
+def test_nothing_is_promised_for_everything_if_a_part_is_not_covered() -> None:
+    labels = RandomisedResponse(3.0, 10)
+    covered = Framework(2.0, training=OnDisjointRecords(), labels=labels)
+    for lacking in (
+        replace(covered, labels=None),
+        replace(covered, training=OnPrivateRecords()),
+        replace(covered, epsilon=None),
+        replace(covered, mechanism="gaussian"),
+        PriorSampling(),
+        RecordNoise(),
+        NoDefence(),
+        Regularised(epochs=5),
+    ):
+        assert whole_promise(lacking) is None
