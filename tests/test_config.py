@@ -77,6 +77,11 @@ def test_an_impossible_field_of_a_defence_is_refused(
         defence(**{field: value})
 
 
+def test_noise_on_the_sphere_is_not_denoised() -> None:
+    with pytest.raises(ValueError, match="denoiser must be None for noise on the sphere"):
+        Framework(1.0, "von-mises-fisher", denoiser="shrink")
+
+
 @pytest.mark.parametrize("options", [{"noise_aware": True}, {"denoiser": "shrink"}])
 def test_without_noise_there_is_nothing_to_be_aware_of(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"Without noise \(epsilon None\)"):

@@ -12,6 +12,7 @@ from vaeprivacy.channels import PrivateChannel
 from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training, WithDPSGD
 from vaeprivacy.data import Dataset
 from vaeprivacy.denoising import DENOISERS, Projection
+from vaeprivacy.directional import VonMisesFisher
 from vaeprivacy.guarantee import Guarantee, ModelCoverage
 from vaeprivacy.labels import RandomisedResponse
 from vaeprivacy.mechanism import Mechanism
@@ -405,6 +406,12 @@ def test_no_denoiser_changes_the_promise(name: str, fitted: Synthesizer, x: torc
     releases = [each.release(x, y, generator=seeded(), shuffle=False) for each in (fitted, denoised)]
     assert releases[0].guarantee == releases[1].guarantee
     assert not torch.equal(releases[0].x, releases[1].x)
+
+
+@pytest.mark.parametrize("mechanism", [None, VonMisesFisher(1.0)], ids=str)
+def test_a_denoiser_needs_noise_that_is_added(mechanism: Mechanism | None) -> None:
+    with pytest.raises(ValueError, match="A denoiser needs a mechanism that adds noise"):
+        Synthesizer(mechanism, denoiser=Projection())
 
 
 def test_training_for_the_noise_needs_noise() -> None:

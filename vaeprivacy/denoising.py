@@ -106,24 +106,38 @@ class PosteriorMean:
         self, noisy: torch.Tensor, *, mechanism: AdditiveNoise, radius: float, generator: RandomSource
     ) -> torch.Tensor:
         """Return posterior means; see :meth:`Denoiser.denoise`."""
-        grid, means = self._lengths(noisy, mechanism, radius)
-        return _with_lengths(noisy, grid, means)
+        grid, means, _ = self._lengths(noisy, mechanism, radius)
+        lengths = noisy.double().norm(dim=1).cpu()
+        return _with_lengths(noisy, torch.from_numpy(np.interp(lengths, grid, means)))
 
     def undo(self, codes: torch.Tensor, *, mechanism: AdditiveNoise, radius: float) -> torch.Tensor:
-        """Return the noisy codes: the longer they were, the longer is the mean."""
-        grid, means = self._lengths(codes, mechanism, radius)
-        return _with_lengths(codes, means, grid)
+        """Return noisy codes that have these means: of several, the most probable ones.
+
+        Where noise has long tails, a very long noisy code says less about the length of a code than a shorter one, and
+        its mean is not as long. So there may be two lengths of noisy codes with the same length of the mean.
+        """
+        grid, means, log_density = self._lengths(codes, mechanism, radius)
+        lengths, steps = codes.double().norm(dim=1).cpu()[:, None], means.diff()
+        low, high = torch.minimum(means[:-1], means[1:]), torch.maximum(means[:-1], means[1:])
+        crossed = (low <= lengths) & (lengths <= high)
+        # The density of the mean's length where it passes a value is that of the noisy code's, divided by the slope.
+        score = torch.where(crossed, log_density[:-1] - steps.abs().clamp(min=TINY).log(), -torch.inf)
+        found = torch.where(crossed.any(dim=1), score.argmax(dim=1), means.argmax().clamp(max=len(steps) - 1))
+        share = ((lengths[:, 0] - means[found]) / steps[found]).nan_to_num(0.0).clamp(0, 1)
+        return _with_lengths(codes, grid[found] + share * (grid[found + 1] - grid[found]))
 
     def _lengths(
         self, codes: torch.Tensor, mechanism: AdditiveNoise, radius: float
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return lengths of noisy codes, up to one that is hardly ever met, and those of their posterior means."""
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return lengths of noisy codes, up to one that is hardly ever met, those of their means, and log-densities."""
         dimension = codes.shape[1]
         longest = radius + 5 * mechanism.covariance(dimension).trace().sqrt().item()
         grid = torch.linspace(0, longest, GRID, dtype=torch.float64)
         r, t, _ = nodes = prior_nodes(dimension, radius=radius)
-        parts = [posterior(part, nodes, mechanism=mechanism) @ (r * t) for part in grid.split(CHUNK)]
-        return grid, torch.cat(parts)
+        parts = [log_joint(part, nodes, mechanism=mechanism) for part in grid.split(CHUNK)]
+        means = torch.cat([part.softmax(dim=1) @ (r * t) for part in parts])
+        log_density = torch.cat([part.logsumexp(dim=1) for part in parts]) + (dimension - 1) * grid.log()
+        return grid, means, log_density
 
 
 @dataclass(frozen=True)
@@ -141,7 +155,7 @@ class PosteriorSample:
         generator = torch_generator(generator)  # what comes after the noise need not be secret
         r, t, _ = nodes = prior_nodes(noisy.shape[1], radius=radius)
         lengths = noisy.double().norm(dim=1)
-        weights = (posterior(part, nodes, mechanism=mechanism) for part in lengths.cpu().split(CHUNK))
+        weights = (log_joint(part, nodes, mechanism=mechanism).softmax(dim=1) for part in lengths.cpu().split(CHUNK))
         drawn = torch.cat([torch.multinomial(each, 1, generator=generator) for each in weights])
         r, t = r[drawn].to(noisy.device), t[drawn].to(noisy.device)
         along = noisy.double() / lengths[:, None].clamp(min=TINY)
@@ -191,10 +205,12 @@ def prior_nodes(dimension: int, *, radius: float) -> tuple[torch.Tensor, torch.T
     return tuple(torch.from_numpy(each.ravel().copy()) for each in both)
 
 
-def posterior(
+def log_joint(
     lengths: torch.Tensor, nodes: tuple[torch.Tensor, torch.Tensor, torch.Tensor], *, mechanism: AdditiveNoise
 ) -> torch.Tensor:
-    """Return how probable each node is for a noisy code of a given length, shape (lengths, nodes).
+    """Return the log-probability of each node together with a noisy code of a given length, shape (lengths, nodes).
+
+    A softmax over the nodes makes it their posterior.
 
     Parameters
     ----------
@@ -220,14 +236,13 @@ def posterior(
     distance = (s.square() + r.square() - 2 * s * r * t).clamp(min=0).sqrt()
     # The density depends on the distance only: so that of noise with one coordinate will do, up to a constant factor.
     log_density = mechanism.log_density(distance.reshape(-1, 1)).reshape(distance.shape)
-    return (log_weight + log_density).softmax(dim=1)
+    return log_weight + log_density
 
 
-def _with_lengths(codes: torch.Tensor, old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
-    """Return codes whose lengths are changed as a table of old and new ones says, with straight lines between them."""
-    lengths = codes.double().norm(dim=1)
-    wanted = np.interp(lengths.cpu().numpy(), old.numpy(), new.numpy())
-    return (codes * (torch.from_numpy(wanted).to(codes.device) / lengths.clamp(min=TINY))[:, None]).to(codes.dtype)
+def _with_lengths(codes: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Return codes of given lengths in the same directions."""
+    factor = lengths.to(codes.device) / codes.double().norm(dim=1).clamp(min=TINY)
+    return (codes * factor[:, None]).to(codes.dtype)
 
 
 #: Denoisers by their names in configurations.

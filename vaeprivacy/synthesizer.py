@@ -10,7 +10,7 @@ from vaeprivacy.denoising import Denoiser
 from vaeprivacy.distances import EUCLIDEAN, Metric, clip
 from vaeprivacy.guarantee import NOT_COVERED, Guarantee, ModelCoverage
 from vaeprivacy.labels import RandomisedResponse
-from vaeprivacy.mechanism import Mechanism
+from vaeprivacy.mechanism import AdditiveNoise, Mechanism
 from vaeprivacy.randomness import SYSTEM_ENTROPY, RandomSource, uniforms
 from vaeprivacy.training import checked_records
 from vaeprivacy.vae import VAE, VAESettings
@@ -90,6 +90,8 @@ class Synthesizer:
             self.radius = self.metric.typical_norm(self.settings.latent_dim)
         if self.noise_aware and self.mechanism is None:
             raise ValueError("noise_aware=True needs a mechanism, for whose noise encoder and decoder are trained.")
+        if self.denoiser is not None and not isinstance(self.mechanism, AdditiveNoise):
+            raise ValueError(f"A denoiser needs a mechanism that adds noise, which {self.mechanism!r} does not.")
 
     @property
     def metric(self) -> Metric:

@@ -89,6 +89,8 @@ class Framework(Defence):
             )
         if self.epsilon is None and (self.noise_aware or self.denoiser):
             raise ValueError("Without noise (epsilon None) there is nothing to be aware of and nothing to denoise.")
+        if self.denoiser and self.mechanism == "von-mises-fisher":
+            raise ValueError("denoiser must be None for noise on the sphere, where noisy codes are as long as codes.")
         checked_training(self.training)
 
     @property
