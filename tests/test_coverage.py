@@ -500,6 +500,11 @@ def test_impossible_public_records_are_refused(options: dict[str, float], error:
         OnDisjointRecords(**options)
 
 
+def test_classes_without_labels_are_refused(digits: Dataset) -> None:
+    with pytest.raises(ValueError, match="first_classes=5 needs labels: give y"):
+        OnDisjointRecords(first_classes=5).fit(digits.x[:40], SETTINGS, generator=seeded())
+
+
 def test_fewer_public_records_and_those_of_some_classes(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 

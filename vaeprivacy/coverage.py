@@ -1,7 +1,7 @@
 """Three ways to train encoder and decoder, and what each lets a guarantee say about them."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -12,7 +12,7 @@ from vaeprivacy.guarantee import NOT_COVERED, ModelCoverage
 from vaeprivacy.randomness import RandomSource, torch_generator
 from vaeprivacy.training import checked_positive
 from vaeprivacy.vae import VAE, VAESettings
-from vaeprivacy.vae_training import checked_given_labels, checked_images, fit_vae, new_vae
+from vaeprivacy.vae_training import checked_images, fit_vae, labels_to_tell, new_vae
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class OnPrivateRecords:
     """Train on the private records, without protection: the default of the literature, and not covered."""
 
     name: str = field(default="private records", init=False)
+    coverage: ClassVar[ModelCoverage] = NOT_COVERED
 
     def __str__(self) -> str:
         return self.name
@@ -29,7 +30,7 @@ class OnPrivateRecords:
     ) -> tuple[VAE, ModelCoverage]:
         """Train a VAE on the records `x`; for the options see :func:`vaeprivacy.vae_training.fit_vae`."""
         vae, _ = fit_vae(x, settings, generator=torch_generator(generator), **options)
-        return vae, NOT_COVERED
+        return vae, self.coverage
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class OnDisjointRecords:
     share: float = 1.0
     first_classes: int | None = None
     name: str = field(default="disjoint records", init=False)
+    coverage: ClassVar[ModelCoverage] = ModelCoverage("disjoint records")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "share", checked_positive(self.share, "share"))
@@ -80,10 +82,12 @@ class OnDisjointRecords:
         :func:`vaeprivacy.vae_training.fit_vae`."""
         kept = torch.arange(len(x), device=x.device) < round(self.share * len(x))
         if self.first_classes is not None:
+            if y is None:
+                raise ValueError(f"first_classes={self.first_classes} needs labels: give y, one a record.")
             kept &= y < self.first_classes
         y = None if y is None else y[kept]
         vae, _ = fit_vae(x[kept], settings, y=y, generator=torch_generator(generator), **options)
-        return vae, ModelCoverage("disjoint records")
+        return vae, self.coverage
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,11 @@ class WithDPSGD:
     def __str__(self) -> str:
         return f"{self.name}, epsilon {self.epsilon:g}"
 
+    @property
+    def coverage(self) -> ModelCoverage:
+        """What is promised before it is trained; :meth:`fit` returns what was spent, which is not more."""
+        return ModelCoverage("DP-SGD", Indistinguishability(self.epsilon, self.delta))
+
     def __post_init__(self) -> None:
         epsilon, delta = checked_budget(self.epsilon, self.delta)
         checked = {
@@ -144,8 +153,7 @@ class WithDPSGD:
         when it is the system's entropy; initial weights and the VAE's own samples are no secret.
         """
         checked_images(x)
-        checked_given_labels(y, settings, len(x))
-        y = torch.zeros(len(x), dtype=torch.long, device=x.device) if y is None else y  # not looked at
+        y = labels_to_tell(y, settings, like=x)
         public = torch_generator(generator)
         sample_rate, steps = dp_sgd_schedule(len(x), epochs=settings.epochs, batch_size=settings.batch_size)
         noise_multiplier, spent = dp_sgd_plan(self.epsilon, self.delta, sample_rate, steps)

@@ -7,15 +7,14 @@ import numpy as np
 import torch
 from scipy.special import ive
 
-from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.distances import checked_codes
-from vaeprivacy.mechanism import Mechanism
+from vaeprivacy.mechanism import EpsilonMechanism
 from vaeprivacy.randomness import RandomSource, check_same_device, normals, uniforms
 from vaeprivacy.training import checked_positive
 
 
 @dataclass(frozen=True)
-class VonMisesFisher(Mechanism):
+class VonMisesFisher(EpsilonMechanism):
     """Noise that turns codes on a sphere: the density of a noisy code v is proportional to exp(epsilon <u, v> / R).
 
     It gives epsilon-metric privacy for the Euclidean distance (the chord) between codes u on the sphere of radius R
@@ -41,16 +40,6 @@ class VonMisesFisher(Mechanism):
     def __post_init__(self) -> None:
         checked_positive(self.epsilon, "epsilon")
         checked_positive(self.radius, "radius")
-
-    @property
-    def scale(self) -> float:
-        """One over epsilon."""
-        return 1 / self.epsilon
-
-    @property
-    def per_unit(self) -> Indistinguishability:
-        """Two codes at distance one are epsilon-indistinguishable."""
-        return Indistinguishability(self.epsilon)
 
     def project(self, codes: torch.Tensor, *, radius: float, warn: bool = True) -> torch.Tensor:
         """Return codes on the sphere, in the same direction; a code of length zero goes to a pole.

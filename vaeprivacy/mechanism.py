@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 
 import torch
 
-from vaeprivacy.bounds import Measure
+from vaeprivacy.bounds import Indistinguishability, Measure
 from vaeprivacy.distances import EUCLIDEAN, Metric, checked_codes, clip
 from vaeprivacy.guarantee import Guarantee
 from vaeprivacy.randomness import RandomSource, check_same_device
@@ -83,6 +83,28 @@ class Mechanism(ABC):
     def guarantee(self, radius: float) -> Guarantee:
         """Return what this noise promises for codes inside a ball of the given radius."""
         return Guarantee(self.per_unit, radius, self.metric)
+
+
+class EpsilonMechanism(Mechanism):
+    """A mechanism with one parameter epsilon, per unit of its distance.
+
+    Attributes
+    ----------
+    epsilon : float
+        Metric-privacy parameter.
+    """
+
+    epsilon: float
+
+    @property
+    def scale(self) -> float:
+        """One over epsilon."""
+        return 1 / self.epsilon
+
+    @property
+    def per_unit(self) -> Indistinguishability:
+        """Two codes at distance one are epsilon-indistinguishable."""
+        return Indistinguishability(self.epsilon)
 
 
 class AdditiveNoise(Mechanism):

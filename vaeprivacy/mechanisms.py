@@ -7,13 +7,13 @@ import torch
 
 from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability
 from vaeprivacy.distances import EUCLIDEAN, MANHATTAN, Mahalanobis, Metric, checked_codes
-from vaeprivacy.mechanism import AdditiveNoise
+from vaeprivacy.mechanism import AdditiveNoise, EpsilonMechanism
 from vaeprivacy.randomness import RandomSource, check_same_device, chi_squares, normals, uniforms
 from vaeprivacy.training import checked_positive
 
 
 @dataclass(frozen=True)
-class EuclideanLaplace(AdditiveNoise):
+class EuclideanLaplace(EpsilonMechanism, AdditiveNoise):
     """Noise with density proportional to exp(-epsilon * Euclidean norm), also called multivariate Laplace noise.
 
     It gives epsilon-metric privacy for the Euclidean distance between codes, in any dimension
@@ -34,16 +34,6 @@ class EuclideanLaplace(AdditiveNoise):
 
     def __post_init__(self) -> None:
         checked_positive(self.epsilon, "epsilon")
-
-    @property
-    def scale(self) -> float:
-        """One over epsilon."""
-        return 1 / self.epsilon
-
-    @property
-    def per_unit(self) -> Indistinguishability:
-        """Two codes at distance one are epsilon-indistinguishable."""
-        return Indistinguishability(self.epsilon)
 
     def sample(
         self, n: int, dimension: int, *, generator: RandomSource, dtype: torch.dtype = torch.float64
@@ -79,7 +69,7 @@ class EuclideanLaplace(AdditiveNoise):
 
 
 @dataclass(frozen=True)
-class CoordinateLaplace(AdditiveNoise):
+class CoordinateLaplace(EpsilonMechanism, AdditiveNoise):
     """Independent one-dimensional Laplace noise of scale 1 / epsilon on each coordinate.
 
     It gives epsilon-metric privacy for the Manhattan distance (:prf:ref:`coordinates-are-private`); for the Euclidean
@@ -101,16 +91,6 @@ class CoordinateLaplace(AdditiveNoise):
 
     def __post_init__(self) -> None:
         checked_positive(self.epsilon, "epsilon")
-
-    @property
-    def scale(self) -> float:
-        """One over epsilon."""
-        return 1 / self.epsilon
-
-    @property
-    def per_unit(self) -> Indistinguishability:
-        """Two codes at Manhattan distance one are epsilon-indistinguishable."""
-        return Indistinguishability(self.epsilon)
 
     def sample(
         self, n: int, dimension: int, *, generator: RandomSource, dtype: torch.dtype = torch.float64

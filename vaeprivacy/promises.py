@@ -4,10 +4,9 @@ import math
 from dataclasses import replace
 
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training, WithDPSGD
+from vaeprivacy.coverage import OnPrivateRecords, WithDPSGD
 from vaeprivacy.defences import DPSGD, Defence, Framework, PriorSampling, RecordNoise
 from vaeprivacy.distances import EUCLIDEAN
-from vaeprivacy.guarantee import NOT_COVERED, ModelCoverage
 
 
 def promised_epsilon(defence: Defence) -> float:
@@ -60,15 +59,13 @@ def of_dp_sgd(training: DPSGD | WithDPSGD) -> float:
     return 2 * training.epsilon if delta < 1 else math.inf
 
 
-def whole_promise(defence: Defence, *, n_features: int = 1) -> Indistinguishability | None:
+def whole_promise(defence: Defence) -> Indistinguishability | None:
     """Return what a defence promises for all that it publishes: for replacing one record, label and models included.
 
     Parameters
     ----------
     defence : Defence
         Any.
-    n_features : int
-        Number of values in a record; the promise does not depend on it.
 
     Returns
     -------
@@ -78,22 +75,15 @@ def whole_promise(defence: Defence, *, n_features: int = 1) -> Indistinguishabil
     """
     if isinstance(defence, DPSGD):
         return Indistinguishability(defence.epsilon, defence.delta).group(2)
-    model = coverage_of(getattr(defence, "training", OnPrivateRecords()))
+    model = getattr(defence, "training", OnPrivateRecords()).coverage
     if not model.covered:
         return None
     if isinstance(defence, PriorSampling):
         return model.replace_one
     if not isinstance(defence, Framework) or defence.labels is None or defence.epsilon is None:
         return None
-    synthesizer = defence.synthesizer(None, n_features=n_features)
+    synthesizer = defence.synthesizer(None, n_features=1)  # of any number, the promise is the same
     guarantee = synthesizer.mechanism.guarantee(synthesizer.radius)
     if not isinstance(guarantee.per_unit, Indistinguishability):
         return None
     return replace(guarantee, labels=defence.labels.measure, model=model).whole_release()
-
-
-def coverage_of(training: Training) -> ModelCoverage:
-    """Return what a guarantee may say about a generative model that is trained in some way."""
-    if isinstance(training, WithDPSGD):
-        return ModelCoverage("DP-SGD", Indistinguishability(training.epsilon, training.delta))
-    return ModelCoverage("disjoint records") if isinstance(training, OnDisjointRecords) else NOT_COVERED

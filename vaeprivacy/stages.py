@@ -86,6 +86,7 @@ def chunks(config: Config) -> list[tuple[int, ...]]:
     return [tuple(chunk.tolist()) for chunk in torch.arange(config.n_models).split(MODELS_AT_ONCE)]
 
 
+@lru_cache(maxsize=1)
 def asked_features(config: Config, directory: Path) -> torch.Tensor:
     """Return what classifiers see of candidates and population; features that take long are kept in a file."""
     data = load_once(config.dataset)

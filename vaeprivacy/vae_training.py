@@ -1,7 +1,10 @@
 """Training a variational autoencoder."""
 
+from typing import Any
+
 import pandas as pd
 import torch
+from tqdm import tqdm
 
 from vaeprivacy.channels import PRIOR_CHANNEL, Channel
 from vaeprivacy.training import checked_records, minibatches, progress_bar
@@ -25,22 +28,31 @@ def checked_images(x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def checked_given_labels(y: torch.Tensor | None, settings: VAESettings, n: int) -> None:
-    """Refuse labels that a conditional VAE cannot be told.
+def labels_to_tell(y: torch.Tensor | None, settings: VAESettings, *, like: torch.Tensor) -> torch.Tensor:
+    """Return the labels that a VAE is told in training, shape (records,); zeros stand for those it does not look at.
+
+    Parameters
+    ----------
+    y : torch.Tensor or None
+        Labels.
+    settings : VAESettings
+        Whether they are told, and how many there are.
+    like : torch.Tensor
+        The records.
 
     Raises
     ------
     ValueError
-        If there are none, not one a record, or one is not below ``settings.n_classes``.
+        If labels are told, and there are none, not one a record, or one is not below ``settings.n_classes``.
     """
-    if not settings.n_classes:
-        return
-    if y is None or y.shape != (n,) or y.min() < 0 or y.max() >= settings.n_classes:
+    n, n_classes = len(like), settings.n_classes
+    if n_classes and (y is None or y.shape != (n,) or y.min() < 0 or y.max() >= n_classes):
         given = "none" if y is None else f"shape {tuple(y.shape)}, from {y.min()} to {y.max()}"
         raise ValueError(
-            f"A VAE with n_classes={settings.n_classes} must be told one label a record, from 0 to "
-            f"{settings.n_classes - 1}: there are {n} records, and labels: {given}."
+            f"A VAE with n_classes={n_classes} must be told one label a record, from 0 to {n_classes - 1}: there are "
+            f"{n} records, and labels: {given}."
         )
+    return torch.zeros(n, dtype=torch.long, device=like.device) if y is None else y
 
 
 def fit_vae(
@@ -86,31 +98,42 @@ def fit_vae(
     """
     settings = settings or VAESettings()
     checked_images(x)
-    checked_given_labels(y, settings, len(x))
+    y = labels_to_tell(y, settings, like=x)
     n_held_out = max(1, round(settings.held_out * len(x)))
     order = torch.randperm(len(x), generator=generator, device=generator.device).to(x.device)
-    held_out, train = order[:n_held_out], order[n_held_out:]
+    held_out, train = ((x[part], y[part]) for part in (order[:n_held_out], order[n_held_out:]))
     vae = new_vae(x.shape[1], settings, generator=generator).to(x.device)
-    y = torch.zeros(len(x), dtype=torch.long, device=x.device) if y is None else y  # not looked at
-    options = {"channel": channel, "generator": generator}
-    optimizer = torch.optim.Adam(vae.parameters(), lr=settings.learning_rate, fused=True)
-
-    best, best_epoch, best_weights, rows = -torch.inf, 0, vae.state_dict(), []
     bar = progress_bar(range(1, settings.epochs + 1), show=progress, desc="VAE", unit="epoch")
-    for epoch in bar:
-        in_training = _train_epoch(vae, optimizer, x[train], y[train], batch_size=settings.batch_size, **options)
+    rows = _fit(vae, bar, settings, train=train, held_out=held_out, channel=channel, generator=generator)
+    return vae, pd.DataFrame(rows, columns=["epoch", "part", "reconstruction", "kl", "elbo"])
+
+
+def _fit(
+    vae: VAE,
+    epochs: "tqdm[int]",
+    settings: VAESettings,
+    *,
+    train: tuple[torch.Tensor, torch.Tensor],
+    held_out: tuple[torch.Tensor, torch.Tensor],
+    **options: Any,
+) -> list[list[Any]]:
+    """Train a VAE, load the weights of its best epoch, and return the rows of its history."""
+    optimizer = torch.optim.Adam(vae.parameters(), lr=settings.learning_rate, fused=True)
+    best, best_epoch, best_weights, rows = -torch.inf, 0, vae.state_dict(), []
+    for epoch in epochs:
+        in_training = _train_epoch(vae, optimizer, *train, batch_size=settings.batch_size, **options)
         with torch.no_grad():
-            out = vae.elbo(x[held_out], y[held_out], **options)
+            out = vae.elbo(*held_out, **options)
         for part, elbo in (("training", in_training), ("held out", out)):
             rows.append([epoch, part, elbo.reconstruction.item(), elbo.kl.item(), elbo.value.item()])
-        bar.set_postfix(held_out_elbo=f"{out.value:.1f}")
+        epochs.set_postfix(held_out_elbo=f"{out.value:.1f}")
         if out.value > best:
             best, best_epoch = out.value, epoch
             best_weights = {name: weight.clone() for name, weight in vae.state_dict().items()}
         elif epoch - best_epoch >= settings.patience:
             break
     vae.load_state_dict(best_weights)
-    return vae, pd.DataFrame(rows, columns=["epoch", "part", "reconstruction", "kl", "elbo"])
+    return rows
 
 
 def new_vae(features: int, settings: VAESettings, *, generator: torch.Generator) -> VAE:

@@ -127,11 +127,9 @@ class Framework(Defence):
 
     def synthesizer(self, model: VAE | None, *, n_features: int) -> Synthesizer:
         """Return the framework with a fitted encoder and decoder."""
-        if self.epsilon is None:
-            return Synthesizer(None, self.vae, radius=self.radius, vae=model, labels=self.labels)
         radius = self.radius or EUCLIDEAN.typical_norm(self.vae.latent_dim)
         return Synthesizer(
-            MECHANISMS[self.mechanism](self.epsilon, radius),
+            None if self.epsilon is None else MECHANISMS[self.mechanism](self.epsilon, radius),
             self.vae,
             radius=self.radius,
             vae=model,
