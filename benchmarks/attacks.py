@@ -29,10 +29,10 @@ from vaeprivacy import attacks as mia
 from vaeprivacy.attacks import Attack, Knowledge, Records, Shadows, train_shadows
 from vaeprivacy.classifiers import ClassifierRecipe, ClassifierSettings, fit_classifier, predict
 from vaeprivacy.data import load, split
+from vaeprivacy.devices import processor
 from vaeprivacy.files import load_classifier
 from vaeprivacy.metrics import auc, tpr_at_fpr
 from vaeprivacy.parallel import in_parallel
-from vaeprivacy.provenance import processor
 from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.storage import append_row, read_arrays, read_rows, write_arrays
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vaeprivacy.devices import processor
 from vaeprivacy.mechanism import Mechanism
 from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian
-from vaeprivacy.provenance import processor
 from vaeprivacy.randomness import SYSTEM_ENTROPY
 
 GENERATOR = torch.Generator().manual_seed(0)

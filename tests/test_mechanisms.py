@@ -104,13 +104,6 @@ def test_noise_is_not_added_to_what_is_no_table_of_codes(
             make(name).perturb(codes, generator=generator)
 
 
-@each
-def test_a_generator_on_another_device_is_refused(name: str) -> None:
-    # Before anything else is looked at: there are no values on this device.
-    with pytest.raises(ValueError, match=r"generator is on cpu, .* is on meta: take a torch.Generator"):
-        make(name).perturb(torch.zeros(2, 3, device="meta"), generator=seeded())
-
-
 def test_codes_of_another_dimension_than_the_covariance_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^The covariance is for codes of dimension 3, not 4"):
         make("Whitened").perturb(torch.zeros(2, 4), generator=seeded())

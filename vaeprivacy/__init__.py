@@ -7,6 +7,7 @@ Miao and Ma, "Privacy-preserving Generative Framework Against Membership Inferen
 The modules, in the order in which data flows through them::
 
     training       the pieces that every training loop shares: layers, mini-batches, progress, checks of arguments
+    devices        where tensors are computed with: CUDA, then MPS, then the CPU
     randomness     seeded generators for experiments, the operating system's entropy for releases
     data           data sets, and the split into members, non-members, reference, test and public records
     scattering     fixed features of images on which linear models are strong

@@ -9,6 +9,7 @@ from vaeprivacy.attacks import Likeness, Records, Shadows
 from vaeprivacy.attacks.suite import ON_CLASSIFIER
 from vaeprivacy.classifiers import predict
 from vaeprivacy.config import Config, Parts
+from vaeprivacy.devices import exact_device
 from vaeprivacy.game import ATTACKED_RELEASES, WITH_SHADOWS, Found, Game, others
 from vaeprivacy.stages import (
     chunks,
@@ -26,9 +27,12 @@ PREFIXES = {"": "", "adaptive_": ", recipe", "through_": ", recipe, encoder and 
 
 
 def game_of(config: Config, parts: Parts, is_member: torch.Tensor) -> Game:
-    """Return what attacks on all models of a run have in common."""
+    """Return what attacks on all models of a run have in common.
+
+    Answers of classifiers come from files, so that attacks on them compute on the CPU.
+    """
     data = load_once(config.dataset)
-    candidates, population = (Records(x=data.x[records], y=data.y[records]) for records in parts[:2])
+    candidates, population = (Records(x=data.x[each].cpu(), y=data.y[each].cpu()) for each in parts[:2])
     is_member = is_member[:, : len(parts.candidates)]
     every = config.attacks == "all"
     return Game(candidates, population, is_member, config.seed, data.image_shape, all_attacks=every)
@@ -38,10 +42,11 @@ def asking(config: Config, directory: Path, target: int) -> dict[str, Callable[[
     """Return one target as a black box that can be asked about any record: fields of Knowledge."""
     chunk = next(chunk for chunk in chunks(config) if target in chunk)
     classifier = fitted_classifiers(config, directory, chunk)[chunk.index(target)]
-    image_shape = load_once(config.dataset).image_shape
+    data = load_once(config.dataset)
 
     def ask(x: torch.Tensor) -> torch.Tensor:
-        return predict(classifier, config.defence.features(x, image_shape=image_shape))
+        features = config.defence.features(x.to(data.x.device), image_shape=data.image_shape)
+        return predict(classifier, features).to(x.device)
 
     return {"ask": ask, "ask_label": lambda x: ask(x).argmax(dim=1)}
 
@@ -51,12 +56,13 @@ def scores_on_model(config: Config, directory: Path, game: Game, *, target: int)
     synthesizer = encoder_of(config, directory, target) or Synthesizer(
         None, config.defence.vae, vae=fitted_model(config, directory, target)
     )
+    synthesizer.vae.to(exact_device())
     candidates, n_classes = game.candidates, load_once(config.dataset).n_classes
     return game.on_model(
         target=target,
         x=config.defence.seen_by_model(candidates.x, candidates.y, n_classes=n_classes),
         synthesizer=synthesizer,
-        vaes=reference_vaes(config, directory, others(game.is_member, target)),
+        vaes=[vae.to(exact_device()) for vae in reference_vaes(config, directory, others(game.is_member, target))],
     )
 
 
@@ -94,7 +100,9 @@ def attack_target(
         found |= {f"{prefix}{name}": value for name, value in scores.items()}
     if "release" in config.defence.publishes and target in ATTACKED_RELEASES:
         synthesizer, release = released(config, directory, target)
-        found |= game.on_release(release=release, synthesizer=synthesizer)
+        if synthesizer is not None and synthesizer.vae is not None:
+            synthesizer.vae.to(exact_device())
+        found |= game.to(exact_device()).on_release(release=release.to(exact_device()), synthesizer=synthesizer)
     if "model" in config.defence.publishes:
-        found |= scores_on_model(config, directory, game, target=target)
+        found |= scores_on_model(config, directory, game.to(exact_device()), target=target)
     return found, alike

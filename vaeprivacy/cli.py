@@ -119,7 +119,12 @@ def _defence(name: str, epsilon: float | None) -> Defence:
 def sweep_runs(
     grid: Annotated[Path, typer.Argument(help="YAML file with the fields of all runs, one value or a list each.")],
     directory: Annotated[Path, typer.Option(help="Where results and intermediate files go.")] = Path("runs"),
-    jobs: Annotated[int, typer.Option(help="Number of processes with one thread each; -1 takes one per core.")] = -1,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            help="Number of processes with one thread each; -1 takes one per GPU or, without one, one per core."
+        ),
+    ] = -1,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to compute on its workers.")] = None,
 ) -> None:
     """Compute all runs of a grid, print a summary, write one table; exit with 1 if some failed."""

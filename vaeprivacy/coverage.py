@@ -69,6 +69,28 @@ class OnDisjointRecords:
         share = "" if self.share == 1 else f", {self.share:g} of them"
         return self.name + share + ("" if self.first_classes is None else f", first {self.first_classes} classes")
 
+    def kept(self, n: int, y: torch.Tensor | None = None) -> torch.Tensor:
+        """Return which of `n` records are used, shape (n,), bool.
+
+        Parameters
+        ----------
+        n : int
+            Number of records.
+        y : torch.Tensor, optional
+            Their labels, shape (n,); needed to choose classes.
+
+        Raises
+        ------
+        ValueError
+            If classes are to be chosen, and there are no labels.
+        """
+        kept = torch.arange(n) < round(self.share * n)
+        if self.first_classes is None:
+            return kept
+        if y is None:
+            raise ValueError(f"first_classes={self.first_classes} needs labels: give y, one a record.")
+        return kept & (y.cpu() < self.first_classes)
+
     def fit(
         self,
         x: torch.Tensor,
@@ -80,11 +102,7 @@ class OnDisjointRecords:
     ) -> tuple[VAE, ModelCoverage]:
         """Train a VAE on the records `x`, which must not be released with it; for the options see
         :func:`vaeprivacy.vae_training.fit_vae`."""
-        kept = torch.arange(len(x), device=x.device) < round(self.share * len(x))
-        if self.first_classes is not None:
-            if y is None:
-                raise ValueError(f"first_classes={self.first_classes} needs labels: give y, one a record.")
-            kept &= y < self.first_classes
+        kept = self.kept(len(x), y).to(x.device)
         y = None if y is None else y[kept]
         vae, _ = fit_vae(x[kept], settings, y=y, generator=torch_generator(generator), **options)
         return vae, self.coverage

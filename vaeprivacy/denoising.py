@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from scipy import special, stats
 
-from vaeprivacy.distances import clip
+from vaeprivacy.devices import in_double
+from vaeprivacy.distances import EUCLIDEAN, clip
 from vaeprivacy.mechanism import AdditiveNoise
 from vaeprivacy.mechanisms import EuclideanLaplace, Gaussian
 from vaeprivacy.randomness import RandomSource, normals, torch_generator
@@ -77,16 +78,17 @@ class Shrinkage:
         self, noisy: torch.Tensor, *, mechanism: AdditiveNoise, radius: float, generator: RandomSource
     ) -> torch.Tensor:
         """Return shrunk codes; see :meth:`Denoiser.denoise`."""
-        return (noisy.double() @ self._factor(mechanism, noisy, -self.power)).to(noisy.dtype)
+        return self._scaled(noisy, mechanism, -self.power)
 
     def undo(self, codes: torch.Tensor, *, mechanism: AdditiveNoise, radius: float) -> torch.Tensor:
         """Return the noisy codes."""
-        return (codes.double() @ self._factor(mechanism, codes, self.power)).to(codes.dtype)
+        return self._scaled(codes, mechanism, self.power)
 
-    def _factor(self, mechanism: AdditiveNoise, codes: torch.Tensor, power: float) -> torch.Tensor:
-        """Return (I + S) to a power, shape (latent_dim, latent_dim)."""
+    def _scaled(self, codes: torch.Tensor, mechanism: AdditiveNoise, power: float) -> torch.Tensor:
+        """Return codes times (I + S) to a power."""
         sizes, directions = torch.linalg.eigh(mechanism.covariance(codes.shape[1]))
-        return ((1 + sizes) ** power * directions @ directions.mT).to(codes.device)
+        exact = in_double(codes)
+        return (exact @ ((1 + sizes) ** power * directions @ directions.mT).to(exact.device)).to(codes)
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class PosteriorMean:
     ) -> torch.Tensor:
         """Return posterior means; see :meth:`Denoiser.denoise`."""
         grid, means, _ = self._lengths(noisy, mechanism, radius)
-        lengths = noisy.double().norm(dim=1).cpu()
+        lengths = EUCLIDEAN.norm(noisy).cpu()
         return _with_lengths(noisy, torch.from_numpy(np.interp(lengths, grid, means)))
 
     def undo(self, codes: torch.Tensor, *, mechanism: AdditiveNoise, radius: float) -> torch.Tensor:
@@ -117,7 +119,7 @@ class PosteriorMean:
         its mean is not as long. So there may be two lengths of noisy codes with the same length of the mean.
         """
         grid, means, log_density = self._lengths(codes, mechanism, radius)
-        lengths, steps = codes.double().norm(dim=1).cpu()[:, None], means.diff()
+        lengths, steps = EUCLIDEAN.norm(codes).cpu()[:, None], means.diff()
         low, high = torch.minimum(means[:-1], means[1:]), torch.maximum(means[:-1], means[1:])
         crossed = (low <= lengths) & (lengths <= high)
         # The density of the mean's length where it passes a value is that of the noisy code's, divided by the slope.
@@ -154,15 +156,17 @@ class PosteriorSample:
         """Return samples; see :meth:`Denoiser.denoise`."""
         generator = torch_generator(generator)  # what comes after the noise need not be secret
         r, t, _ = nodes = prior_nodes(noisy.shape[1], radius=radius)
-        lengths = noisy.double().norm(dim=1)
-        weights = (log_joint(part, nodes, mechanism=mechanism).softmax(dim=1) for part in lengths.cpu().split(CHUNK))
-        drawn = torch.cat([torch.multinomial(each, 1, generator=generator) for each in weights])
-        r, t = r[drawn].to(noisy.device), t[drawn].to(noisy.device)
-        along = noisy.double() / lengths[:, None].clamp(min=TINY)
-        across = normals(noisy.shape, generator=generator).to(noisy.device)
+        exact = in_double(noisy).cpu()
+        lengths = exact.norm(dim=1)
+        weights = (log_joint(part, nodes, mechanism=mechanism).softmax(dim=1) for part in lengths.split(CHUNK))
+        there = generator.device
+        drawn = torch.cat([torch.multinomial(each.to(there), 1, generator=generator).cpu() for each in weights])
+        r, t = r[drawn], t[drawn]
+        along = exact / lengths[:, None].clamp(min=TINY)
+        across = normals(noisy.shape, generator=generator).cpu()
         across -= (across * along).sum(dim=1, keepdim=True) * along
         across /= across.norm(dim=1, keepdim=True).clamp(min=TINY)
-        return (r * (t * along + (1 - t.square()).sqrt() * across)).to(noisy.dtype)
+        return (r * (t * along + (1 - t.square()).sqrt() * across)).to(noisy)
 
     def undo(self, codes: torch.Tensor, *, mechanism: AdditiveNoise, radius: float) -> torch.Tensor:
         """Return the samples themselves: which noisy codes they stand for is not known."""
@@ -241,8 +245,9 @@ def log_joint(
 
 def _with_lengths(codes: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     """Return codes of given lengths in the same directions."""
-    factor = lengths.to(codes.device) / codes.double().norm(dim=1).clamp(min=TINY)
-    return (codes * factor[:, None]).to(codes.dtype)
+    exact = in_double(codes)
+    factor = lengths.to(exact.device) / exact.norm(dim=1).clamp(min=TINY)
+    return (exact * factor[:, None]).to(codes)
 
 
 #: Denoisers by their names in configurations.

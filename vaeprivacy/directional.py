@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from scipy.special import ive
 
+from vaeprivacy.devices import in_double
 from vaeprivacy.distances import checked_codes
 from vaeprivacy.mechanism import EpsilonMechanism
-from vaeprivacy.randomness import RandomSource, check_same_device, normals, uniforms
+from vaeprivacy.randomness import RandomSource, normals, uniforms
 from vaeprivacy.training import checked_positive
 
 
@@ -54,20 +55,19 @@ class VonMisesFisher(EpsilonMechanism):
                 f"This noise is for a sphere of radius {self.radius:g}, not {radius:g}: give both the same."
             )
         # A hair inside, so that rounding to float32 carries no code out of the ball.
-        return (self.radius * (1 - 2**-20) * _directions(checked_codes(codes))).to(codes.dtype)
+        return (self.radius * (1 - 2**-20) * _directions(checked_codes(codes))).to(codes)
 
     def perturb(self, codes: torch.Tensor, *, generator: RandomSource) -> torch.Tensor:
         """Turn each code by noise; see :meth:`Mechanism.perturb`. Noisy codes are rounded to the grid.
 
         Of a code, only the direction counts. Rounding hides the last digits, which may tell of the code.
         """
-        check_same_device(codes, generator)
         noisy = self._turned(_directions(checked_codes(codes)), generator=generator)
-        return (noisy / self.grid_step).round().mul(self.grid_step).to(codes.dtype)
+        return (noisy / self.grid_step).round().mul(self.grid_step).to(codes)
 
     def simulate(self, codes: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
         """Return turned codes; see :meth:`Mechanism.simulate`."""
-        return self._turned(_directions(codes), generator=generator).to(codes.dtype)
+        return self._turned(_directions(codes), generator=generator).to(codes)
 
     def log_likelihood(self, noisy: torch.Tensor, codes: torch.Tensor, *, width: float = 1.0) -> torch.Tensor:
         """Return the log-density on the sphere (:eq:`directional-density`); see :meth:`Mechanism.log_likelihood`.
@@ -145,7 +145,7 @@ def _log_constant(kappa: float, dimension: int, radius: float) -> float:
 
 def _directions(codes: torch.Tensor) -> torch.Tensor:
     """Return codes of length one, float64; a code of length zero becomes the first unit vector."""
-    codes = codes.double()
+    codes = in_double(codes)
     at_zero = (codes == 0).all(dim=1, keepdim=True)
     pole = torch.zeros_like(codes[:1])
     pole[:, 0] = 1

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import torch
 
+from vaeprivacy.devices import in_double
 from vaeprivacy.training import checked_positive, checked_records
 
 
@@ -32,7 +33,7 @@ class Euclidean:
 
     def norm(self, codes: torch.Tensor) -> torch.Tensor:
         """Return the root of the sum of squares of each code, shape (records,), float64."""
-        return codes.double().norm(dim=1)
+        return in_double(codes).norm(dim=1)
 
     def typical_norm(self, dimension: int) -> float:
         """Return the root of the mean squared norm of a standard normal code."""
@@ -48,7 +49,7 @@ class Manhattan:
 
     def norm(self, codes: torch.Tensor) -> torch.Tensor:
         """Return the sum of absolute values of each code, shape (records,), float64."""
-        return codes.double().abs().sum(dim=1)
+        return in_double(codes).abs().sum(dim=1)
 
     def typical_norm(self, dimension: int) -> float:
         """Return the mean norm of a standard normal code."""
@@ -78,7 +79,7 @@ class Mahalanobis:
             raise TypeError(f"covariance must be a torch.Tensor of real numbers, not {type(covariance).__name__}.")
         square = covariance.ndim == 2 and 0 < covariance.shape[0] == covariance.shape[1]
         symmetric = square and covariance.isfinite().all() and torch.allclose(covariance, covariance.mT)
-        factor, failed = torch.linalg.cholesky_ex(covariance.double()) if symmetric else (None, True)
+        factor, failed = torch.linalg.cholesky_ex(in_double(covariance)) if symmetric else (None, True)
         if failed:
             raise ValueError(
                 "covariance must be a symmetric, positive definite matrix, for example torch.cov(public_codes.T), not "
@@ -102,7 +103,8 @@ class Mahalanobis:
         """
         if codes.shape[-1] != len(self.factor):
             raise ValueError(f"The covariance is for codes of dimension {len(self.factor)}, not {codes.shape[-1]}.")
-        return torch.linalg.solve_triangular(self.factor.to(codes.device), codes.double().mT, upper=False).mT
+        codes = in_double(codes)
+        return torch.linalg.solve_triangular(self.factor.to(codes.device), codes.mT, upper=False).mT
 
     def colour(self, white: torch.Tensor) -> torch.Tensor:
         """Return L w for each row w: the inverse of :meth:`whiten`."""
@@ -161,8 +163,9 @@ def clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN, warn
     # Norms in float64 and a hair inside the ball: rounding to float32 must not carry a code out of it. Large codes are
     # scaled down first (and small ones up), since the squares in the norm would overflow (or vanish).
     tiny = torch.finfo(torch.float64).tiny
-    largest = codes.double().abs().amax(dim=1, keepdim=True).clamp(min=tiny)
-    scaled = codes.double() / largest
+    exact = in_double(codes)
+    largest = exact.abs().amax(dim=1, keepdim=True).clamp(min=tiny)
+    scaled = exact / largest
     norms, limit = metric.norm(scaled)[:, None], radius * (1 - 2**-24 * max(16.0, metric.rounding))
     outside = norms * largest > limit
     share = outside.double().mean().item()
@@ -173,7 +176,7 @@ def clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN, warn
             stacklevel=2,
         )
     on_surface = scaled * (limit / norms.clamp(min=tiny))
-    return torch.where(outside, on_surface.to(codes.dtype), codes)
+    return torch.where(outside, on_surface, exact).to(codes)
 
 
 def checked_codes(codes: torch.Tensor) -> torch.Tensor:

@@ -144,7 +144,7 @@ def train_with_dp_sgd(
     hooked = GradSampleModuleFastGradientClipping(model, **options)  # from now on, lengths are found on the way back
     adam = torch.optim.Adam(weights, lr=learning_rate)
     for _ in progress_bar(range(steps), show=progress, desc=desc, unit="step"):
-        taken = uniforms((n,), generator=generator).to(device) < sample_rate
+        taken = (uniforms((n,), generator=generator) < sample_rate).to(device)
         of_records = losses(taken)
         with warnings.catch_warnings():  # of Opacus' hooks: records need no gradient
             warnings.filterwarnings("ignore", "Full backward hook is firing")

@@ -15,6 +15,7 @@ import torch
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from vaeprivacy.config import code_hash
+from vaeprivacy.devices import workers
 from vaeprivacy.parallel import in_parallel
 
 KILLED = (
@@ -75,7 +76,7 @@ class OnThisMachine:
     Attributes
     ----------
     n_jobs : int
-        Number of processes; -1 takes one per core. 1 stays in this process.
+        Number of processes; -1 takes one per GPU or, without one, one per core. 1 stays in this process.
     """
 
     n_jobs: int = -1
@@ -87,11 +88,12 @@ class OnThisMachine:
         is then computed again, alone, so that only the one that kills its process is lost; then the others go on.
         """
         left = dict(enumerate(pieces))
-        handed_out = 2 * joblib.effective_n_jobs(self.n_jobs)  # joblib's default, with batches of one
+        n_jobs = workers(self.n_jobs)
+        handed_out = 2 * joblib.effective_n_jobs(n_jobs)  # joblib's default, with batches of one
         while left:
             tasks = [partial(attempt, piece, number) for number, piece in left.items()]
             try:
-                for outcome in in_parallel(tasks, n_jobs=self.n_jobs, ordered=False, batch_size=1):
+                for outcome in in_parallel(tasks, n_jobs=n_jobs, ordered=False, batch_size=1):
                     del left[outcome.number]
                     yield outcome
             except BrokenProcessPool:

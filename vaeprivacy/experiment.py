@@ -73,7 +73,7 @@ def attack_scores(config: Config, directory: Path) -> dict[str, np.ndarray]:
     return {
         "is_member": raw.is_member[:, :n].numpy(),
         "log_posteriors": own[0].log_posteriors[:, :n].numpy(),
-        "y": data.y[parts.candidates].numpy(),
+        "y": data.y[parts.candidates].cpu().numpy(),
         **utility(own[0].log_posteriors, own[0].y, own[0].is_member),
         **{name: np.stack(values) for name, values in arrays.items()},
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.randomness import RandomSource, check_same_device, uniforms
+from vaeprivacy.randomness import RandomSource, uniforms
 from vaeprivacy.training import checked_positive
 
 
@@ -60,16 +60,16 @@ class RandomisedResponse:
         Raises
         ------
         TypeError, ValueError
-            If the labels are not such a vector, or the generator is on another device.
+            If the labels are not such a vector.
         """
         if not isinstance(labels, torch.Tensor) or labels.is_floating_point() or labels.is_complex():
             kind = labels.dtype if isinstance(labels, torch.Tensor) else type(labels).__name__
             raise TypeError(f"labels must be a torch.Tensor of whole numbers, not {kind}; convert it with .long().")
         if labels.ndim != 1 or len(labels) == 0:
             raise ValueError(f"labels must have shape (records,) with at least one record, not {tuple(labels.shape)}.")
-        check_same_device(labels, generator)
         if labels.min() < 0 or labels.max() >= self.n_classes:
             raise ValueError(f"labels must be from 0 to {self.n_classes - 1}, not {labels.min()} to {labels.max()}.")
-        keep, other = uniforms((2, len(labels)), generator=generator).to(labels.device)
-        shift = 1 + (other * (self.n_classes - 1)).long()
-        return torch.where(keep < self.keep_probability, labels, (labels + shift) % self.n_classes)
+        keep, other = uniforms((2, len(labels)), generator=generator)
+        kept, shift = keep < self.keep_probability, 1 + (other * (self.n_classes - 1)).long()
+        shifted = (labels + shift.to(labels.device)) % self.n_classes
+        return torch.where(kept.to(labels.device), labels, shifted)

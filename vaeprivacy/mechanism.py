@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 import torch
 
 from vaeprivacy.bounds import Indistinguishability, Measure
+from vaeprivacy.devices import in_double
 from vaeprivacy.distances import EUCLIDEAN, Metric, checked_codes, clip
 from vaeprivacy.guarantee import Guarantee
-from vaeprivacy.randomness import RandomSource, check_same_device
+from vaeprivacy.randomness import RandomSource
 
 GRID_BITS = 10  # a step of the grid is between 2**-11 and 2**-10 of the noise's scale
 
@@ -52,7 +53,7 @@ class Mechanism(ABC):
         Raises
         ------
         TypeError, ValueError
-            If `codes` is no finite table of float32 or float64, or the generator is on another device.
+            If `codes` is no finite table of float32 or float64.
         """
 
     @abstractmethod
@@ -131,11 +132,10 @@ class AdditiveNoise(Mechanism):
         in each coordinate); noise is drawn and added in float64; and the sum is rounded to the grid, so that its last
         digits do not give the code away (Mironov, 2012).
         """
-        check_same_device(codes, generator)
         step = self.grid_step
-        on_grid = (checked_codes(codes).double() / step).trunc() * step
-        noise = self.sample(*codes.shape, generator=generator).to(codes.device)
-        return ((on_grid + noise).div_(step).round_().mul_(step)).to(codes.dtype)
+        on_grid = (in_double(checked_codes(codes)) / step).trunc() * step
+        noise = self.sample(*codes.shape, generator=generator).to(on_grid.device)
+        return ((on_grid + noise).div_(step).round_().mul_(step)).to(codes)
 
     def simulate(self, codes: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
         """Return codes plus noise; see :meth:`Mechanism.simulate`."""
@@ -143,5 +143,5 @@ class AdditiveNoise(Mechanism):
 
     def log_likelihood(self, noisy: torch.Tensor, codes: torch.Tensor, *, width: float = 1.0) -> torch.Tensor:
         """Return the log-density of the difference; see :meth:`Mechanism.log_likelihood`."""
-        noise = noisy.double() - codes.double()
+        noise = in_double(noisy) - in_double(codes)
         return self.log_density(noise / width) - noise.shape[1] * math.log(width)

@@ -8,7 +8,7 @@ import torch
 from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability
 from vaeprivacy.distances import EUCLIDEAN, MANHATTAN, Mahalanobis, Metric, checked_codes
 from vaeprivacy.mechanism import AdditiveNoise, EpsilonMechanism
-from vaeprivacy.randomness import RandomSource, check_same_device, chi_squares, normals, uniforms
+from vaeprivacy.randomness import RandomSource, chi_squares, normals, uniforms
 from vaeprivacy.training import checked_positive
 
 
@@ -221,6 +221,5 @@ class WhitenedLaplace(AdditiveNoise):
 
     def perturb(self, codes: torch.Tensor, *, generator: RandomSource) -> torch.Tensor:
         """Whiten codes, add noise on a grid, and undo the whitening; see :meth:`AdditiveNoise.perturb`."""
-        check_same_device(codes, generator)
         noisy = self.white.perturb(self.metric.whiten(checked_codes(codes)), generator=generator)
-        return self.metric.colour(noisy).to(codes.dtype)
+        return self.metric.colour(noisy).to(codes)

@@ -3,32 +3,30 @@
 import os
 import platform
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
 from vaeprivacy import __version__
-
-
-def processor() -> str:
-    """Return the processor's name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+from vaeprivacy.devices import best_device, device_name, processor
 
 
 def hardware() -> dict[str, str | int]:
-    """Return the name of the processor, its number of cores, and the number of threads that this process computes in.
+    """Return what this process computes with.
 
     Returns
     -------
     dict
-        ``processor``, ``cores``, ``threads``.
+        ``processor`` (its name), ``cores`` (how many it has), ``threads`` (how many this process takes), ``device``
+        (what tensors are computed with, see :func:`vaeprivacy.devices.best_device`).
     """
-    return {"processor": processor(), "cores": os.cpu_count() or 1, "threads": torch.get_num_threads()}
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
+        "device": device_name(best_device()),
+    }
 
 
 def versions() -> dict[str, str]:
@@ -65,8 +63,9 @@ def made_with(table: pd.DataFrame) -> str:
     def values(column: str) -> str:
         return ", ".join(map(str, sorted(runs[column].unique())))
 
+    gpus = sorted({name for name in runs.get("device", []) if isinstance(name, str) and not name.endswith("(cpu)")})
     return (
         f"{len(runs)} runs, {len(runs.seed.unique())} seeds; vaeprivacy {values('vaeprivacy')}, torch "
-        f"{values('torch')}, Python {values('python')}; {values('cores')} cores of {values('processor')}; the last one "
-        f"finished on {runs.finished.max()[:10]}."
+        f"{values('torch')}, Python {values('python')}; {values('cores')} cores of {values('processor')}"
+        f"{''.join(f', {name}' for name in gpus)}; the last one finished on {runs.finished.max()[:10]}."
     )

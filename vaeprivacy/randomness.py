@@ -166,19 +166,3 @@ def _proposed_chi_squares(
     # The logarithm of a negative number is NaN, and no comparison with it is true.
     threshold = v.log().sub_(v).add_(1).mul_(c).add_(x.square_(), alpha=0.5)
     return v.mul_(2 * c), log_u < threshold
-
-
-def check_same_device(values: torch.Tensor, generator: RandomSource) -> None:
-    """Refuse a generator on another device than the values that it is for, without a look at the values themselves.
-
-    Raises
-    ------
-    ValueError
-        If it is one. What is no tensor is for other checks.
-    """
-    both = isinstance(values, torch.Tensor) and isinstance(generator, torch.Generator)
-    if both and generator.device.type != values.device.type:
-        raise ValueError(
-            f"The generator is on {generator.device}, what it should make noise for is on {values.device}: take a "
-            f"torch.Generator(device={str(values.device)!r})."
-        )

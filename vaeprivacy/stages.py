@@ -13,18 +13,22 @@ import torch
 from torch import nn
 
 from vaeprivacy.attacks import Shadows
-from vaeprivacy.classifiers import predict
+from vaeprivacy.classifiers import models_that_fit, predict
 from vaeprivacy.config import Config, run_key
-from vaeprivacy.data import load
+from vaeprivacy.data import Dataset, load
+from vaeprivacy.devices import best_device, memory_of
 from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.storage import read_arrays, stored, write_arrays
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE
 
-MODELS_AT_ONCE = 4  # models trained together in one process: more gain nothing (benchmarks/attacks.py)
+MODELS_AT_ONCE = 4  # models trained together in one process on a CPU: more gain nothing (benchmarks/attacks.py)
 
-# Runs of one process share their data set in memory.
-load_once = cache(load)
+
+@cache
+def load_once(name: str) -> Dataset:
+    """Return a data set on the device to compute with; runs of one process share it."""
+    return load(name).to(best_device())
 
 
 def members(config: Config, number: int) -> torch.Tensor:
@@ -55,7 +59,7 @@ def fitted_model(config: Config, directory: Path, number: int) -> VAE:
         options = {"n_classes": data.n_classes, "generator": generator}
         return config.model.defence.fit_model(data.x[mine], data.y[mine], **options)
 
-    return stored(path, make, VAE.save, VAE.load)
+    return stored(path, make, VAE.save, VAE.load).to(best_device())
 
 
 def reference_vaes(config: Config, directory: Path, numbers: list[int]) -> list[VAE]:
@@ -81,9 +85,19 @@ def encoder_of(config: Config, directory: Path, number: int) -> Synthesizer | No
     return config.defence.synthesizer(model, n_features=load_once(config.dataset).x.shape[1])
 
 
+def models_at_once(config: Config) -> int:
+    """Return how many models of the pool are trained together: on a GPU as many as half of its memory holds."""
+    device = best_device()
+    if device.type == "cpu":
+        return MODELS_AT_ONCE
+    data = load_once(config.dataset)
+    memory = memory_of(device) // 2
+    return models_that_fit(data.x.shape[1], config.classifier, n_classes=data.n_classes, memory=memory)
+
+
 def chunks(config: Config) -> list[tuple[int, ...]]:
     """Return the numbers of the models of the pool, in the chunks in which they are trained."""
-    return [tuple(chunk.tolist()) for chunk in torch.arange(config.n_models).split(MODELS_AT_ONCE)]
+    return [tuple(chunk.tolist()) for chunk in torch.arange(config.n_models).split(models_at_once(config))]
 
 
 @lru_cache(maxsize=1)
@@ -98,8 +112,8 @@ def asked_features(config: Config, directory: Path) -> torch.Tensor:
         return compute()
     # They depend on the split of the data set, not on what is trained on them.
     path = directory / "features" / f"{run_key(config.raw.trained, f'features for {config.defence.name}')}.npz"
-    arrays = stored(path, lambda: {"features": compute().numpy()}, write_arrays, read_arrays)
-    return torch.from_numpy(arrays["features"])
+    arrays = stored(path, lambda: {"features": compute().cpu().numpy()}, write_arrays, read_arrays)
+    return torch.from_numpy(arrays["features"]).to(data.x.device)
 
 
 def training_set(config: Config, directory: Path, number: int) -> Release:
@@ -143,7 +157,7 @@ def chunk_answers(config: Config, directory: Path, numbers: tuple[int, ...]) -> 
             encoder = encoder_of(config, directory, number)
             ways = [as_they_are] if encoder is None else [as_they_are, look(encoder.reconstruct(asked, y))]
             answers.append(torch.stack([predict(classifier, x) for x in ways], dim=1))
-        return {"log_posteriors": torch.stack(answers).numpy()}
+        return {"log_posteriors": torch.stack(answers).cpu().numpy()}
 
     path = directory / "answers" / run_key(config.trained) / f"models-{numbers[0]}-to-{numbers[-1]}.npz"
     return stored(path, make, write_arrays, read_arrays)["log_posteriors"]
@@ -165,7 +179,7 @@ def pool(config: Config, directory: Path) -> list[Shadows]:
         One for each way to ask, see :func:`chunk_answers`; candidates come first.
     """
     answers = torch.from_numpy(np.concatenate([chunk_answers(config, directory, chunk) for chunk in chunks(config)]))
-    y = load_once(config.dataset).y
+    y = load_once(config.dataset).y.cpu()
     parts, is_member = config.parts(y), config.memberships(y)
     outside = torch.zeros(len(is_member), len(parts.population), dtype=torch.bool)
     is_member = torch.cat([is_member, outside], dim=1)

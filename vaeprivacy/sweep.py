@@ -23,7 +23,7 @@ TABLE = "results.parquet"
 UTILITIES = ("train_accuracy", "test_accuracy", "test_auc")
 # Numbers that some defences do not have, and failed runs neither: a column without any would have no type.
 NUMBERS = ("epsilon", "latent_dim", "vae_epochs", *UTILITIES)
-PROVENANCE = ("python", "torch", "numpy", "vaeprivacy", "processor", "cores", "threads", "finished")
+PROVENANCE = ("python", "torch", "numpy", "vaeprivacy", "processor", "cores", "threads", "device", "finished")
 
 
 def tidy(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def tidy(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     for row in rows:
         found = {name: row.get(name) for name in UTILITIES}
         origin = {"error": row.get("error", ""), "seconds": row["seconds"]}
-        origin |= {name: row["provenance"][name] for name in PROVENANCE}
+        origin |= {name: row["provenance"].get(name) for name in PROVENANCE}
         origin |= {"config": json.dumps(row["config"]), "key": row["key"]}
         attacks = row.get("attacks") or {None: {}}
         table += [_about(row) | found | {"attack": name} | metrics | origin for name, metrics in attacks.items()]
@@ -125,7 +125,7 @@ def sweep(
     directory : path-like
         Where the files of all stages, the results file and the table live.
     n_jobs : int
-        Number of processes with one thread each; -1 takes one per core.
+        Number of processes with one thread each; -1 takes one per GPU or, without one, one per core.
     dask : str, optional
         Address of a Dask scheduler, to compute on its workers instead; they must see `directory` under the same path.
     progress : bool

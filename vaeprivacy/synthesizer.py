@@ -34,6 +34,10 @@ class Release:
     y: torch.Tensor
     guarantee: Guarantee | None
 
+    def to(self, device: torch.device | str) -> "Release":
+        """Return the release with its tensors on a device."""
+        return replace(self, x=self.x.to(device), y=self.y.to(device))
+
 
 @dataclass
 class Synthesizer:
@@ -205,7 +209,7 @@ class Synthesizer:
             self.releases += 1
             guarantee = self._guarantee(seeded=isinstance(generator, torch.Generator))
         if shuffle:
-            order = uniforms((len(x),), generator=generator).to(x.device).argsort()
+            order = uniforms((len(x),), generator=generator).argsort().to(x.device)
             codes, reported = codes[order], reported[order]
         return Release(self.decode(codes, reported), reported, guarantee)
 

@@ -153,12 +153,12 @@ def _train_epoch(
     generator: torch.Generator,
 ) -> Elbo:
     """Take one pass over the records and return the average ELBO met on the way."""
-    total = torch.zeros(2)
+    total = torch.zeros(2, device=x.device)  # there until the end of the epoch: a look at it would make a GPU wait
     for batch in minibatches(len(x), batch_size=batch_size, generator=generator):
         batch = batch.to(x.device)
         elbo = vae.elbo(x[batch], y[batch], channel=channel, generator=generator)
         optimizer.zero_grad()
         (-elbo.value).backward()
         optimizer.step()
-        total += torch.stack(elbo).detach().cpu() * len(batch)
+        total += torch.stack(elbo).detach() * len(batch)
     return Elbo(*(total / len(x)))

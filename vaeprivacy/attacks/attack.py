@@ -36,6 +36,10 @@ class Records:
     shadows: Shadows | None = None
     in_references: torch.Tensor | None = None
 
+    def to(self, device: torch.device | str) -> "Records":
+        """Return records and labels alone on a device."""
+        return Records(x=self.x.to(device), y=self.y.to(device))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Knowledge:

@@ -113,7 +113,7 @@ def run_attacks(
             continue
         attack = make_attack(name, seed=seed, image_shape=image_shape)
         if not attack.missing(knowledge, candidates):
-            scores = attack.fit(knowledge).score(candidates).double().cpu()
+            scores = attack.fit(knowledge).score(candidates).cpu().double()
             threshold = scores.median().item() if attack.threshold is None else attack.threshold
             results[name] = (scores, threshold)
     return results

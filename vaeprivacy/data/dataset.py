@@ -1,6 +1,6 @@
 """What a data set is: labelled records with values in [0, 1], and the table that they stand for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -92,6 +92,10 @@ class Dataset:
     def n_classes(self) -> int:
         """Number of different labels."""
         return len(self.class_names)
+
+    def to(self, device: torch.device | str) -> "Dataset":
+        """Return the data set with its records and labels on a device: once, so that no batch need be moved again."""
+        return replace(self, x=self.x.to(device), y=self.y.to(device))
 
     def to_frame(self, x: torch.Tensor) -> pd.DataFrame:
         """Return the table that records stand for, be they from this data set or synthetic.

@@ -67,6 +67,7 @@ def stratified_parts(y: torch.Tensor, sizes: Sequence[int], *, generator: torch.
     ValueError
         If a size is not positive or there are not enough records.
     """
+    y = y.cpu()  # and so are the indices, which are for tensors on any device
     if any(size < 1 for size in sizes) or sum(sizes) > len(y):
         raise ValueError(
             f"Cannot draw disjoint parts of {', '.join(f'{s:,}' for s in sizes)} records from {len(y):,}: each size "

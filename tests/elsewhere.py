@@ -1,0 +1,102 @@
+"""A second device for machines without one: tensors that say they are there, and compute on the CPU.
+
+As on a GPU, an operation on tensors here and there fails, and so do random numbers from a generator of the CPU; as on
+Apple's, there is no double precision. PyTorch's "meta" stands for the device: nothing else uses it.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_map
+
+ELSEWHERE = torch.device("meta")
+aten = torch.ops.aten
+# Operations that take tensors of two devices on a GPU, too: moves, and indices on the CPU.
+MOVES = (aten._to_copy.default, aten.copy_.default, aten._local_scalar_dense.default)
+BY_INDEX = (aten.index.Tensor, aten.index_put_.default)
+
+
+class There(torch.Tensor):
+    """A tensor on the other device. What it holds is `here`."""
+
+    @staticmethod
+    def __new__(cls, here: torch.Tensor) -> "There":
+        layout = {"strides": here.stride(), "storage_offset": here.storage_offset(), "dtype": here.dtype}
+        return cls._make_wrapper_subclass(cls, here.shape, **layout, device=ELSEWHERE, requires_grad=here.requires_grad)
+
+    def __init__(self, here: torch.Tensor) -> None:
+        self.here = here
+
+    def __format__(self, spec: str) -> str:
+        return format(self.here, spec)
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    @classmethod
+    def __torch_dispatch__(cls, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return _run(operation, args, kwargs or {})
+
+
+class _Elsewhere(TorchDispatchMode):
+    def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return _run(operation, args, kwargs or {})
+
+
+def _run(operation: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Do an operation on the CPU; what it returns is there if its arguments were, or if it was asked to be."""
+    tensors = [each for each in tree_flatten((args, kwargs))[0] if isinstance(each, torch.Tensor)]
+    there = any(isinstance(each, There) for each in tensors)
+    here = any(not isinstance(each, There) and each.ndim > 0 for each in tensors)
+    if there and here and operation not in MOVES + BY_INDEX:
+        raise RuntimeError(
+            f"Expected all tensors to be on the same device, but got tensors here and there: {operation}"
+        )
+    wanted = kwargs.get("device")
+    there = there if wanted is None else torch.device(wanted) == ELSEWHERE
+    if there and isinstance(kwargs.get("generator"), torch.Generator):
+        raise RuntimeError(f"Expected a generator of the device, but found one of the CPU: {operation}")
+    kwargs = kwargs | ({} if wanted is None else {"device": torch.device("cpu")})
+    found = operation(*tree_map(_held, args), **tree_map(_held, kwargs))
+    if not operation._schema.returns:
+        return None
+    if operation._schema.name.endswith("_"):  # in place
+        return args[0]
+    return tree_map(_there, found) if there else found
+
+
+def _held(value: Any) -> Any:
+    return value.here if isinstance(value, There) else value
+
+
+def _there(value: Any) -> Any:
+    if not isinstance(value, torch.Tensor) or isinstance(value, There):
+        return value
+    if value.dtype == torch.float64:
+        raise TypeError("There is no float64 on this device.")
+    return There(value)
+
+
+@contextmanager
+def elsewhere(monkeypatch: Any) -> Iterator[torch.device]:
+    """Pretend that there is such a device, and that it is the best one."""
+    from vaeprivacy import adversaries, devices, stages
+
+    monkeypatch.setattr(devices, "WITHOUT_FLOAT64", {ELSEWHERE.type})
+    for module in (devices, stages):
+        monkeypatch.setattr(module, "best_device", lambda: ELSEWHERE)
+    assert adversaries.exact_device is devices.exact_device
+    # Adam's fused kernel asks for the name of the device, and there is no such kernel: the operation is done here.
+    monkeypatch.setattr(sys.modules["torch.optim.adam"], "_device_dtype_check_for_fused", lambda *_, **__: None)
+    caches = (stages.load_once, stages.asked_features, stages.fitted_classifiers)
+    for cached in caches:
+        cached.cache_clear()
+    try:
+        with _Elsewhere():
+            yield ELSEWHERE
+    finally:
+        for cached in caches:
+            cached.cache_clear()
