@@ -26,8 +26,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from vaeprivacy import attacks as mia
-from vaeprivacy.attacks import Attack, Knowledge, Records, Shadows, train_shadows
-from vaeprivacy.classifiers import ClassifierRecipe, ClassifierSettings, fit_classifier, predict
+from vaeprivacy.attacks import Attack, ClassifierRecipe, Knowledge, Records, Shadows, train_shadows
+from vaeprivacy.classifiers import ClassifierSettings, fit_classifier, predict
 from vaeprivacy.data import load, split
 from vaeprivacy.devices import processor
 from vaeprivacy.files import load_classifier

@@ -31,13 +31,13 @@ from vaeprivacy.vae_training import fit_vae
 
 SMALL = VAESettings(epochs=2, latent_dim=3, hidden=16)
 TOLD = VAESettings(epochs=2, latent_dim=3, hidden=16, n_classes=10)
-MECHANISMS = [
-    EuclideanLaplace(2.0),
-    CoordinateLaplace(2.0),
-    Gaussian(1.0),
-    VonMisesFisher(2.0, 3**0.5),
-    WhitenedLaplace(2.0, 2 * torch.eye(3)),
-]
+MECHANISMS = {
+    "Euclidean": EuclideanLaplace(2.0),
+    "Coordinate": CoordinateLaplace(2.0),
+    "Gaussian": Gaussian(1.0),
+    "vMF": VonMisesFisher(2.0, 3**0.5),
+    "Whitened": WhitenedLaplace(2.0, 2 * torch.eye(3)),
+}
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 
 
@@ -62,7 +62,8 @@ WORK: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor | float]] = 
         Synthesizer(EuclideanLaplace(2.0), SMALL, labels=RandomisedResponse(1.0, 10), training=WithDPSGD(3.0, 1e-5)),
     ),
     "scattering": lambda x, y: scattering(x, image_shape=(8, 8)),
-    **{f"{m!r}, {aware}": of_mechanism(m, aware) for m in MECHANISMS for aware in (False, True)},
+    **{f"{name} for the decoder": of_mechanism(mechanism, False) for name, mechanism in MECHANISMS.items()},
+    **{f"{name} in training": of_mechanism(mechanism, True) for name, mechanism in MECHANISMS.items()},
     **{
         name: lambda x, y, denoiser=denoiser: released(x, y, Synthesizer(Gaussian(1.0), SMALL, denoiser=denoiser))
         for name, denoiser in DENOISERS.items()

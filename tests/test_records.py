@@ -1,15 +1,34 @@
 """Records of sweeps: what is kept is what their grids ask for."""
 
+from dataclasses import replace
+
 import pytest
 
 from vaeprivacy.grid import read_grid
 from vaeprivacy.provenance import made_with
-from vaeprivacy.records import FOLDER, load_record, record_names
+from vaeprivacy.records import FOLDER, load_record, record_names, runs_of
 
 
 def test_an_unknown_record_is_refused_with_the_names_of_all() -> None:
     with pytest.raises(ValueError, match=r"no record 'nothing'.*'effects'"):
         load_record("nothing")
+
+
+def test_runs_that_a_record_lacks_are_refused() -> None:
+    configs = read_grid(FOLDER / "variants.yaml")
+    other = replace(configs[0], seed=99)
+    with pytest.raises(ValueError, match=r"1 of 3 runs are not in the record, .* on fashion-mnist: raw data, seed 99"):
+        runs_of(load_record("variants"), [*configs[:2], other])
+
+
+def test_runs_are_found_in_a_record_in_the_order_that_was_asked_for() -> None:
+    record, configs = load_record("variants"), read_grid(FOLDER / "variants.yaml")
+    asked = [configs[7], configs[2]]
+    found = runs_of(record, asked)
+    about = found.drop_duplicates("key")[["setting", "seed"]].to_records(index=False).tolist()
+    assert about == [(config.defence.label, config.seed) for config in asked]
+    one = record[record.key == found.key.iloc[0]].reset_index(drop=True)
+    assert found[found.key == found.key.iloc[0]].equals(one)
 
 
 @pytest.mark.parametrize("name", record_names())

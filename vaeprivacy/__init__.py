@@ -8,6 +8,8 @@ The modules, in the order in which data flows through them::
 
     training       the pieces that every training loop shares: layers, mini-batches, progress, checks of arguments
     devices        where tensors are computed with: CUDA, then MPS, then the CPU
+    storage        files that are written whole or not at all
+    checkpoints    training that survives an interruption
     randomness     seeded generators for experiments, the operating system's entropy for releases
     data           data sets, and the split into members, non-members, reference, test and public records
     scattering     fixed features of images on which linear models are strong
@@ -21,16 +23,17 @@ The modules, in the order in which data flows through them::
     denoising      what may be done to noisy codes before they are decoded
     labels         noise for labels
     channels       what codes go through while encoder and decoder are trained
+    convolutional  convolutional networks for images
     vae            the variational autoencoder
     vae_training   its training
     coverage       three ways to train encoder and decoder, and what each lets a guarantee say
     synthesizer    the framework: fit, then release (encode, clip, perturb, decode)
     relax_loss     a loss that keeps members' losses near a level
+    stacking       many networks of one shape as one
     classifiers    the target model
     dp_classifier  the target model, trained with DP-SGD
     defences       the framework and what it is compared with, with one interface
     parallel       independent tasks, on as many processes as there are cores
-    storage        files that are written whole or not at all
     attacks        membership-inference attacks
     metrics        what an attack's scores amount to, with confidence intervals
     law            tests of the law of noise

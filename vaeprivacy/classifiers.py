@@ -1,15 +1,28 @@
-"""The target model: a multilayer perceptron that overfits, as in the literature on membership inference."""
+"""The target model: a classifier that overfits, as in the literature on membership inference."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
 from torch import nn
 
-from vaeprivacy.randomness import seeded_generator
+from vaeprivacy.checkpoints import Checkpoint, fingerprint, restore_training, training_state
+from vaeprivacy.convolutional import resnet9
 from vaeprivacy.relax_loss import relax_loss
-from vaeprivacy.training import checked_positive, checked_records, mlp, progress_bar
+from vaeprivacy.stacking import memory_of_training, stacked
+from vaeprivacy.training import (
+    PRECISIONS,
+    autocast,
+    checked_choice,
+    checked_positive,
+    checked_records,
+    drawn,
+    mlp,
+    progress_bar,
+)
 
 
 @dataclass(frozen=True)
@@ -19,7 +32,7 @@ class ClassifierSettings:
     Attributes
     ----------
     hidden : int
-        Units of the one hidden layer.
+        Units of the one hidden layer (or channels of the first layer of a ResNet-9).
     epochs : int
         Passes over the training records; enough for a training accuracy near 1 on 2,500 records.
     batch_size : int
@@ -33,11 +46,15 @@ class ClassifierSettings:
     relax_loss : float or None
         Level, in nats, near which :func:`vaeprivacy.relax_loss.relax_loss` keeps the average loss; positive. None for
         ordinary training.
+    architecture : {"mlp", "resnet9"}
+        A multilayer perceptron, or a residual network for images (:func:`vaeprivacy.convolutional.resnet9`).
+    precision : {"float32", "bfloat16"}
+        Precision of the products in training. Weights and their updates stay in float32.
 
     Raises
     ------
     TypeError, ValueError
-        If one of the last three is not in its range, or label smoothing comes with RelaxLoss.
+        If one of the last five is not in its range, or label smoothing comes with RelaxLoss.
     """
 
     hidden: int = 128
@@ -47,8 +64,12 @@ class ClassifierSettings:
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     relax_loss: float | None = None
+    architecture: str = "mlp"
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
+        checked_choice(self.architecture, "architecture", ("mlp", "resnet9"))
+        checked_choice(self.precision, "precision", PRECISIONS)
         # As floats, so that 1 and 1.0 are the same settings. A frozen dataclass sets its fields this way.
         for name in ("weight_decay", "label_smoothing"):
             object.__setattr__(self, name, checked_positive(getattr(self, name), name, zero=True))
@@ -72,6 +93,7 @@ def fit_classifier(
     n_classes: int,
     generator: torch.Generator,
     progress: bool = False,
+    checkpoint: Path | None = None,
 ) -> nn.Sequential:
     """Train a classifier with Adam, by default by minimising the cross-entropy.
 
@@ -89,6 +111,9 @@ def fit_classifier(
         Source of weights and batches.
     progress : bool
         Show a progress bar.
+    checkpoint : pathlib.Path, optional
+        File for the state of the training: if it is interrupted, the same call goes on where it stopped, and ends with
+        the same weights.
 
     Returns
     -------
@@ -98,12 +123,11 @@ def fit_classifier(
     Raises
     ------
     TypeError, ValueError
-        If `x` is not a finite floating-point table, or the labels do not fit it.
+        If `x` is not a finite floating-point table, or the labels do not fit it, or the checkpoint is of another
+        training.
     """
-    everything = [torch.arange(len(x))]
-    return fit_classifiers(
-        x, y, settings, subsets=everything, n_classes=n_classes, generators=[generator], progress=progress
-    )[0]
+    options = {"n_classes": n_classes, "progress": progress, "checkpoint": checkpoint}
+    return fit_classifiers(x, y, settings, subsets=[torch.arange(len(x))], generators=[generator], **options)[0]
 
 
 def fit_classifiers(
@@ -115,6 +139,7 @@ def fit_classifiers(
     n_classes: int,
     generators: Sequence[torch.Generator],
     progress: bool = False,
+    checkpoint: Path | None = None,
 ) -> list[nn.Sequential]:
     """Train several classifiers at once, each on a subset of the same records.
 
@@ -124,7 +149,7 @@ def fit_classifiers(
 
     Parameters
     ----------
-    x, y, settings, n_classes, progress
+    x, y, settings, n_classes, progress, checkpoint
         As for :func:`fit_classifier`.
     subsets : sequence of torch.Tensor
         Indices of the records of each model, all of one length.
@@ -148,25 +173,54 @@ def fit_classifiers(
             f"fit_classifiers needs subsets of one length and a generator for each, not {len(generators)} generators "
             f"for subsets of {sorted({len(subset) for subset in subsets})} records: train others one by one."
         )
-    models = [mlp([x.shape[1], settings.hidden, n_classes], generator=generator) for generator in generators]
-    layers = _stacked([model.to(x.device) for model in models])
+    about = "" if checkpoint is None else fingerprint(settings, x, y, *subsets, *(g.get_state() for g in generators))
+    file = Checkpoint(checkpoint, about)
+    models = [new_classifier(x.shape[1], settings, n_classes=n_classes, generator=g).to(x.device) for g in generators]
+    stack = stacked(models)
     # fused: the same steps as plain Adam, in one kernel.
-    optimizer = torch.optim.Adam(
-        [p for layer in layers for p in layer],
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
+    options = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+    optimizer = torch.optim.Adam(stack.weights, **options, fused=True)
+    done = 0
+    if (state := file.read()) is not None:
+        restore_training(state, stack.weights, optimizer, generators)
+        done = state["epochs"]
     rows = torch.stack(list(subsets)).to(x.device)
-    for epoch in progress_bar(range(settings.epochs), show=progress, desc="classifier", unit="epoch"):
+    bar = progress_bar(
+        range(done, settings.epochs),
+        initial=done,
+        total=settings.epochs,
+        show=progress,
+        desc="classifier",
+        unit="epoch",
+    )
+    for epoch in bar:
         orders = [torch.randperm(rows.shape[1], generator=g, device=g.device).to(x.device) for g in generators]
         for batch in rows.gather(1, torch.stack(orders)).split(settings.batch_size, dim=1):
             optimizer.zero_grad()
             records = x.index_select(0, batch.flatten()).unflatten(0, batch.shape)  # as x[batch], but faster on a CPU
-            _summed_loss(_stacked_forward(layers, records), y[batch], settings, epoch=epoch).backward()
+            with autocast(x.device, settings.precision):
+                logits = stack(records)
+            _summed_loss(logits.float(), y[batch], settings, epoch=epoch).backward()
             optimizer.step()
-    _unstack(layers, models)
+        state_now = partial(training_state, stack.weights, optimizer, generators, epochs=epoch + 1)
+        file.keep(state_now, now=epoch + 1 == settings.epochs)
+    stack.unstack(models)
     return models
+
+
+def new_classifier(
+    features: int, settings: ClassifierSettings, *, n_classes: int, generator: torch.Generator
+) -> nn.Sequential:
+    """Return a classifier of the size that the settings ask for, not yet trained.
+
+    Raises
+    ------
+    ValueError
+        If a residual network is asked for, and records of so many features are no images for it.
+    """
+    if settings.architecture == "mlp":
+        return mlp([features, settings.hidden, n_classes], generator=generator)
+    return drawn(lambda: resnet9(features, settings.hidden, n_classes), generator=generator)
 
 
 def _summed_loss(logits: torch.Tensor, y: torch.Tensor, settings: ClassifierSettings, *, epoch: int) -> torch.Tensor:
@@ -191,10 +245,8 @@ def models_that_fit(features: int, settings: ClassifierSettings, *, n_classes: i
     memory : int
         Bytes beside those of the records themselves.
     """
-    weights = (features + 1) * settings.hidden + (settings.hidden + 1) * n_classes
-    # Weights, gradients and two moments of Adam; a batch of records, and of each layer's outputs and gradients.
-    floats = 4 * weights + settings.batch_size * (features + 4 * settings.hidden + 4 * n_classes)
-    return max(1, memory // (4 * floats))
+    network = new_classifier(features, settings, n_classes=n_classes, generator=torch.Generator())
+    return max(1, memory // memory_of_training(network, features, batch_size=settings.batch_size))
 
 
 def check_labels(x: torch.Tensor, y: torch.Tensor, n_classes: int) -> None:
@@ -221,71 +273,6 @@ def check_labels(x: torch.Tensor, y: torch.Tensor, n_classes: int) -> None:
             f"y must hold one label from 0 to {n_classes - 1} for each of the {len(x)} records, but has shape "
             f"{tuple(y.shape)} and values {sorted(set(y.flatten().tolist()))[:20]}."
         )
-
-
-def _stacked(models: Sequence[nn.Sequential]) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Return weight, shape (models, inputs, outputs), and bias, shape (models, 1, outputs), of each linear layer."""
-    layers = zip(*[[layer for layer in model if isinstance(layer, nn.Linear)] for model in models], strict=True)
-    return [
-        (
-            torch.stack([layer.weight.detach().T for layer in same]).contiguous().requires_grad_(),
-            torch.stack([layer.bias.detach()[None] for layer in same]).requires_grad_(),
-        )
-        for same in layers
-    ]
-
-
-def _stacked_forward(layers: Sequence[tuple[torch.Tensor, torch.Tensor]], x: torch.Tensor) -> torch.Tensor:
-    """Return the logits of each model for its own records: (models, batch, features) to (models, batch, classes)."""
-    for weight, bias in layers[:-1]:
-        x = torch.baddbmm(bias, x, weight).relu()
-    weight, bias = layers[-1]
-    return torch.baddbmm(bias, x, weight)
-
-
-@torch.no_grad()
-def _unstack(layers: Sequence[tuple[torch.Tensor, torch.Tensor]], models: Sequence[nn.Sequential]) -> None:
-    """Copy stacked weights back into the models."""
-    for number, model in enumerate(models):
-        linear = [layer for layer in model if isinstance(layer, nn.Linear)]
-        for layer, (weight, bias) in zip(linear, layers, strict=True):
-            layer.weight.copy_(weight[number].T)
-            layer.bias.copy_(bias[number, 0])
-
-
-@dataclass(frozen=True)
-class ClassifierRecipe:
-    """Trains shadow models like a target that was trained on the records themselves.
-
-    See :data:`vaeprivacy.attacks.shadow.Recipe`.
-
-    Attributes
-    ----------
-    n_classes : int
-        Number of outputs.
-    seed : int
-        With a model's number, decides its weights and batches.
-    settings : ClassifierSettings
-        Size and training.
-    """
-
-    n_classes: int
-    seed: int
-    settings: ClassifierSettings = field(default_factory=ClassifierSettings)
-
-    def __call__(
-        self, x: torch.Tensor, y: torch.Tensor, subsets: Sequence[torch.Tensor], numbers: Sequence[int]
-    ) -> list[nn.Sequential]:
-        """Train the shadow models with these numbers."""
-        generators = [seeded_generator(self.seed, f"shadow {number} classifier") for number in numbers]
-        models = {}
-        # Halves of an odd number of records have two lengths, and only subsets of one length are trained at once.
-        for length in sorted({len(subset) for subset in subsets}):
-            same = [place for place, subset in enumerate(subsets) if len(subset) == length]
-            options = {"subsets": [subsets[i] for i in same], "generators": [generators[i] for i in same]}
-            fitted = fit_classifiers(x, y, self.settings, n_classes=self.n_classes, **options)
-            models |= dict(zip(same, fitted, strict=True))
-        return [models[place] for place in range(len(subsets))]
 
 
 @torch.no_grad()

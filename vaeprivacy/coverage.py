@@ -169,8 +169,18 @@ class WithDPSGD:
 
         For `y` and `channel` see :func:`vaeprivacy.vae_training.fit_vae`. Noise and batches come from `generator`, also
         when it is the system's entropy; initial weights and the VAE's own samples are no secret.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for :func:`vaeprivacy.vae_training.fit_vae`, or if the networks are convolutional.
         """
         checked_images(x)
+        if settings.architecture != "mlp":
+            raise ValueError(
+                f'DP-SGD needs architecture="mlp", not {settings.architecture!r}: the lengths of single gradients are '
+                "computed for linear layers."
+            )
         y = labels_to_tell(y, settings, like=x)
         public = torch_generator(generator)
         sample_rate, steps = dp_sgd_schedule(len(x), epochs=settings.epochs, batch_size=settings.batch_size)

@@ -11,9 +11,17 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from torch import nn
 
-from vaeprivacy.attacks import Knowledge, Likeness, Records, Shadows, draw_balanced_memberships, train_shadows
+from vaeprivacy.attacks import (
+    ClassifierRecipe,
+    Knowledge,
+    Likeness,
+    Records,
+    Shadows,
+    draw_balanced_memberships,
+    train_shadows,
+)
 from vaeprivacy.attacks.suite import ON_CLASSIFIER, ON_RELEASE, run_attacks
-from vaeprivacy.classifiers import ClassifierRecipe, ClassifierSettings, predict
+from vaeprivacy.classifiers import ClassifierSettings, predict
 from vaeprivacy.config import code_hash
 from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.stages import MODELS_AT_ONCE

@@ -1,7 +1,8 @@
 """The pieces that every training loop shares: layers, mini-batches, progress, checks of arguments."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -15,8 +16,7 @@ T = TypeVar("T")
 def mlp(sizes: Sequence[int], *, generator: torch.Generator, activation: type[nn.Module] = nn.ReLU) -> nn.Sequential:
     """Return a multilayer perceptron with ReLU (or another activation) between its linear layers.
 
-    The weights are drawn from `generator`, with the distribution that PyTorch uses by default: uniform on
-    :math:`\\pm 1/\\sqrt{n_\\text{in}}`.
+    For its weights see :func:`drawn`.
 
     Parameters
     ----------
@@ -32,15 +32,43 @@ def mlp(sizes: Sequence[int], *, generator: torch.Generator, activation: type[nn
     torch.nn.Sequential
         The network, on the generator's device.
     """
-    layers: list[nn.Module] = []
-    for n_in, n_out in pairwise(sizes):
-        # skip_init leaves PyTorch's global generator alone: every weight comes from ours.
-        layer = nn.utils.skip_init(nn.Linear, n_in, n_out, device=generator.device)
-        bound = 1 / math.sqrt(n_in)
-        nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
-        nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
-        layers += [layer, activation()]
-    return nn.Sequential(*layers[:-1])
+
+    def layers() -> nn.Sequential:
+        pairs = [(nn.Linear(n_in, n_out), activation()) for n_in, n_out in pairwise(sizes)]
+        return nn.Sequential(*[layer for pair in pairs for layer in pair][:-1])
+
+    return drawn(layers, generator=generator)
+
+
+def drawn(make: Callable[[], nn.Module], *, generator: torch.Generator) -> nn.Module:
+    """Return a new network whose weights are drawn from a generator, layer after layer.
+
+    The distribution is the one that PyTorch uses by default: uniform on :math:`\\pm 1/\\sqrt{n_\\text{in}}`, with the
+    number of values that a unit looks at.
+
+    Parameters
+    ----------
+    make : callable
+        Builds the network, of linear layers, convolutions, and layers whose weights do not start at random.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    Returns
+    -------
+    torch.nn.Module
+        The network, on the generator's device.
+    """
+    with torch.device("meta"):  # without values, so that PyTorch's global generator is left alone
+        network = make()
+    network = network.to_empty(device=generator.device)
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            bound = 1 / math.sqrt(layer.weight[0].numel())
+            nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+            nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+        elif isinstance(layer, nn.GroupNorm):
+            layer.reset_parameters()  # to one and zero
+    return network
 
 
 def minibatches(n: int, *, batch_size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
@@ -48,10 +76,34 @@ def minibatches(n: int, *, batch_size: int, generator: torch.Generator) -> Itera
     yield from torch.randperm(n, generator=generator, device=generator.device).split(batch_size)
 
 
-def progress_bar(iterable: Iterable[T], *, show: bool, **options: Any) -> "tqdm[T]":
-    """Wrap an iterable in tqdm's progress bar; `show` turns it on, unless the user's ``TQDM_DISABLE`` turns it off."""
+def progress_bar(iterable: Iterable[T] | None = None, *, show: bool, **options: Any) -> "tqdm[T]":
+    """Wrap an iterable in tqdm's progress bar, or return one to update.
+
+    `show` turns it on, unless the user's ``TQDM_DISABLE`` turns it off.
+    """
     # An explicit disable=False would overrule the environment variable.
     return tqdm(iterable, **options, **({} if show else {"disable": True}))
+
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Return the context in which products are computed in a precision of :data:`PRECISIONS`."""
+    return torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bfloat16" else nullcontext()
+
+
+def checked_choice(value: str, name: str, choices: Sequence[str]) -> str:
+    """Return `value` if it is one of the choices.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
+    return value
 
 
 def checked_records(x: torch.Tensor, name: str = "x") -> torch.Tensor:

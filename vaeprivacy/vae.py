@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from vaeprivacy.channels import PRIOR_CHANNEL, Channel
-from vaeprivacy.training import mlp
+from vaeprivacy.convolutional import ConvolutionalEncoder, convolutional_decoder
+from vaeprivacy.training import PRECISIONS, checked_choice, drawn, mlp
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class VAESettings:
     latent_dim : int
         Dimension d of the latent code.
     hidden : int
-        Units of the one hidden layer of encoder and decoder.
+        Units of the one hidden layer of encoder and decoder (of the last one, if they are convolutional).
     epochs : int
         Most passes over the training records.
     patience : int
@@ -36,11 +37,15 @@ class VAESettings:
         Step size of Adam.
     n_classes : int
         Number of labels, if encoder and decoder are told the label of a record; 0: they are not.
+    architecture : {"mlp", "convolutional"}
+        Multilayer perceptrons, or convolutional networks for images (:mod:`vaeprivacy.convolutional`).
+    precision : {"float32", "bfloat16"}
+        Precision of the products in training. Weights and their updates stay in float32.
 
     Raises
     ------
     ValueError
-        If no records are held out, or all, or `n_classes` is negative.
+        If no records are held out, or all, or `n_classes` is negative, or there is no such architecture or precision.
     """
 
     latent_dim: int = 16
@@ -51,8 +56,12 @@ class VAESettings:
     batch_size: int = 100
     learning_rate: float = 2e-3
     n_classes: int = 0
+    architecture: str = "mlp"
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
+        checked_choice(self.architecture, "architecture", ("mlp", "convolutional"))
+        checked_choice(self.precision, "precision", PRECISIONS)
         if not 0 < self.held_out < 1:
             raise ValueError(f"held_out must be between 0 and 1, both excluded, not {self.held_out!r}.")
         if self.n_classes < 0:
@@ -72,7 +81,7 @@ class Elbo(NamedTuple):
 
 
 class VAE(nn.Module):
-    """A variational autoencoder with one hidden layer on each side (Kingma and Welling, arXiv 1312.6114).
+    """A variational autoencoder (Kingma and Welling, arXiv 1312.6114).
 
     With `n_classes`, it is conditional (Sohn, Lee and Yan, 2015): encoder and decoder are also told the label, as a
     one-hot vector beside their input. Without, they ignore what they are told.
@@ -87,26 +96,44 @@ class VAE(nn.Module):
         Units of the hidden layer of encoder and decoder.
     n_classes : int
         Number of labels; 0: labels are not told.
+    architecture : {"mlp", "convolutional"}
+        One hidden layer on each side, or convolutions.
     generator : torch.Generator
         Source of the initial weights.
     """
 
     def __init__(
-        self, features: int, *, latent_dim: int, hidden: int, n_classes: int = 0, generator: torch.Generator
+        self,
+        features: int,
+        *,
+        latent_dim: int,
+        hidden: int,
+        n_classes: int = 0,
+        architecture: str = "mlp",
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         self.sizes = {"features": features, "latent_dim": latent_dim, "hidden": hidden, "n_classes": n_classes}
-        self.encoder = mlp([features + n_classes, hidden, 2 * latent_dim], generator=generator)
-        self.decoder = mlp([latent_dim + n_classes, hidden, features], generator=generator)
+        self.sizes["architecture"] = architecture
+        if architecture == "mlp":
+            self.encoder = mlp([features + n_classes, hidden, 2 * latent_dim], generator=generator)
+            self.decoder = mlp([latent_dim + n_classes, hidden, features], generator=generator)
+        else:
+            outputs, inputs = 2 * latent_dim, latent_dim + n_classes
+            self.encoder = drawn(
+                lambda: ConvolutionalEncoder(features, n_classes, hidden, outputs), generator=generator
+            )
+            self.decoder = drawn(lambda: convolutional_decoder(features, inputs, hidden), generator=generator)
 
     def encode(self, x: torch.Tensor, y: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean and log-variance of the code of each record, both of shape (records, latent_dim)."""
-        mean, log_variance = self.encoder(self.with_labels(x, y)).chunk(2, dim=1)
+        # In the precision of the records, even if the networks compute in a lower one: so is the noise.
+        mean, log_variance = self.encoder(self.with_labels(x, y)).to(x.dtype).chunk(2, dim=1)
         return mean, log_variance
 
     def logits(self, codes: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
         """Return the record that each code stands for as logits, shape (records, features)."""
-        return self.decoder(self.with_labels(codes, y))
+        return self.decoder(self.with_labels(codes, y)).to(codes.dtype)
 
     def decode(self, codes: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
         """Return the record that each code stands for, shape (records, features), values in [0, 1]."""
@@ -184,8 +211,10 @@ class VAE(nn.Module):
         """
         try:
             with safe_open(path, framework="pt") as file:
-                sizes = {name: int(size) for name, size in (file.metadata() or {}).items()}
-                vae = cls(**sizes, generator=torch.Generator())
+                given = dict(file.metadata() or {})
+                options = {"architecture": given.pop("architecture", "mlp")}
+                options |= {name: int(size) for name, size in given.items()}
+                vae = cls(**options, generator=torch.Generator())
                 vae.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
         except (SafetensorError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path} is not a VAE that this package saved ({error}); fit it again.") from error

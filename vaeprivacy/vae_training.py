@@ -1,13 +1,16 @@
 """Training a variational autoencoder."""
 
+import math
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from vaeprivacy.channels import PRIOR_CHANNEL, Channel
-from vaeprivacy.training import checked_records, minibatches, progress_bar
+from vaeprivacy.checkpoints import Checkpoint, fingerprint, restore_training, training_state
+from vaeprivacy.training import autocast, checked_records, minibatches, progress_bar
 from vaeprivacy.vae import VAE, Elbo, VAESettings
 
 
@@ -63,6 +66,8 @@ def fit_vae(
     channel: Channel = PRIOR_CHANNEL,
     generator: torch.Generator,
     progress: bool = False,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[pd.DataFrame], None] | None = None,
 ) -> tuple[VAE, pd.DataFrame]:
     """Train a VAE by maximising the ELBO with Adam; keep the weights of the epoch with the best held-out ELBO.
 
@@ -81,6 +86,11 @@ def fit_vae(
         Source of weights, batches, samples and of the choice of held-out records.
     progress : bool
         Show a progress bar.
+    checkpoint : pathlib.Path, optional
+        File for the state of the training: if it is interrupted, the same call goes on where it stopped, and ends with
+        the same weights.
+    on_epoch : callable, optional
+        Called after each epoch with the history so far, for example to draw it.
 
     Returns
     -------
@@ -94,71 +104,93 @@ def fit_vae(
     ------
     TypeError, ValueError
         If `x` is not a finite floating-point table with values in [0, 1], or has fewer than ten records; or if labels
-        are to be told, and `y` is not one label a record below ``settings.n_classes``.
+        are to be told, and `y` is not one label a record below ``settings.n_classes``; or if the checkpoint is of
+        another training.
     """
     settings = settings or VAESettings()
     checked_images(x)
     y = labels_to_tell(y, settings, like=x)
+    about = "" if checkpoint is None else fingerprint((settings, channel), x, y, generator.get_state())
+    file = Checkpoint(checkpoint, about)
     n_held_out = max(1, round(settings.held_out * len(x)))
     order = torch.randperm(len(x), generator=generator, device=generator.device).to(x.device)
     held_out, train = ((x[part], y[part]) for part in (order[:n_held_out], order[n_held_out:]))
     vae = new_vae(x.shape[1], settings, generator=generator).to(x.device)
-    bar = progress_bar(range(1, settings.epochs + 1), show=progress, desc="VAE", unit="epoch")
-    rows = _fit(vae, bar, settings, train=train, held_out=held_out, channel=channel, generator=generator)
-    return vae, pd.DataFrame(rows, columns=["epoch", "part", "reconstruction", "kl", "elbo"])
+    training = _Training(vae, settings, channel, generator)
+    training.restore(file.read())
+    bar = progress_bar(total=settings.epochs, initial=training.epoch, show=progress, desc="VAE", unit="epoch")
+    while not training.finished:
+        held_out_elbo = training.run_epoch(train, held_out)
+        bar.set_postfix(held_out_elbo=f"{held_out_elbo:.1f}")
+        bar.update()
+        file.keep(training.state, now=training.finished)
+        if on_epoch is not None:
+            on_epoch(training.history)
+    bar.close()
+    vae.load_state_dict(training.best_weights)
+    return vae, training.history
 
 
-def _fit(
-    vae: VAE,
-    epochs: "tqdm[int]",
-    settings: VAESettings,
-    *,
-    train: tuple[torch.Tensor, torch.Tensor],
-    held_out: tuple[torch.Tensor, torch.Tensor],
-    **options: Any,
-) -> list[list[Any]]:
-    """Train a VAE, load the weights of its best epoch, and return the rows of its history."""
-    optimizer = torch.optim.Adam(vae.parameters(), lr=settings.learning_rate, fused=True)
-    best, best_epoch, best_weights, rows = -torch.inf, 0, vae.state_dict(), []
-    for epoch in epochs:
-        in_training = _train_epoch(vae, optimizer, *train, batch_size=settings.batch_size, **options)
-        with torch.no_grad():
-            out = vae.elbo(*held_out, **options)
+class _Training:
+    """The state of a training: network, optimizer, random numbers, what has been met so far and the best weights."""
+
+    def __init__(self, vae: VAE, settings: VAESettings, channel: Channel, generator: torch.Generator) -> None:
+        self.vae, self.settings, self.generator = vae, settings, generator
+        self.options = {"channel": channel, "generator": generator}
+        self.optimizer = torch.optim.Adam(vae.parameters(), lr=settings.learning_rate, fused=True)
+        self.epoch, self.best, self.best_epoch, self.rows = 0, -math.inf, 0, []
+        self.best_weights = vae.state_dict()
+
+    @property
+    def finished(self) -> bool:
+        """Whether there were enough epochs, or none of the last ones was better than those before."""
+        return self.epoch >= self.settings.epochs or self.epoch - self.best_epoch >= self.settings.patience
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch and part, see :func:`fit_vae`."""
+        return pd.DataFrame(self.rows, columns=["epoch", "part", "reconstruction", "kl", "elbo"])
+
+    def run_epoch(self, train: tuple[torch.Tensor, ...], held_out: tuple[torch.Tensor, ...]) -> float:
+        """Take one pass over the records, and return the ELBO of those held out."""
+        self.epoch += 1
+        in_training = self._pass(*train)
+        with torch.no_grad(), autocast(held_out[0].device, self.settings.precision):
+            out = self.vae.elbo(*held_out, **self.options)
         for part, elbo in (("training", in_training), ("held out", out)):
-            rows.append([epoch, part, elbo.reconstruction.item(), elbo.kl.item(), elbo.value.item()])
-        epochs.set_postfix(held_out_elbo=f"{out.value:.1f}")
-        if out.value > best:
-            best, best_epoch = out.value, epoch
-            best_weights = {name: weight.clone() for name, weight in vae.state_dict().items()}
-        elif epoch - best_epoch >= settings.patience:
-            break
-    vae.load_state_dict(best_weights)
-    return rows
+            self.rows.append([self.epoch, part, elbo.reconstruction.item(), elbo.kl.item(), elbo.value.item()])
+        if out.value.item() > self.best:
+            self.best, self.best_epoch = out.value.item(), self.epoch
+            self.best_weights = {name: weight.clone() for name, weight in self.vae.state_dict().items()}
+        return out.value.item()
+
+    def _pass(self, x: torch.Tensor, y: torch.Tensor) -> Elbo:
+        """Take one pass over the records and return the average ELBO met on the way."""
+        total = torch.zeros(2, device=x.device)  # there until the end: a look at it would make a GPU wait
+        for batch in minibatches(len(x), batch_size=self.settings.batch_size, generator=self.generator):
+            batch = batch.to(x.device)
+            with autocast(x.device, self.settings.precision):
+                elbo = self.vae.elbo(x[batch], y[batch], **self.options)
+            self.optimizer.zero_grad()
+            (-elbo.value).backward()
+            self.optimizer.step()
+            total += torch.stack(elbo).detach() * len(batch)
+        return Elbo(*(total / len(x)))
+
+    def state(self) -> dict[str, Any]:
+        """Return all that :meth:`restore` needs."""
+        met = {"met": (self.epoch, self.best, self.best_epoch, self.rows), "best_weights": self.best_weights}
+        return training_state(self.vae.parameters(), self.optimizer, [self.generator], **met)
+
+    def restore(self, state: dict[str, Any] | None) -> None:
+        """Go back to a state, if there is one."""
+        if state is not None:
+            restore_training(state, self.vae.parameters(), self.optimizer, [self.generator])
+            self.epoch, self.best, self.best_epoch, self.rows = state["met"]
+            self.best_weights = state["best_weights"]
 
 
 def new_vae(features: int, settings: VAESettings, *, generator: torch.Generator) -> VAE:
     """Return a VAE of the size that the settings ask for, not yet trained."""
-    sizes = {name: getattr(settings, name) for name in ("latent_dim", "hidden", "n_classes")}
+    sizes = {name: getattr(settings, name) for name in ("latent_dim", "hidden", "n_classes", "architecture")}
     return VAE(features, **sizes, generator=generator)
-
-
-def _train_epoch(
-    vae: VAE,
-    optimizer: torch.optim.Optimizer,
-    x: torch.Tensor,
-    y: torch.Tensor,
-    *,
-    batch_size: int,
-    channel: Channel,
-    generator: torch.Generator,
-) -> Elbo:
-    """Take one pass over the records and return the average ELBO met on the way."""
-    total = torch.zeros(2, device=x.device)  # there until the end of the epoch: a look at it would make a GPU wait
-    for batch in minibatches(len(x), batch_size=batch_size, generator=generator):
-        batch = batch.to(x.device)
-        elbo = vae.elbo(x[batch], y[batch], channel=channel, generator=generator)
-        optimizer.zero_grad()
-        (-elbo.value).backward()
-        optimizer.step()
-        total += torch.stack(elbo).detach() * len(batch)
-    return Elbo(*(total / len(x)))

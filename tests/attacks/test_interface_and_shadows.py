@@ -8,6 +8,7 @@ from seeding import seeded
 from torch import nn
 
 from vaeprivacy.attacks import (
+    ClassifierRecipe,
     Gap,
     HighestPosterior,
     Knowledge,
@@ -33,7 +34,7 @@ from vaeprivacy.attacks.signals import (
 )
 from vaeprivacy.attacks.suite import ATTACK_CLASSES, make_attack, run_attacks
 from vaeprivacy.attacks.threshold import best_threshold
-from vaeprivacy.classifiers import ClassifierRecipe, ClassifierSettings, fit_classifiers, models_that_fit
+from vaeprivacy.classifiers import ClassifierSettings, fit_classifiers, models_that_fit
 from vaeprivacy.data import Dataset
 from vaeprivacy.metrics import attack_accuracy, auc
 

@@ -12,9 +12,16 @@ from hypothesis import strategies as st
 from seeding import seeded
 from torch import nn
 
-from vaeprivacy.attacks import Likeness, Shadows, draw_balanced_memberships, draw_memberships, train_shadows
+from vaeprivacy.attacks import (
+    ClassifierRecipe,
+    Likeness,
+    Shadows,
+    draw_balanced_memberships,
+    draw_memberships,
+    train_shadows,
+)
 from vaeprivacy.attacks.shadow import check_both_sides, chunk_answers, lacking_sides
-from vaeprivacy.classifiers import ClassifierRecipe, ClassifierSettings, predict
+from vaeprivacy.classifiers import ClassifierSettings, predict
 from vaeprivacy.data import Dataset
 
 QUICK = ClassifierSettings(hidden=8, epochs=2, batch_size=20)

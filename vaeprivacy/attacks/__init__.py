@@ -14,6 +14,7 @@ from vaeprivacy.attacks.nearest import NearestReconstruction, NearestRecord
 from vaeprivacy.attacks.reconstruction import ELBO, CalibratedELBO, CalibratedReconstruction, Reconstruction
 from vaeprivacy.attacks.rmia import RMIA
 from vaeprivacy.attacks.shadow import (
+    ClassifierRecipe,
     Recipe,
     Shadows,
     draw_balanced_memberships,
@@ -29,6 +30,7 @@ __all__ = [
     "Attack",
     "CalibratedELBO",
     "CalibratedReconstruction",
+    "ClassifierRecipe",
     "Confidence",
     "DensityRatio",
     "Entropy",

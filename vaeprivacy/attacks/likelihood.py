@@ -60,7 +60,10 @@ def _inverted(
     def decode(codes: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
         return decoder(torch.cat([codes, told], dim=-1))
 
-    jacobian = torch.func.vmap(torch.func.jacfwd(decode))
+    def decode_one(code: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+        return decode(code[None], told[None])[0]  # networks expect a batch
+
+    jacobian = torch.func.vmap(torch.func.jacfwd(decode_one))
     damping = torch.full((len(x), 1, 1), 1e-3, dtype=x.dtype, device=x.device)
     identity = torch.eye(codes.shape[1], dtype=x.dtype, device=x.device)
 

@@ -1,7 +1,7 @@
 """Shadow models: the adversary trains models like the target, on records whose membership it knows."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -9,15 +9,51 @@ import numpy as np
 import torch
 from torch import nn
 
-from vaeprivacy.classifiers import predict
+from vaeprivacy.classifiers import ClassifierSettings, fit_classifiers, predict
 from vaeprivacy.data import stratified_parts
 from vaeprivacy.parallel import in_parallel
+from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.storage import read_arrays, stored, write_arrays
 
 #: Trains some shadow models as the adversary believes the defender does it. It gets all records and labels, the indices
 #: of the records that belong to each model, and the models' numbers (to seed them by); it returns the models.
 Recipe = Callable[[torch.Tensor, torch.Tensor, Sequence[torch.Tensor], Sequence[int]], Sequence[nn.Module]]
 Ask = Callable[[nn.Module, torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class ClassifierRecipe:
+    """Trains shadow models like a target that was trained on the records themselves.
+
+    See :data:`Recipe`.
+
+    Attributes
+    ----------
+    n_classes : int
+        Number of outputs.
+    seed : int
+        With a model's number, decides its weights and batches.
+    settings : ClassifierSettings
+        Size and training.
+    """
+
+    n_classes: int
+    seed: int
+    settings: ClassifierSettings = field(default_factory=ClassifierSettings)
+
+    def __call__(
+        self, x: torch.Tensor, y: torch.Tensor, subsets: Sequence[torch.Tensor], numbers: Sequence[int]
+    ) -> list[nn.Sequential]:
+        """Train the shadow models with these numbers."""
+        generators = [seeded_generator(self.seed, f"shadow {number} classifier") for number in numbers]
+        models = {}
+        # Halves of an odd number of records have two lengths, and only subsets of one length are trained at once.
+        for length in sorted({len(subset) for subset in subsets}):
+            same = [place for place, subset in enumerate(subsets) if len(subset) == length]
+            options = {"subsets": [subsets[i] for i in same], "generators": [generators[i] for i in same]}
+            fitted = fit_classifiers(x, y, self.settings, n_classes=self.n_classes, **options)
+            models |= dict(zip(same, fitted, strict=True))
+        return [models[place] for place in range(len(subsets))]
 
 
 @dataclass(frozen=True)

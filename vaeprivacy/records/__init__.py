@@ -1,8 +1,13 @@
 """Results of sweeps that take longer than a build of the book, kept as tables with their provenance."""
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
+
+from vaeprivacy.config import Config
+from vaeprivacy.grid import config_of
 
 FOLDER = Path(__file__).parent
 
@@ -33,3 +38,30 @@ def load_record(name: str) -> pd.DataFrame:
     if name not in record_names():
         raise ValueError(f"There is no record {name!r}; choose one of {', '.join(map(repr, record_names()))}.")
     return pd.read_parquet(FOLDER / f"{name}.parquet")
+
+
+def runs_of(record: pd.DataFrame, configs: Iterable[Config]) -> pd.DataFrame:
+    """Return the runs of a record that were asked for, in that order, as if they had just been computed.
+
+    Parameters
+    ----------
+    record : pandas.DataFrame
+        As from :func:`load_record`.
+    configs : iterable of Config
+        Runs.
+
+    Raises
+    ------
+    ValueError
+        If the record lacks some of them.
+    """
+    texts = {config_of(json.loads(text)): text for text in record.config.unique()}
+    configs = list(configs)
+    lacking = [config for config in configs if config not in texts]
+    if lacking:
+        raise ValueError(
+            f"{len(lacking)} of {len(configs)} runs are not in the record, the first of them on {lacking[0].dataset}: "
+            f"{lacking[0].defence.label}, seed {lacking[0].seed}. Compute them with vaeprivacy.sweep.sweep."
+        )
+    rows = dict(list(record.groupby("config")))
+    return pd.concat([rows[texts[config]] for config in configs], ignore_index=True)
