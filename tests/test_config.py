@@ -148,6 +148,8 @@ def test_what_a_model_is_trained_on_does_not_depend_on_the_size_of_its_pool(conf
 # What else a field may be that is None.
 OF_FIELDS = {"denoiser": ["shrink", "project"], "labels": [RandomisedResponse(1.0, 10), RandomisedResponse(2.0, 10)]}
 
+OTHER_ARCHITECTURES = {VAESettings: ["convolutional"], ClassifierSettings: ["resnet9"]}
+
 
 def others(value: Any) -> list[Any]:
     """Return values other than the one given, for a field of any part."""
@@ -155,7 +157,7 @@ def others(value: Any) -> list[Any]:
         return [not value]
     if isinstance(value, int | float):
         return [value * 2 or (0.5 if isinstance(value, float) else 1)]
-    named = {"digits": "fashion-mnist", "few": "all", "euclidean-laplace": "gaussian", None: 3.0}
+    named = {"digits": "fashion-mnist", "few": "all", "euclidean-laplace": "gaussian", None: 3.0, "float32": "bfloat16"}
     if value in named:
         return [named[value]]
     if isinstance(value, OnPrivateRecords):
@@ -168,7 +170,9 @@ def changes(part: Any) -> Iterator[Any]:
     """Yield objects that differ from one in one field each, those of its parts included."""
     for field in fields(part):
         if field.init:
-            for value in OF_FIELDS.get(field.name) or others(getattr(part, field.name)):
+            wanted = OTHER_ARCHITECTURES if field.name == "architecture" else OF_FIELDS
+            key = type(part) if field.name == "architecture" else field.name
+            for value in wanted.get(key) or others(getattr(part, field.name)):
                 yield replace(part, **{field.name: value})
 
 

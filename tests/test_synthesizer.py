@@ -141,7 +141,8 @@ def test_a_release_is_the_decoded_sum_of_clipped_code_and_noise(
 def test_fitting_trains_the_vae_of_the_settings(x: torch.Tensor, y: torch.Tensor) -> None:
     synthesizer = Synthesizer(None, SETTINGS)
     assert synthesizer.fit(x, y, generator=seeded()) is synthesizer
-    assert synthesizer.vae.sizes == {"features": 64, "latent_dim": 3, "hidden": 16, "n_classes": 0}
+    sizes = {"features": 64, "latent_dim": 3, "hidden": 16, "n_classes": 0, "architecture": "mlp"}
+    assert synthesizer.vae.sizes == sizes
 
 
 # Properties
