@@ -14,7 +14,7 @@ export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: book test notebooks pair serve benchmark benchmark-attacks benchmark-sweep clean help
+.PHONY: book test notebooks pair serve benchmark benchmark-attacks benchmark-sweep benchmark-device clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
@@ -44,6 +44,9 @@ benchmark-attacks: $(BENCHMARK_INSTALLED) ## time a shadow-model attack against 
 
 benchmark-sweep: $(INSTALLED) ## time a sweep with one and two processes, and kill it ten times (a quarter of an hour)
 	$(BIN)/python benchmarks/sweep.py
+
+benchmark-device: $(INSTALLED) ## measure what the GPU (or CPU) can do, and what share of it training and noise reach
+	$(BIN)/python benchmarks/device.py
 
 clean: ## delete the book, executed notebooks and results; the environment stays (delete .venv to renew it)
 	rm -rf _build runs
