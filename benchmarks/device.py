@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
@@ -43,7 +44,7 @@ CLASSIFIERS = {
 def seconds(work: Callable[[], Any], *, least: float) -> dict[str, float]:
     """Return median and quartiles of the seconds that a piece of work takes, run again for at least so long."""
     measured = Timer("work()", globals={"work": work}).blocked_autorange(min_run_time=least)
-    return {"median": measured.median, "low": measured._p25, "high": measured._p75}
+    return dict(zip(("low", "median", "high"), np.quantile(measured.times, (0.25, 0.5, 0.75)).tolist(), strict=True))
 
 
 def arithmetic(work: Callable[[], Any]) -> int:

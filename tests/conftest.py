@@ -55,6 +55,18 @@ def digits() -> Dataset:
 
 
 @pytest.fixture(scope="session")
+def x(digits: Dataset) -> torch.Tensor:
+    """Forty of the images."""
+    return digits.x[:40]
+
+
+@pytest.fixture(scope="session")
+def y(digits: Dataset) -> torch.Tensor:
+    """Their labels."""
+    return digits.y[:40]
+
+
+@pytest.fixture(scope="session")
 def config() -> Config:
     """A run on 100 members that takes a moment."""
     return Config(

@@ -9,7 +9,7 @@ import torch
 from elsewhere import ELSEWHERE, elsewhere
 from seeding import seeded
 
-from vaeprivacy import devices, stages
+from vaeprivacy import stages
 from vaeprivacy.attacks.suite import ON_VAE
 from vaeprivacy.classifiers import ClassifierSettings, accuracy, fit_classifier, models_that_fit
 from vaeprivacy.config import Config
@@ -220,6 +220,7 @@ def test_models_are_stacked_as_memory_allows_on_a_gpu(monkeypatch):
 
 def test_double_precision_is_found_where_it_is(monkeypatch):
     assert in_double(torch.ones(2)).dtype == torch.float64
-    monkeypatch.setattr(devices, "WITHOUT_FLOAT64", {"meta"})
-    with pytest.raises(NotImplementedError):  # a meta tensor cannot be copied to the CPU, as an MPS tensor can
-        in_double(torch.ones(2, device="meta"))
+    with elsewhere(monkeypatch) as device:
+        doubled = in_double(torch.tensor([0.1, 2.0]).to(device))
+        assert (doubled.device.type, doubled.dtype) == ("cpu", torch.float64)
+        assert torch.equal(doubled, torch.tensor([0.1, 2.0]).double())

@@ -26,16 +26,6 @@ def fitted(vae: VAE) -> Synthesizer:
     return Synthesizer(EuclideanLaplace(0.5), SETTINGS, radius=0.26, vae=vae)
 
 
-@pytest.fixture(scope="module")
-def x(digits: Dataset) -> torch.Tensor:
-    return digits.x[:40]
-
-
-@pytest.fixture(scope="module")
-def y(digits: Dataset) -> torch.Tensor:
-    return digits.y[:40]
-
-
 # Impossible input
 
 

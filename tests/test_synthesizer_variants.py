@@ -7,7 +7,6 @@ import torch
 from seeding import seeded
 
 from vaeprivacy.channels import PrivateChannel
-from vaeprivacy.data import Dataset
 from vaeprivacy.denoising import DENOISERS, Projection
 from vaeprivacy.directional import VonMisesFisher
 from vaeprivacy.labels import RandomisedResponse
@@ -17,16 +16,6 @@ from vaeprivacy.synthesizer import Synthesizer
 from vaeprivacy.vae import VAE, VAESettings
 
 SETTINGS = VAESettings(latent_dim=3, hidden=16, epochs=2)
-
-
-@pytest.fixture(scope="module")
-def x(digits: Dataset) -> torch.Tensor:
-    return digits.x[:40]
-
-
-@pytest.fixture(scope="module")
-def y(digits: Dataset) -> torch.Tensor:
-    return digits.y[:40]
 
 
 @pytest.mark.parametrize("name", list(DENOISERS))

@@ -56,13 +56,14 @@ def scores_on_model(config: Config, directory: Path, game: Game, *, target: int)
     synthesizer = encoder_of(config, directory, target) or Synthesizer(
         None, config.defence.vae, vae=fitted_model(config, directory, target)
     )
-    synthesizer.vae.to(exact_device())
+    device = exact_device()
+    synthesizer.vae.to(device)
     candidates, n_classes = game.candidates, load_once(config.dataset).n_classes
     return game.on_model(
         target=target,
         x=config.defence.seen_by_model(candidates.x, candidates.y, n_classes=n_classes),
         synthesizer=synthesizer,
-        vaes=[vae.to(exact_device()) for vae in reference_vaes(config, directory, others(game.is_member, target))],
+        vaes=[vae.to(device) for vae in reference_vaes(config, directory, others(game.is_member, target))],
     )
 
 
@@ -98,11 +99,12 @@ def attack_target(
         names = WITH_SHADOWS if prefix else ON_CLASSIFIER
         scores, alike[prefix] = game.by_answers(names, target=target, ask=ask, **options)
         found |= {f"{prefix}{name}": value for name, value in scores.items()}
+    device = exact_device()
     if "release" in config.defence.publishes and target in ATTACKED_RELEASES:
         synthesizer, release = released(config, directory, target)
         if synthesizer is not None and synthesizer.vae is not None:
-            synthesizer.vae.to(exact_device())
-        found |= game.to(exact_device()).on_release(release=release.to(exact_device()), synthesizer=synthesizer)
+            synthesizer.vae.to(device)
+        found |= game.to(device).on_release(release=release.to(device), synthesizer=synthesizer)
     if "model" in config.defence.publishes:
-        found |= scores_on_model(config, directory, game.to(exact_device()), target=target)
+        found |= scores_on_model(config, directory, game.to(device), target=target)
     return found, alike

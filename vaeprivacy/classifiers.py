@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
@@ -112,8 +112,7 @@ def fit_classifier(
     progress : bool
         Show a progress bar.
     checkpoint : pathlib.Path, optional
-        File for the state of the training: if it is interrupted, the same call goes on where it stopped, and ends with
-        the same weights.
+        File for the state of the training: if interrupted, the same call goes on, and ends with the same weights.
 
     Returns
     -------
@@ -123,8 +122,7 @@ def fit_classifier(
     Raises
     ------
     TypeError, ValueError
-        If `x` is not a finite floating-point table, or the labels do not fit it, or the checkpoint is of another
-        training.
+        If `x` is not a finite floating-point table, the labels do not fit it, or the checkpoint is of another training.
     """
     options = {"n_classes": n_classes, "progress": progress, "checkpoint": checkpoint}
     return fit_classifiers(x, y, settings, subsets=[torch.arange(len(x))], generators=[generator], **options)[0]
@@ -168,44 +166,60 @@ def fit_classifiers(
     """
     settings = settings or ClassifierSettings()
     check_labels(checked_records(x), y, n_classes)
+    _check_subsets(subsets, generators)
+    about = "" if checkpoint is None else fingerprint(settings, x, y, *subsets, *(g.get_state() for g in generators))
+    file = Checkpoint(checkpoint, about)
+    models = [new_classifier(x.shape[1], settings, n_classes=n_classes, generator=g).to(x.device) for g in generators]
+    training = _Training(models, settings, generators)
+    training.restore(file.read())
+    rows, epochs = torch.stack(list(subsets)).to(x.device), range(training.epoch, settings.epochs)
+    options = {"initial": training.epoch, "total": settings.epochs, "desc": "classifier", "unit": "epoch"}
+    for _ in progress_bar(epochs, show=progress, **options):
+        training.run_epoch(x, y, rows)
+        file.keep(training.state, now=training.epoch == settings.epochs)
+    training.stack.unstack(models)
+    return models
+
+
+def _check_subsets(subsets: Sequence[torch.Tensor], generators: Sequence[torch.Generator]) -> None:
     if len(subsets) != len(generators) or len({len(subset) for subset in subsets}) != 1:
         raise ValueError(
             f"fit_classifiers needs subsets of one length and a generator for each, not {len(generators)} generators "
             f"for subsets of {sorted({len(subset) for subset in subsets})} records: train others one by one."
         )
-    about = "" if checkpoint is None else fingerprint(settings, x, y, *subsets, *(g.get_state() for g in generators))
-    file = Checkpoint(checkpoint, about)
-    models = [new_classifier(x.shape[1], settings, n_classes=n_classes, generator=g).to(x.device) for g in generators]
-    stack = stacked(models)
-    # fused: the same steps as plain Adam, in one kernel.
-    options = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
-    optimizer = torch.optim.Adam(stack.weights, **options, fused=True)
-    done = 0
-    if (state := file.read()) is not None:
-        restore_training(state, stack.weights, optimizer, generators)
-        done = state["epochs"]
-    rows = torch.stack(list(subsets)).to(x.device)
-    bar = progress_bar(
-        range(done, settings.epochs),
-        initial=done,
-        total=settings.epochs,
-        show=progress,
-        desc="classifier",
-        unit="epoch",
-    )
-    for epoch in bar:
-        orders = [torch.randperm(rows.shape[1], generator=g, device=g.device).to(x.device) for g in generators]
-        for batch in rows.gather(1, torch.stack(orders)).split(settings.batch_size, dim=1):
-            optimizer.zero_grad()
+
+
+class _Training:
+    """The state of a training: stacked networks, their optimizer and random numbers, and the epochs that are done."""
+
+    def __init__(
+        self, models: Sequence[nn.Module], settings: ClassifierSettings, generators: Sequence[torch.Generator]
+    ) -> None:
+        self.stack, self.settings, self.generators, self.epoch = stacked(models), settings, generators, 0
+        options = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+        self.optimizer = torch.optim.Adam(self.stack.weights, **options, fused=True)  # as plain Adam, in one kernel
+
+    def run_epoch(self, x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor) -> None:
+        """Take one pass over the records of each model, given as indices, shape (models, records)."""
+        orders = [torch.randperm(rows.shape[1], generator=g, device=g.device).to(x.device) for g in self.generators]
+        for batch in rows.gather(1, torch.stack(orders)).split(self.settings.batch_size, dim=1):
+            self.optimizer.zero_grad()
             records = x.index_select(0, batch.flatten()).unflatten(0, batch.shape)  # as x[batch], but faster on a CPU
-            with autocast(x.device, settings.precision):
-                logits = stack(records)
-            _summed_loss(logits.float(), y[batch], settings, epoch=epoch).backward()
-            optimizer.step()
-        state_now = partial(training_state, stack.weights, optimizer, generators, epochs=epoch + 1)
-        file.keep(state_now, now=epoch + 1 == settings.epochs)
-    stack.unstack(models)
-    return models
+            with autocast(x.device, self.settings.precision):
+                logits = self.stack(records)
+            _summed_loss(logits.float(), y[batch], self.settings, epoch=self.epoch).backward()
+            self.optimizer.step()
+        self.epoch += 1
+
+    def state(self) -> dict[str, Any]:
+        """Return all that :meth:`restore` needs."""
+        return training_state(self.stack.weights, self.optimizer, self.generators, epoch=self.epoch)
+
+    def restore(self, state: dict[str, Any] | None) -> None:
+        """Go back to a state, if there is one."""
+        if state is not None:
+            restore_training(state, self.stack.weights, self.optimizer, self.generators)
+            self.epoch = state["epoch"]
 
 
 def new_classifier(

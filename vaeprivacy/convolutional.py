@@ -128,7 +128,7 @@ def resnet9(features: int, width: int, n_classes: int) -> nn.Sequential:
         *_block(width, 2 * width, pool=True),
         Residual(2 * width),
         *_block(2 * width, 4 * width, pool=True),
-        *_block(4 * width, 8 * width, pool=height % 8 == 0 or height > 8),
+        *_block(4 * width, 8 * width, pool=height >= 8),
         Residual(8 * width),
         nn.AdaptiveMaxPool2d(1),
         nn.Flatten(),
