@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_flatten, tree_map
 
 ELSEWHERE = torch.device("meta")
@@ -33,6 +33,14 @@ class There(torch.Tensor):
 
     def __format__(self, spec: str) -> str:
         return format(self.here, spec)
+
+    def numpy(self, *, force: bool = False) -> Any:
+        if force:
+            return self.here.numpy(force=True)
+        raise TypeError("Cannot convert a tensor of another device to NumPy: move it to the CPU first.")
+
+    def __array__(self, dtype: Any = None) -> Any:
+        return self.numpy()
 
     __torch_function__ = torch._C._disabled_torch_function_impl
 
@@ -80,17 +88,31 @@ def _there(value: Any) -> Any:
     return There(value)
 
 
+def _here(function: Any) -> Any:
+    """Return a function of tensors on the CPU that does not know of the pretended device."""
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with _disable_current_modes():
+            return function(*args, **kwargs)
+
+    return run
+
+
 @contextmanager
 def elsewhere(monkeypatch: Any) -> Iterator[torch.device]:
     """Pretend that there is such a device, and that it is the best one."""
-    from vaeprivacy import adversaries, devices, stages
+    from vaeprivacy import devices, executors, stages
+    from vaeprivacy.attacks import likelihood
 
     monkeypatch.setattr(devices, "WITHOUT_FLOAT64", {ELSEWHERE.type})
     for module in (devices, stages):
         monkeypatch.setattr(module, "best_device", lambda: ELSEWHERE)
-    assert adversaries.exact_device is devices.exact_device
     # Adam's fused kernel asks for the name of the device, and there is no such kernel: the operation is done here.
     monkeypatch.setattr(sys.modules["torch.optim.adam"], "_device_dtype_check_for_fused", lambda *_, **__: None)
+    # The processes of a sweep know nothing of the pretence, and compute on the CPU.
+    monkeypatch.setattr(executors, "workers", lambda n_jobs: 2 if n_jobs == -1 else n_jobs)
+    # Derivatives of PyTorch's functions do not bear the pretence; they are for doubles, which are here.
+    monkeypatch.setattr(likelihood, "_inverted", _here(likelihood._inverted))
     caches = (stages.load_once, stages.asked_features, stages.fitted_classifiers)
     for cached in caches:
         cached.cache_clear()

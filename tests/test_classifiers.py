@@ -5,8 +5,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from seeding import seeded
 from torch import nn
 
@@ -16,7 +14,6 @@ from vaeprivacy.classifiers import (
     accuracy,
     fit_classifier,
     fit_classifiers,
-    models_that_fit,
     predict,
 )
 from vaeprivacy.data import Dataset
@@ -277,29 +274,6 @@ def test_subsets_and_generators_that_do_not_fit_are_refused(
     subsets = [torch.arange(size) for size in sizes]
     with pytest.raises(ValueError, match=sentence):
         fit_classifiers(digits.x, digits.y, SHORT, subsets=subsets, n_classes=10, generators=generators)
-
-
-@given(
-    features=st.integers(1, 1000), hidden=st.integers(1, 300), memory=st.integers(0, 10**9), more=st.integers(0, 10**9)
-)
-def test_more_memory_never_holds_fewer_models_and_bigger_ones_never_more(
-    features: int, hidden: int, memory: int, more: int
-) -> None:
-    def fit(features: int, hidden: int, memory: int) -> int:
-        return models_that_fit(features, ClassifierSettings(hidden=hidden), n_classes=10, memory=memory)
-
-    count = fit(features, hidden, memory)
-    assert 1 <= count <= fit(features, hidden, memory + more)
-    assert fit(features + 1, hidden, memory) <= count
-    assert fit(features, hidden + 1, memory) <= count
-
-
-def test_models_and_their_optimizer_take_the_memory_that_is_said() -> None:
-    settings = ClassifierSettings(hidden=100, batch_size=1)
-    # 64 x 100 and 100 x 10 weights, with biases: 7,510 floats, four times over, of four bytes each; and one batch.
-    one = 4 * (4 * 7510 + 64 + 400 + 20)
-    assert models_that_fit(64, settings, n_classes=10, memory=3 * one) == 3
-    assert models_that_fit(64, settings, n_classes=10, memory=3 * one - 1) == 2
 
 
 def test_a_recipe_gives_a_model_the_same_weights_whenever_it_is_trained(digits: Dataset) -> None:

@@ -9,7 +9,6 @@ from vaeprivacy.attacks import Likeness, Records, Shadows
 from vaeprivacy.attacks.suite import ON_CLASSIFIER
 from vaeprivacy.classifiers import predict
 from vaeprivacy.config import Config, Parts
-from vaeprivacy.devices import exact_device
 from vaeprivacy.game import ATTACKED_RELEASES, WITH_SHADOWS, Found, Game, others
 from vaeprivacy.stages import (
     chunks,
@@ -27,12 +26,9 @@ PREFIXES = {"": "", "adaptive_": ", recipe", "through_": ", recipe, encoder and 
 
 
 def game_of(config: Config, parts: Parts, is_member: torch.Tensor) -> Game:
-    """Return what attacks on all models of a run have in common.
-
-    Answers of classifiers come from files, so that attacks on them compute on the CPU.
-    """
+    """Return what attacks on all models of a run have in common."""
     data = load_once(config.dataset)
-    candidates, population = (Records(x=data.x[each].cpu(), y=data.y[each].cpu()) for each in parts[:2])
+    candidates, population = (Records(x=data.x[each], y=data.y[each]) for each in parts[:2])
     is_member = is_member[:, : len(parts.candidates)]
     every = config.attacks == "all"
     return Game(candidates, population, is_member, config.seed, data.image_shape, all_attacks=every)
@@ -45,8 +41,7 @@ def asking(config: Config, directory: Path, target: int) -> dict[str, Callable[[
     data = load_once(config.dataset)
 
     def ask(x: torch.Tensor) -> torch.Tensor:
-        features = config.defence.features(x.to(data.x.device), image_shape=data.image_shape)
-        return predict(classifier, features).to(x.device)
+        return predict(classifier, config.defence.features(x, image_shape=data.image_shape))
 
     return {"ask": ask, "ask_label": lambda x: ask(x).argmax(dim=1)}
 
@@ -56,14 +51,12 @@ def scores_on_model(config: Config, directory: Path, game: Game, *, target: int)
     synthesizer = encoder_of(config, directory, target) or Synthesizer(
         None, config.defence.vae, vae=fitted_model(config, directory, target)
     )
-    device = exact_device()
-    synthesizer.vae.to(device)
     candidates, n_classes = game.candidates, load_once(config.dataset).n_classes
     return game.on_model(
         target=target,
-        x=config.defence.seen_by_model(candidates.x, candidates.y, n_classes=n_classes),
+        x=config.defence.seen_by_model(candidates.x, candidates.labels, n_classes=n_classes),
         synthesizer=synthesizer,
-        vaes=[vae.to(device) for vae in reference_vaes(config, directory, others(game.is_member, target))],
+        vaes=reference_vaes(config, directory, others(game.is_member, target)),
     )
 
 
@@ -99,12 +92,9 @@ def attack_target(
         names = WITH_SHADOWS if prefix else ON_CLASSIFIER
         scores, alike[prefix] = game.by_answers(names, target=target, ask=ask, **options)
         found |= {f"{prefix}{name}": value for name, value in scores.items()}
-    device = exact_device()
     if "release" in config.defence.publishes and target in ATTACKED_RELEASES:
         synthesizer, release = released(config, directory, target)
-        if synthesizer is not None and synthesizer.vae is not None:
-            synthesizer.vae.to(device)
-        found |= game.to(device).on_release(release=release.to(device), synthesizer=synthesizer)
+        found |= game.on_release(release=release, synthesizer=synthesizer)
     if "model" in config.defence.publishes:
-        found |= scores_on_model(config, directory, game.to(device), target=target)
+        found |= scores_on_model(config, directory, game, target=target)
     return found, alike

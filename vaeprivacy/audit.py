@@ -280,7 +280,7 @@ def audit_release(
     """
     codes = synthesizer.encode(x, y)
     other = x[torch.cdist(codes, codes).argmax(dim=1)]
-    coins = uniforms((len(x),), generator=generator) < 0.5
+    coins = (uniforms((len(x),), generator=generator) < 0.5).to(x.device)
     release = synthesizer.release(torch.where(coins[:, None], other, x), y, generator=generator, shuffle=False)
     claim = release.guarantee and release.guarantee.any_two_records
     if not isinstance(claim, Indistinguishability):

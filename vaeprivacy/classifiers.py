@@ -12,7 +12,7 @@ from torch import nn
 from vaeprivacy.checkpoints import Checkpoint, fingerprint, restore_training, training_state
 from vaeprivacy.convolutional import resnet9
 from vaeprivacy.relax_loss import relax_loss
-from vaeprivacy.stacking import memory_of_training, stacked
+from vaeprivacy.stacking import stacked
 from vaeprivacy.training import (
     PRECISIONS,
     autocast,
@@ -243,24 +243,6 @@ def _summed_loss(logits: torch.Tensor, y: torch.Tensor, settings: ClassifierSett
         return relax_loss(logits, y, alpha=settings.relax_loss, epoch=epoch).sum()
     smoothing = settings.label_smoothing
     return F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="sum", label_smoothing=smoothing) / y.shape[1]
-
-
-def models_that_fit(features: int, settings: ClassifierSettings, *, n_classes: int, memory: int) -> int:
-    """Return how many models :func:`fit_classifiers` can train at once in so much memory; at least 1.
-
-    Parameters
-    ----------
-    features : int
-        Values in a record.
-    settings : ClassifierSettings
-        Size and training.
-    n_classes : int
-        Number of outputs.
-    memory : int
-        Bytes beside those of the records themselves.
-    """
-    network = new_classifier(features, settings, n_classes=n_classes, generator=torch.Generator())
-    return max(1, memory // memory_of_training(network, features, batch_size=settings.batch_size))
 
 
 def check_labels(x: torch.Tensor, y: torch.Tensor, n_classes: int) -> None:

@@ -76,16 +76,18 @@ def memory_of(device: torch.device | str) -> int:
 
 
 def workers(n_jobs: int) -> int:
-    """Return how many processes to start: for -1 one a GPU or, if there is none, one a core; else as asked."""
-    return torch.cuda.device_count() if n_jobs == -1 and best_device().type == "cuda" else n_jobs
+    """Return how many processes to start: for -1 one a GPU or, if there is none, one a core (-1); else as asked."""
+    kind = best_device().type
+    if n_jobs != -1 or kind == "cpu":
+        return n_jobs
+    return torch.cuda.device_count() if kind == "cuda" else 1
 
 
-def exact_device() -> torch.device:
-    """Return the best device that can compute in double precision."""
-    device = best_device()
+def exact(device: torch.device) -> torch.device:
+    """Return the device itself if it can compute in double precision, else the CPU."""
     return torch.device("cpu") if device.type in WITHOUT_FLOAT64 else device
 
 
 def in_double(values: torch.Tensor) -> torch.Tensor:
     """Return values in double precision, on their device or, if that has no such numbers, on the CPU."""
-    return (values.cpu() if values.device.type in WITHOUT_FLOAT64 else values).double()
+    return values.to(exact(values.device)).double()

@@ -24,7 +24,6 @@ from vaeprivacy.attacks.suite import ON_CLASSIFIER, ON_RELEASE, run_attacks
 from vaeprivacy.classifiers import ClassifierSettings, predict
 from vaeprivacy.config import code_hash
 from vaeprivacy.randomness import seeded_generator
-from vaeprivacy.stages import MODELS_AT_ONCE
 from vaeprivacy.storage import read_arrays
 from vaeprivacy.synthesizer import Release
 from vaeprivacy.training import checked_records, mlp
@@ -182,7 +181,7 @@ def _shadows(
     is_member = torch.cat([halves, torch.zeros(n_shadows, len(y) - n, dtype=torch.bool)], dim=1)
     parts = [x.numpy().tobytes(), y.numpy().tobytes(), repr((recipe, n_shadows)).encode(), code_hash().encode()]
     trained = train_shadows(
-        x, y, is_member=is_member, recipe=recipe, models_at_once=MODELS_AT_ONCE, n_jobs=-1, progress=True,
+        x, y, is_member=is_member, recipe=recipe, n_jobs=-1, progress=True,
         directory=directory / "shadows" / hashlib.sha256(b"".join(parts)).hexdigest()[:20],
     )  # fmt: skip
     return trained.about(slice(n)), trained.about(slice(n, None))

@@ -63,10 +63,6 @@ class Game:
     image_shape: tuple[int, ...] | None = None
     all_attacks: bool = False
 
-    def to(self, device: torch.device | str) -> "Game":
-        """Return the game with its records on a device, where release and generative model are."""
-        return replace(self, candidates=self.candidates.to(device), population=self.population.to(device))
-
     def by_answers(
         self,
         names: Iterable[str],
@@ -134,7 +130,7 @@ class Game:
         vaes : sequence of VAE
             Those of :func:`others` of the pool.
         """
-        in_references = self.is_member[others(self.is_member, target)].to(x.device)
+        in_references = self.is_member[others(self.is_member, target)]
         candidates = replace(self.candidates, x=x, in_references=in_references)
         return self._run(ON_VAE, FEW, Knowledge(synthesizer=synthesizer, reference_vaes=vaes), candidates)
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.metrics import roc_auc_score, roc_curve
@@ -30,7 +31,7 @@ def roc(scores: ArrayLike, is_member: ArrayLike) -> pd.DataFrame:
     Parameters
     ----------
     scores : array-like
-        One score a candidate, shape (candidates,); higher means more likely a member.
+        One score a candidate, shape (candidates,); higher means more likely a member. A tensor may be on any device.
     is_member : array-like
         Whether each candidate is a member, shape (candidates,), bool.
 
@@ -194,6 +195,7 @@ def _wilson(accused: np.ndarray) -> Estimate:
 
 
 def _checked(scores: ArrayLike, is_member: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    scores, is_member = (each.cpu() if isinstance(each, torch.Tensor) else each for each in (scores, is_member))
     scores, is_member = np.asarray(scores, dtype=float), np.asarray(is_member, dtype=bool)
     if scores.shape != is_member.shape or scores.ndim != 1:
         raise ValueError(

@@ -7,6 +7,7 @@ from typing import TypeVar
 import joblib
 import torch
 
+from vaeprivacy.devices import workers
 from vaeprivacy.training import progress_bar
 
 T = TypeVar("T")
@@ -28,7 +29,8 @@ def in_parallel(
     tasks : sequence of callable
         Each is called without arguments.
     n_jobs : int
-        Number of processes with one thread each; -1 takes one per core. 1 stays in this process.
+        Number of processes with one thread each; -1 takes one per GPU or, without one, one per core. 1 stays in this
+        process.
     title : str
         Name on the progress bar; none is shown without it.
     ordered : bool
@@ -45,7 +47,7 @@ def in_parallel(
         # joblib replaces a process that has kept much memory, and says so each time; one that dies raises an error.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
         return_as = "generator" if ordered else "generator_unordered"
-        parallel = joblib.Parallel(n_jobs=n_jobs, return_as=return_as, batch_size=batch_size)
+        parallel = joblib.Parallel(n_jobs=workers(n_jobs), return_as=return_as, batch_size=batch_size)
         results = parallel(joblib.delayed(_with_one_thread)(task) for task in tasks)
         yield from progress_bar(results, show=bool(title), total=len(tasks), desc=title)
 

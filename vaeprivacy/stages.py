@@ -13,16 +13,15 @@ import torch
 from torch import nn
 
 from vaeprivacy.attacks import Shadows
-from vaeprivacy.classifiers import models_that_fit, predict
+from vaeprivacy.capacity import models_at_once
+from vaeprivacy.classifiers import predict
 from vaeprivacy.config import Config, run_key
 from vaeprivacy.data import Dataset, load
-from vaeprivacy.devices import best_device, memory_of
+from vaeprivacy.devices import best_device
 from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.storage import read_arrays, stored, write_arrays
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE
-
-MODELS_AT_ONCE = 4  # models trained together in one process on a CPU: more gain nothing (benchmarks/attacks.py)
 
 
 @cache
@@ -85,19 +84,11 @@ def encoder_of(config: Config, directory: Path, number: int) -> Synthesizer | No
     return config.defence.synthesizer(model, n_features=load_once(config.dataset).x.shape[1])
 
 
-def models_at_once(config: Config) -> int:
-    """Return how many models of the pool are trained together: on a GPU as many as half of its memory holds."""
-    device = best_device()
-    if device.type == "cpu":
-        return MODELS_AT_ONCE
-    data = load_once(config.dataset)
-    memory = memory_of(device) // 2
-    return models_that_fit(data.x.shape[1], config.classifier, n_classes=data.n_classes, memory=memory)
-
-
 def chunks(config: Config) -> list[tuple[int, ...]]:
     """Return the numbers of the models of the pool, in the chunks in which they are trained."""
-    return [tuple(chunk.tolist()) for chunk in torch.arange(config.n_models).split(models_at_once(config))]
+    data = load_once(config.dataset)
+    at_once = models_at_once(data.x, config.classifier, n_classes=data.n_classes)
+    return [tuple(chunk.tolist()) for chunk in torch.arange(config.n_models).split(at_once)]
 
 
 @lru_cache(maxsize=1)

@@ -1,5 +1,6 @@
 """The framework of Yang et al. (2022): encode, clip, perturb, decode."""
 
+import copy
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -96,6 +97,10 @@ class Synthesizer:
             raise ValueError("noise_aware=True needs a mechanism, for whose noise encoder and decoder are trained.")
         if self.denoiser is not None and not isinstance(self.mechanism, AdditiveNoise):
             raise ValueError(f"A denoiser needs a mechanism that adds noise, which {self.mechanism!r} does not.")
+
+    def to(self, device: torch.device | str) -> "Synthesizer":
+        """Return a copy whose encoder and decoder are on a device."""
+        return replace(self, vae=None if self.vae is None else copy.deepcopy(self.vae).to(device))
 
     @property
     def metric(self) -> Metric:

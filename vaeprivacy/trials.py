@@ -58,7 +58,7 @@ class Trial:
     def members(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return records and labels that one model is trained on."""
         mine = self.is_member[number]
-        return self.candidates.x[mine], self.candidates.y[mine]
+        return self.candidates.x[mine], self.candidates.labels[mine]
 
     def generator(self, use: str) -> torch.Generator:
         """Return the random numbers of one use."""
@@ -117,13 +117,14 @@ def try_setting(trial: Trial, defence: Framework, vaes: Sequence[VAE]) -> list[d
     generators = [trial.generator(f"classifier {number}") for number in range(len(vaes))]
     options = {"n_classes": trial.n_classes, "generators": generators}
     classifiers = defence.fit_classifiers(releases, trial.classifier, **options)
-    asked, y = (torch.cat([getattr(part, name) for part in (trial.candidates, trial.held_out)]) for name in "xy")
+    both = trial.candidates, trial.held_out
+    asked, y = torch.cat([part.x for part in both]), torch.cat([part.labels for part in both])
     answers = [predict(model, asked) for model in classifiers]
     through = [
         predict(model, defence.synthesizer(vae, n_features=asked.shape[1]).reconstruct(asked, y))
         for model, vae in zip(classifiers, vaes, strict=True)
     ]
-    ways = {"adaptive_": torch.stack(answers), "through_": torch.stack(through)}
+    ways = {"adaptive_": torch.stack(answers).cpu(), "through_": torch.stack(through).cpu()}
     arrays: dict[str, Any] = {}
     for target in range(len(vaes)):
         synthesizer = defence.synthesizer(vaes[target], n_features=asked.shape[1])

@@ -34,7 +34,8 @@ from vaeprivacy.attacks.signals import (
 )
 from vaeprivacy.attacks.suite import ATTACK_CLASSES, make_attack, run_attacks
 from vaeprivacy.attacks.threshold import best_threshold
-from vaeprivacy.classifiers import ClassifierSettings, fit_classifiers, models_that_fit
+from vaeprivacy.capacity import models_that_fit
+from vaeprivacy.classifiers import ClassifierSettings, fit_classifiers
 from vaeprivacy.data import Dataset
 from vaeprivacy.metrics import attack_accuracy, auc
 

@@ -65,6 +65,16 @@ def test_codes_are_read_from_the_records_that_they_were_decoded_to(decoder: str,
     assert (errors < 1e-3).double().mean() >= 0.99
 
 
+def test_a_white_pixel_tells_nothing_and_hides_nothing() -> None:
+    framework = synthesizer(None)
+    with torch.no_grad():
+        framework.vae.decoder.bias[0] = 40.0  # in float32, its value is 1
+    codes = 2 * torch.randn(20, D, generator=seeded(2))
+    records = framework.decode(codes)
+    assert (records[:, 0] == 1).all()
+    assert torch.allclose(noisy_codes(framework.vae, records).float(), codes, atol=1e-3)
+
+
 # Known answers
 
 

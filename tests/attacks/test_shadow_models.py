@@ -181,12 +181,12 @@ def test_chunks_are_done_in_any_order_and_kept_under_their_numbers(digits: Datas
 def test_finished_models_are_read_and_not_trained_even_by_another_recipe(digits: Dataset, tmp_path: Path) -> None:
     x, y = digits.x[:40], digits.y[:40]
     options = {"is_member": draw_memberships(y, n_shadows=3, generator=seeded()), "directory": tmp_path}
-    first = train_shadows(x, y, recipe=ClassifierRecipe(10, 0, QUICK), **options)
+    first = train_shadows(x, y, models_at_once=2, recipe=ClassifierRecipe(10, 0, QUICK), **options)
 
     def refuse(*_: object) -> list[nn.Module]:
         raise AssertionError("A finished model was trained again.")
 
-    second = train_shadows(x, y, recipe=refuse, **options)
+    second = train_shadows(x, y, models_at_once=2, recipe=refuse, **options)
     assert torch.equal(first.log_posteriors, second.log_posteriors)
 
 

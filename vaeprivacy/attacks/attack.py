@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
 import torch
@@ -15,6 +15,9 @@ from vaeprivacy.vae import VAE
 @dataclass(frozen=True, kw_only=True)
 class Records:
     """Records, and what models answer about them. What an adversary does not have is None.
+
+    Records stay on the device that they are given on, where models can be asked about them. All else is kept on the
+    CPU: attacks on answers compute there.
 
     Attributes
     ----------
@@ -36,9 +39,19 @@ class Records:
     shadows: Shadows | None = None
     in_references: torch.Tensor | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("y", "log_posteriors", "in_references"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else value.cpu())
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """The labels on the device of the records, where models that are told them compute."""
+        return self.y.to(self.x.device)
+
     def to(self, device: torch.device | str) -> "Records":
-        """Return records and labels alone on a device."""
-        return Records(x=self.x.to(device), y=self.y.to(device))
+        """Return the same with the records on a device."""
+        return replace(self, x=self.x.to(device))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +154,7 @@ class Attack(ABC):
         return self
 
     def score(self, candidates: Records) -> torch.Tensor:
-        """Return one score per candidate, shape (candidates,); higher means more likely a member.
+        """Return one score per candidate, shape (candidates,), on the CPU; higher means more likely a member.
 
         Parameters
         ----------
@@ -154,7 +167,7 @@ class Attack(ABC):
             If the candidates come without the answers that this attack needs.
         """
         self._refuse_without(self._unanswered(candidates), "candidates")
-        return self._score(candidates)
+        return self._score(candidates).cpu()
 
     def _fit(self, knowledge: Knowledge) -> None:  # noqa: B027 (many attacks have nothing to learn)
         """Do the work of :meth:`fit`."""

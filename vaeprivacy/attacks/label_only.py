@@ -24,7 +24,7 @@ class Robustness(Attack):
         """Yield changed copies of all records, one change at a time."""
 
     def _score(self, candidates: Records) -> torch.Tensor:
-        right = [self._ask_label(copy) == candidates.y for copy in self._copies(candidates.x)]
+        right = [self._ask_label(copy).cpu() == candidates.y for copy in self._copies(candidates.x)]
         return torch.stack(right).double().mean(dim=0)
 
 

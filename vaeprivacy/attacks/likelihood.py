@@ -7,22 +7,27 @@ from collections.abc import Iterator
 import torch
 
 from vaeprivacy.attacks.attack import Attack, Knowledge, Records
+from vaeprivacy.devices import exact, in_double
 from vaeprivacy.labels import RandomisedResponse
 from vaeprivacy.mechanism import Mechanism
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE
 
 WIDTHS = (1.0, 1.25, 1.5, 2.0)  # of the kernel of the population's density, in units of the noise
+FOUND = 1e-4  # a code is found if its record has the same logits, up to the rounding of float32
 CHUNK = 200  # candidates at a time: their differences to all synthetic records must fit into memory
 
 
-def noisy_codes(vae: VAE | None, x: torch.Tensor, y: torch.Tensor | None = None, *, steps: int = 15) -> torch.Tensor:
+def noisy_codes(
+    vae: VAE | None, x: torch.Tensor, y: torch.Tensor | None = None, *, steps: int = 15, starts: int = 16
+) -> torch.Tensor:
     """Return the codes from which a decoder made synthetic records: the decoder's inverse.
 
     The decoder maps a few numbers to many, so (unless it is degenerate) a record determines its code. The
     Levenberg-Marquardt method finds it, from the encoder's guess, by least squares between the decoder's logits and
     those of the record. Values near 1 keep few digits of their logits and count little; those that single precision
-    rounded to 0 count nothing.
+    rounded to 0 count nothing. Where it ends at a code whose record is another one, as it often does with convolutional
+    decoders, it starts again from points around the guess.
 
     Parameters
     ----------
@@ -34,28 +39,51 @@ def noisy_codes(vae: VAE | None, x: torch.Tensor, y: torch.Tensor | None = None,
         Their labels, shape (records,), for a conditional VAE.
     steps : int
         Number of iterations.
+    starts : int
+        Number of starts, at most; the first is the encoder's guess.
 
     Returns
     -------
     torch.Tensor
-        Shape (records, latent_dim), float64.
+        Shape (records, latent_dim), float64 (on the CPU if the records' device has no such numbers).
     """
     if vae is None:
-        return x.double()
+        return in_double(x)
     with torch.no_grad():
-        guess = vae.encode(x, y)[0].double()
-        told = vae.with_labels(x.new_empty(len(x), 0), y).double()
-    decoder = copy.deepcopy(vae.decoder).double()
-    parts = zip(*(each.split(CHUNK) for each in (x.double(), guess, told)), strict=True)
-    return torch.cat([_inverted(decoder, *part, steps=steps) for part in parts])
+        guess = in_double(vae.encode(x, y)[0])
+        told = in_double(vae.with_labels(x.new_empty(len(x), 0), y))
+    decoder, x = copy.deepcopy(vae.decoder).to(guess), in_double(x)
+    codes, distance = guess.clone(), guess.new_full((len(x),), torch.inf)
+    for offset in _offsets(starts, guess.shape[1]).to(guess.device):
+        left = (distance > FOUND).nonzero().flatten()
+        if len(left) == 0:
+            break
+        for rows in left.split(CHUNK):
+            tried, apart = _inverted(decoder, x[rows], guess[rows] + offset, told[rows], steps=steps)
+            nearer = apart < distance[rows]
+            codes[rows[nearer]], distance[rows[nearer]] = tried[nearer], apart[nearer]
+    return codes
+
+
+def _offsets(starts: int, dimension: int) -> torch.Tensor:
+    """Return where to start, relative to the guess: evenly spread in probability under N(0, I), from its centre on.
+
+    They are points of Sobol's sequence, which is not random, made normal; shape (starts, dimension), float64.
+    """
+    sequence = torch.quasirandom.SobolEngine(dimension).fast_forward(1)  # its first point, zero, would be at infinity
+    return torch.special.ndtri(sequence.draw(starts, dtype=torch.float64))
 
 
 def _inverted(
     decoder: torch.nn.Module, x: torch.Tensor, codes: torch.Tensor, told: torch.Tensor, *, steps: int
-) -> torch.Tensor:
-    """Return codes that a decoder maps to records, given first guesses and the one-hot labels that it is told."""
-    smallest = torch.finfo(torch.float32).tiny
-    wanted, weight = torch.logit(x, eps=smallest), (1 - x) * (x > smallest)
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return codes that a decoder maps to records, and how far these are from them.
+
+    Codes are first guesses; `told` are the one-hot labels that the decoder gets. The distance is the weighted
+    root-mean-square difference of logits, shape (records,).
+    """
+    weight = (1 - x) * (x > torch.finfo(torch.float32).tiny)
+    wanted = torch.where(weight > 0, torch.logit(x), 0.0)  # not infinity, which would make an error of it
 
     def decode(codes: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
         return decoder(torch.cat([codes, told], dim=-1))
@@ -82,7 +110,7 @@ def _inverted(
             damping = torch.where(better[:, :, None], damping / 10, damping * 10)
             if (better * step).abs().max() < 1e-6:
                 break
-    return codes
+    return codes, error.square().mean(dim=1).sqrt()
 
 
 def log_likelihoods(
@@ -152,13 +180,14 @@ class LikelihoodRatio(Attack):
         return lacking or ([] if knowledge.synthesizer.mechanism is not None else ["mechanism"])
 
     def _fit(self, knowledge: Knowledge) -> None:
-        synthesizer, release, population = knowledge.synthesizer, knowledge.release, knowledge.population
-        if synthesizer.mechanism is None:
+        if knowledge.synthesizer.mechanism is None:
             raise ValueError(
                 "A release without noise has no density: take NearestReconstruction, which finds all members."
             )
-        self._synthesizer = synthesizer
-        self._noisy, self._reported = decoded_codes(synthesizer, release), release.y
+        self._device = exact(knowledge.release.x.device)
+        self._synthesizer, release = knowledge.synthesizer.to(self._device), knowledge.release.to(self._device)
+        self._noisy, self._reported = decoded_codes(self._synthesizer, release), release.y
+        population = knowledge.population.to(self._device)
         some = slice(CHUNK)  # a sample of the rows is enough to choose the width
         likeliest = max(WIDTHS, key=lambda width: self._log_density(population, some, width).sum().item())
         self._of_population = self._log_density(population, slice(None), likeliest)
@@ -170,7 +199,7 @@ class LikelihoodRatio(Attack):
             (self._log_likelihoods(x, y, everything, 1.0) - self._of_population)
             .nan_to_num(nan=-math.inf, posinf=math.inf, neginf=-math.inf)
             .logsumexp(dim=1)
-            for x, y in _chunks(candidates)
+            for x, y in _chunks(candidates.to(self._device))
         ]
         return torch.cat(ratios) - math.log(len(self._reported))
 
@@ -193,4 +222,4 @@ class LikelihoodRatio(Attack):
 
 
 def _chunks(records: Records) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    yield from zip(records.x.split(CHUNK), records.y.split(CHUNK), strict=True)
+    yield from zip(records.x.split(CHUNK), records.labels.split(CHUNK), strict=True)

@@ -67,7 +67,7 @@ class Likeness:
         for whose, mask in (("candidates", is_member), ("shadow models' records", shadows.is_member)):
             if mask.all() or not mask.any():
                 raise ValueError(f"The {whose} must hold members and others, but all are on one side.")
-        target_right = (log_posteriors.argmax(dim=1) == y).double()
+        target_right = (log_posteriors.cpu().argmax(dim=1) == y.cpu()).double()
         right = (shadows.log_posteriors.argmax(dim=2) == shadows.y).double()
         sides = [
             _compare(target_right[is_member], right, shadows.is_member),

@@ -69,6 +69,6 @@ class HighestPosterior(Attack):
     def _score(self, candidates: Records) -> torch.Tensor:
         shape = (self.n_random, candidates.x.shape[1])
         noise = torch.rand(shape, generator=self.generator, dtype=candidates.x.dtype).to(candidates.x.device)
-        on_noise = confidence(self._ask(noise), torch.zeros(self.n_random))
+        on_noise = confidence(self._ask(noise).cpu(), torch.zeros(self.n_random))
         self.threshold = on_noise.quantile(self.percentile).item()
         return confidence(candidates.log_posteriors, candidates.y)

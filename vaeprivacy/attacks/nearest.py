@@ -44,7 +44,7 @@ class NearestRecord(Attack):
 
     def _score(self, candidates: Records) -> torch.Tensor:
         release = self._release
-        return nearest_record_score(candidates.x, candidates.y, release_x=release.x, release_y=release.y)
+        return nearest_record_score(candidates.x, candidates.labels, release_x=release.x, release_y=release.y)
 
 
 class NearestReconstruction(Attack):
@@ -60,5 +60,5 @@ class NearestReconstruction(Attack):
         self._release, self._synthesizer = knowledge.release, knowledge.synthesizer
 
     def _score(self, candidates: Records) -> torch.Tensor:
-        decoded, release = self._synthesizer.reconstruct(candidates.x, candidates.y), self._release
-        return nearest_record_score(decoded, candidates.y, release_x=release.x, release_y=release.y)
+        decoded, release = self._synthesizer.reconstruct(candidates.x, candidates.labels), self._release
+        return nearest_record_score(decoded, candidates.labels, release_x=release.x, release_y=release.y)

@@ -87,7 +87,7 @@ def calibrated_score(
     ValueError
         If a candidate has no reference.
     """
-    outside = torch.ones_like(references, dtype=torch.bool) if is_member is None else ~is_member
+    outside = torch.ones_like(references, dtype=torch.bool) if is_member is None else ~is_member.to(score.device)
     if len(references) == 0 or not outside.any(dim=0).all():
         raise ValueError(
             "Each candidate needs at least one reference VAE that was not trained on it; without any, take the "
@@ -105,7 +105,7 @@ class Reconstruction(Attack):
         self._vae, self._channel = knowledge.synthesizer.vae, knowledge.synthesizer.channel
 
     def _score_under(self, vae: VAE, candidates: Records) -> torch.Tensor:
-        return reconstruction_score(vae, candidates.x, candidates.y, channel=self._channel)
+        return reconstruction_score(vae, candidates.x, candidates.labels, channel=self._channel)
 
     def _score(self, candidates: Records) -> torch.Tensor:
         return self._score_under(self._vae, candidates)
@@ -141,7 +141,7 @@ class ELBO(Reconstruction):
 
     def _score_under(self, vae: VAE, candidates: Records) -> torch.Tensor:
         options = {"channel": self._channel, "generator": self.generator}
-        return elbo_score(vae, candidates.x, candidates.y, **options)
+        return elbo_score(vae, candidates.x, candidates.labels, **options)
 
 
 class CalibratedELBO(ELBO, CalibratedReconstruction):

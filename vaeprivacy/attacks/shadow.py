@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from vaeprivacy.capacity import models_at_once
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifiers, predict
 from vaeprivacy.data import stratified_parts
 from vaeprivacy.parallel import in_parallel
@@ -55,10 +56,14 @@ class ClassifierRecipe:
             models |= dict(zip(same, fitted, strict=True))
         return [models[place] for place in range(len(subsets))]
 
+    def models_at_once(self, x: torch.Tensor) -> int:
+        """Return how many models to train in one call."""
+        return models_at_once(x, self.settings, n_classes=self.n_classes)
+
 
 @dataclass(frozen=True)
 class Shadows:
-    """What shadow models say about some records.
+    """What shadow models say about some records, kept on the CPU.
 
     Attributes
     ----------
@@ -73,6 +78,10 @@ class Shadows:
     log_posteriors: torch.Tensor
     y: torch.Tensor
     is_member: torch.Tensor
+
+    def __post_init__(self) -> None:
+        for name in ("log_posteriors", "y", "is_member"):
+            object.__setattr__(self, name, getattr(self, name).cpu())
 
     def about(self, records: torch.Tensor | slice) -> "Shadows":
         """Return what the models say about some of the records, given as indices, as a mask or as a slice."""
@@ -180,7 +189,7 @@ def train_shadows(
     *,
     is_member: torch.Tensor,
     recipe: Recipe,
-    models_at_once: int = 1,
+    models_at_once: int | None = None,
     ask: Ask = predict,
     n_jobs: int = 1,
     directory: Path | None = None,
@@ -202,24 +211,27 @@ def train_shadows(
         Trains models, see :data:`Recipe`. It decides what the adversary copies: only the classifier, or the whole
         framework before it.
     models_at_once : int
-        How many models one call of the recipe gets: as many as it can train in one go and memory can hold, see
-        :func:`vaeprivacy.classifiers.models_that_fit`.
+        How many models one call of the recipe gets; by default one, or for a :class:`ClassifierRecipe` what
+        :func:`vaeprivacy.capacity.models_at_once` says.
     ask : callable
         Puts records to a model and returns its answers, log-posteriors of shape (records, classes).
     n_jobs : int
-        Number of threads that train models side by side; -1 takes one per core. On a GPU leave it at 1.
+        Number of threads that train models side by side; -1 takes one per core. On a GPU it is always one.
     directory : pathlib.Path, optional
         Where the answers of finished models are kept, so that an interrupted training continues; a directory must be
         used for one training only.
     progress : bool
         Show a progress bar.
     """
+    if models_at_once is None:
+        models_at_once = recipe.models_at_once(x) if isinstance(recipe, ClassifierRecipe) else 1
+    n_jobs = n_jobs if x.device.type == "cpu" else 1
     train = partial(chunk_answers, x, y, is_member=is_member, recipe=recipe, ask=ask, directory=directory)
     tasks = [partial(train, numbers=chunk.tolist()) for chunk in torch.arange(len(is_member)).split(models_at_once)]
     title = "shadow models" if progress else ""
     # Steps of stacked models are long enough for threads, which start faster than processes and need less memory.
     log_posteriors = list(in_parallel(tasks, n_jobs=n_jobs, title=title, in_threads=True))
-    return Shadows(torch.from_numpy(np.concatenate(log_posteriors)), y.cpu(), is_member.cpu())
+    return Shadows(torch.from_numpy(np.concatenate(log_posteriors)), y, is_member)
 
 
 def chunk_answers(

@@ -49,7 +49,7 @@ class Gap(Attack):
         self.ask_label = knowledge.ask_label
 
     def _score(self, candidates: Records) -> torch.Tensor:
-        return (self.ask_label(candidates.x) == candidates.y).double()
+        return (self.ask_label(candidates.x).cpu() == candidates.y).double()
 
 
 class SignalThreshold(Attack):

@@ -88,6 +88,10 @@ class Dataset:
     class_names: tuple[str, ...]
     columns: tuple[Column, ...] = ()
 
+    def __str__(self) -> str:
+        n, features = self.x.shape
+        return f"{self.name}: {n:,} records of {features} features, {self.n_classes} classes, on {self.x.device}"
+
     @property
     def n_classes(self) -> int:
         """Number of different labels."""

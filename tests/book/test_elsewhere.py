@@ -1,0 +1,31 @@
+"""The notebooks compute on a device as they do on the CPU: run on a pretended one, in this process."""
+
+import contextlib
+import io
+
+import matplotlib
+import pytest
+from common import code_cells, known_parameters, read_source
+from conftest import NOTEBOOKS, QUICK, ROOT
+from elsewhere import elsewhere
+
+from vaeprivacy import stages
+
+COMPUTING = [name for name in NOTEBOOKS if "best_device()" in (ROOT / "notebooks" / f"{name}.md").read_text("utf-8")]
+
+
+@pytest.mark.parametrize("name", COMPUTING)
+def test_the_notebook_runs_on_another_device(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    matplotlib.use("agg")
+    path = ROOT / "notebooks" / f"{name}.md"
+    parameters = known_parameters(path.with_suffix(".ipynb"), QUICK)
+    names, printed = {"__name__": "__main__"}, io.StringIO()
+    with elsewhere(monkeypatch) as device, contextlib.redirect_stdout(printed):
+        for cell in code_cells(read_source(path)):
+            exec(compile(cell.source.replace("%pip", "#"), f"{name}.md", "exec"), names)
+            if "parameters" in cell.metadata.get("tags", []):
+                names |= parameters
+    assert f"on {device}" in printed.getvalue()
+    assert all(data.x.device == device for data in names.values() if isinstance(data, stages.Dataset))
