@@ -34,6 +34,10 @@ from vaeprivacy.vae import VAESettings
         ("n_members", 9, ValueError),
         ("n_models", 2, ValueError),
         ("n_models", 5, ValueError),
+        ("n_population", 9, ValueError),
+        ("n_population", 0, ValueError),
+        ("n_targets", 0, ValueError),
+        ("n_targets", 7, ValueError),
     ],
 )
 def test_an_impossible_field_is_refused_by_its_name(field: str, value: object, error: type[Exception]) -> None:
@@ -42,7 +46,7 @@ def test_an_impossible_field_is_refused_by_its_name(field: str, value: object, e
 
 
 @pytest.mark.parametrize("value", [2.5, True, "100", math.nan])
-@pytest.mark.parametrize("field", ["seed", "n_members", "n_models"])
+@pytest.mark.parametrize("field", ["seed", "n_members", "n_models", "n_population", "n_targets"])
 def test_a_number_of_things_is_a_whole_number(field: str, value: object) -> None:
     with pytest.raises(TypeError, match=f"^{field} must be a whole number"):
         Config(**{field: value})
@@ -103,6 +107,14 @@ def test_too_few_records_are_refused_with_how_many_members_there_may_be(
         replace(config, defence=defence, n_members=most + 1).parts(digits.y)
 
 
+def test_a_population_of_its_own_size_leaves_room_for_more_members(config: Config, digits: Dataset) -> None:
+    large = replace(config, n_members=800, n_population=190)
+    assert [len(part) for part in large.parts(digits.y)] == [1600, 190, 0]
+    with pytest.raises(ValueError, match="n_members may be at most 803 with n_population = 190"):
+        replace(large, n_members=804).parts(digits.y)
+    replace(large, n_members=803).parts(digits.y)
+
+
 # The records of a run
 
 
@@ -146,7 +158,12 @@ def test_what_a_model_is_trained_on_does_not_depend_on_the_size_of_its_pool(conf
 
 
 # What else a field may be that is None.
-OF_FIELDS = {"denoiser": ["shrink", "project"], "labels": [RandomisedResponse(1.0, 10), RandomisedResponse(2.0, 10)]}
+OF_FIELDS = {
+    "denoiser": ["shrink", "project"],
+    "labels": [RandomisedResponse(1.0, 10), RandomisedResponse(2.0, 10)],
+    "n_population": [100, 200],
+    "n_targets": [1, 2],
+}
 
 OTHER_ARCHITECTURES = {VAESettings: ["convolutional"], ClassifierSettings: ["resnet9"]}
 

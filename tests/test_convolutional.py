@@ -62,8 +62,10 @@ def test_tables_are_refused_before_any_training():
         new_classifier(8, ClassifierSettings(architecture="resnet9"), n_classes=2, generator=seeded())
 
 
-def test_dp_sgd_refuses_convolutions(digits):
-    with pytest.raises(ValueError, match="DP-SGD needs architecture=\"mlp\", not 'convolutional'"):
+def test_dp_sgd_refuses_convolutions_and_half_precision(digits):
+    with pytest.raises(
+        ValueError, match='DP-SGD needs architecture="mlp" and precision="float32", not \'convolutional\''
+    ):
         WithDPSGD(1.0).fit(digits[0], SETTINGS, generator=seeded())
 
 

@@ -175,6 +175,19 @@ def test_a_run_leaves_scores_and_a_row(config: Config, tmp_path: Path) -> None:
     assert set(row["shadows"]) == {"", "adaptive_", "through_"}
 
 
+def test_only_the_first_models_are_attacked_and_all_are_shadow_models(config: Config, tmp_path: Path) -> None:
+    every = run_with(config, tmp_path)[1]
+    first = replace(config, n_targets=2)
+    row, arrays = run(first, directory=tmp_path), run_scores(first, directory=tmp_path)
+    assert row["n_targets"] == 2
+    for name in row["attacks"]:
+        n = 1 if name in ("nearest", "likelihood") else 2
+        assert arrays[f"targets/{name}"].tolist() == list(range(n))
+        assert np.array_equal(arrays[f"scores/{name}"], every[f"scores/{name}"][:n])
+    asked = run(replace(first, attacks="all"), directory=tmp_path)["attacks"]
+    assert asked["noise"]["of_targets"] == asked["gap"]["of_targets"] == 2
+
+
 def test_a_run_with_all_attacks_has_the_whole_suite(everything: tuple[Path, Config]) -> None:
     row = run(everything[1], directory=everything[0])
     assert len(row["attacks"]) == 23 + 2 * 10

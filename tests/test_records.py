@@ -1,12 +1,17 @@
 """Records of sweeps: what is kept is what their grids ask for."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from vaeprivacy.attacks.suite import ON_CLASSIFIER, ON_RELEASE, ON_VAE
+from vaeprivacy.config import Config
+from vaeprivacy.defences import Framework
 from vaeprivacy.grid import read_grid
 from vaeprivacy.provenance import made_with
 from vaeprivacy.records import FOLDER, load_record, record_names, runs_of
+from vaeprivacy.sweep import sweep
 
 
 def test_an_unknown_record_is_refused_with_the_names_of_all() -> None:
@@ -29,6 +34,27 @@ def test_runs_are_found_in_a_record_in_the_order_that_was_asked_for() -> None:
     assert about == [(config.defence.label, config.seed) for config in asked]
     one = record[record.key == found.key.iloc[0]].reset_index(drop=True)
     assert found[found.key == found.key.iloc[0]].equals(one)
+
+
+def small(config: Config) -> Config:
+    """Return a run of the grid for GPUs at a size for tests."""
+    classifier = replace(config.classifier, hidden=4, epochs=1, batch_size=50)
+    defence = config.defence
+    if isinstance(defence, Framework):
+        defence = replace(defence, vae=replace(defence.vae, latent_dim=3, hidden=16, epochs=1, batch_size=50))
+    sizes = {"n_members": 60, "n_population": 100, "n_models": 4, "n_targets": 2}
+    return replace(config, dataset="digits", classifier=classifier, defence=defence, **sizes)
+
+
+def test_the_grid_for_gpus_runs_from_end_to_end_at_a_small_size(tmp_path: Path) -> None:
+    configs = read_grid(FOLDER / "paper.yaml")
+    assert len(configs) == 5 * 2 * 10
+    first = [small(config) for config in configs if config.seed == 0 and config.n_members == 10000]
+    few = [first[0], first[1], first[-1]]  # raw data, no noise, the largest epsilon
+    table = sweep(few, directory=tmp_path, n_jobs=1, progress=False)
+    assert (table.error == "").all() and table.auc.between(0, 1).all()
+    assert runs_of(table, few).equals(table)
+    assert set(ON_CLASSIFIER) | set(ON_RELEASE) | set(ON_VAE) <= set(table.attack)
 
 
 @pytest.mark.parametrize("name", record_names())

@@ -31,6 +31,7 @@ The modules, in the order in which data flows through them::
     relax_loss     a loss that keeps members' losses near a level
     stacking       many networks of one shape as one
     classifiers    the target model
+    capacity       how many models are trained at once
     dp_classifier  the target model, trained with DP-SGD
     defences       the framework and what it is compared with, with one interface
     parallel       independent tasks, on as many processes as there are cores

@@ -35,8 +35,12 @@ def game_of(config: Config, parts: Parts, is_member: torch.Tensor) -> Game:
 
 
 def asking(config: Config, directory: Path, target: int) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
-    """Return one target as a black box that can be asked about any record: fields of Knowledge."""
-    chunk = next(chunk for chunk in chunks(config) if target in chunk)
+    """Return one target as a black box that can be asked about any record: fields of Knowledge.
+
+    It is trained once more, with the other targets of its chunk.
+    """
+    n_targets = config.n_targets or config.n_models
+    chunk = next(tuple(each for each in chunk if each < n_targets) for chunk in chunks(config) if target in chunk)
     classifier = fitted_classifiers(config, directory, chunk)[chunk.index(target)]
     data = load_once(config.dataset)
 

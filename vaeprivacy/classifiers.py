@@ -24,6 +24,8 @@ from vaeprivacy.training import (
     progress_bar,
 )
 
+ASKED_AT_ONCE = 10_000  # records: what a convolutional network makes of more may not fit into memory
+
 
 @dataclass(frozen=True)
 class ClassifierSettings:
@@ -274,7 +276,7 @@ def check_labels(x: torch.Tensor, y: torch.Tensor, n_classes: int) -> None:
 @torch.no_grad()
 def predict(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """Return a classifier's posteriors as logarithms, shape (records, classes)."""
-    return F.log_softmax(model(x), dim=1)
+    return torch.cat([F.log_softmax(model(part), dim=1) for part in x.split(ASKED_AT_ONCE)])
 
 
 def accuracy(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:

@@ -24,9 +24,9 @@ class Parts(NamedTuple):
     """Disjoint sets of records, as indices into one data set.
 
     The candidates are those whose membership is in question: each model is trained on half of them. The population has
-    as many records of the same source, on which no model is trained: the adversary's own, and those on which utility is
-    measured. Public are half as many, on which encoder and decoder may be trained without touching the others; there
-    may be none.
+    records of the same source on which no model is trained: the adversary's own, and those on which utility is
+    measured. Public are half as many as candidates, on which encoder and decoder may be trained without touching the
+    others; there may be none.
     """
 
     candidates: torch.Tensor
@@ -55,13 +55,17 @@ class Config:
     seed : int
         Decides the split, all training and the noise.
     n_members : int
-        Number of members of each model, at least 10; twice as many candidates, and as many records of the population.
+        Number of members of each model, at least 10; there are twice as many candidates.
     n_models : int
         Number of models in the pool: even, because they come in pairs of complementary halves, and at least 4.
     attacks : {"few", "all"}
         The strongest attacks of each kind, or all of them.
     classifier : ClassifierSettings
         Size and training of the classifier.
+    n_population : int or None
+        Number of records of the population, at least 10; None: as many as candidates.
+    n_targets : int or None
+        How many models of the pool are attacked, from the first on; all are shadow models. None: all of them.
 
     Raises
     ------
@@ -76,6 +80,8 @@ class Config:
     n_models: int = 6
     attacks: str = "few"
     classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
+    n_population: int | None = None
+    n_targets: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.defence, Defence):
@@ -86,8 +92,11 @@ class Config:
         if self.attacks not in ATTACKS:
             raise ValueError(f"attacks must be one of {', '.join(map(repr, ATTACKS))}, not {self.attacks!r}.")
         # A VAE needs ten records, one of them held out.
-        for name, least in (("seed", None), ("n_members", 10), ("n_models", POOL)):
+        least_of = {"seed": None, "n_members": 10, "n_models": POOL, "n_population": 10, "n_targets": 1}
+        for name, least in least_of.items():
             value = getattr(self, name)
+            if value is None and name in ("n_population", "n_targets"):
+                continue
             if isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"{name} must be a whole number, not {value!r} of type {type(value).__name__}.")
             if least is not None and value < least:
@@ -96,16 +105,18 @@ class Config:
             raise ValueError(
                 f"n_models must be even, since models come in pairs of complementary halves, not {self.n_models}."
             )
+        if self.n_targets is not None and self.n_targets > self.n_models:
+            raise ValueError(f"n_targets must be at most n_models, which is {self.n_models}, not {self.n_targets}.")
 
     @property
     def raw(self) -> "Config":
         """The same configuration without defence, common to runs with the same raw shadow models."""
-        return replace(self, defence=NoDefence(), attacks="few")
+        return replace(self, defence=NoDefence(), attacks="few", n_targets=None)
 
     @property
     def trained(self) -> "Config":
         """What one model of the pool depends on: not on the size of the pool, nor on the attacks."""
-        return replace(self, n_models=POOL, attacks="few")
+        return replace(self, n_models=POOL, attacks="few", n_targets=None)
 
     @property
     def model(self) -> "Config":
@@ -128,13 +139,15 @@ class Config:
         ValueError
             If there are not enough records.
         """
-        n = self.n_members
-        sizes = [2 * n, 2 * n, *([n] if self.defence.on_public_records else [])]
+        n, n_population = self.n_members, self.n_population or 2 * self.n_members
+        sizes = [2 * n, n_population, *([n] if self.defence.on_public_records else [])]
         if sum(sizes) > len(y):
+            fixed = self.n_population or 0  # the other parts are multiples of n
+            most = max(0, (len(y) - fixed) * n // (sum(sizes) - fixed))
             raise ValueError(
                 f"n_members = {n} needs {sum(sizes):,} records (candidates, population"
                 f"{' and public ones' if len(sizes) > 2 else ''}), but {self.dataset} has {len(y):,}: n_members may be "
-                f"at most {len(y) * n // sum(sizes):,}."
+                f"at most {most:,}{f' with n_population = {fixed:,}' if fixed else ''}."
             )
         found = stratified_parts(y, sizes, generator=seeded_generator(self.seed, "split"))
         return Parts(*found[:2], public=found[2] if len(sizes) > 2 else torch.empty(0, dtype=torch.long))

@@ -173,13 +173,13 @@ class WithDPSGD:
         Raises
         ------
         TypeError, ValueError
-            As for :func:`vaeprivacy.vae_training.fit_vae`, or if the networks are convolutional.
+            As for :func:`vaeprivacy.vae_training.fit_vae`, or if the networks are convolutional, or of half precision.
         """
         checked_images(x)
-        if settings.architecture != "mlp":
+        if (settings.architecture, settings.precision) != ("mlp", "float32"):
             raise ValueError(
-                f'DP-SGD needs architecture="mlp", not {settings.architecture!r}: the lengths of single gradients are '
-                "computed for linear layers."
+                f'DP-SGD needs architecture="mlp" and precision="float32", not {settings.architecture!r} and '
+                f"{settings.precision!r}: the lengths of single gradients are computed for linear layers, and exactly."
             )
         y = labels_to_tell(y, settings, like=x)
         public = torch_generator(generator)

@@ -62,7 +62,7 @@ def attack_scores(config: Config, directory: Path) -> dict[str, np.ndarray]:
     parts = config.parts(data.y)
     raw, own = pool(config.raw, directory)[0], pool(config, directory)
     arrays: dict[str, list[Any]] = {}
-    for target in range(config.n_models):
+    for target in range(config.n_targets or config.n_models):
         found, alike = attack_target(config, directory, parts, target=target, raw=raw, own=own)
         for name, (scores, threshold) in found.items():
             for what, value in (("scores", scores.numpy()), ("thresholds", threshold), ("targets", target)):
@@ -106,7 +106,7 @@ def run(config: Config, *, directory: Path | str) -> dict[str, Any]:
         "config": asdict(config),
         "setting": config.defence.label,
         "training": config.defence.how_trained,
-        "n_targets": config.n_models,
+        "n_targets": config.n_targets or config.n_models,
         **{name: float(arrays[name].mean()) for name in utilities},
         "shadows": {prefix: str(likeness) for prefix, likeness in likenesses(arrays).items()},
         "attacks": attack_rows(arrays),

@@ -101,7 +101,9 @@ def check(configs: Iterable[Config], *, where: str = "") -> None:
     """
     configs = list(configs)
     # Whether there are enough records does not depend on the seed.
-    sizes = {(each.dataset, each.n_members, each.defence.on_public_records): each for each in configs}
+    sizes = {
+        (each.dataset, each.n_members, each.n_population, each.defence.on_public_records): each for each in configs
+    }
     try:
         for config in sizes.values():
             config.parts(_seen(config.dataset)[0])

@@ -132,26 +132,36 @@ def fitted_classifiers(config: Config, directory: Path, numbers: tuple[int, ...]
 def chunk_answers(config: Config, directory: Path, numbers: tuple[int, ...]) -> np.ndarray:
     """Train a chunk of the pool, or read what it left, and return its answers about candidates and population.
 
+    Each model leaves a file of its own, so that nothing depends on how many are trained at once: another machine, with
+    more memory, finds them.
+
     Returns
     -------
     numpy.ndarray
         Log-posteriors, shape (models, records, ways, classes). There are two ways to ask if a synthesizer stands before
         the classifier: about a record as it is, and as encoder and decoder render it; otherwise there is one.
     """
+    folder = directory / "answers" / run_key(config.trained)
+    paths = [folder / f"model-{number}.npz" for number in numbers]
+    if not all(path.exists() for path in paths):
+        folder.mkdir(parents=True, exist_ok=True)
+        # All of them, even if a killed process left some: the last digits depend on the size of the chunk.
+        for path, answers in zip(paths, _answers(config, directory, numbers), strict=True):
+            stored(path, lambda answers=answers: {"log_posteriors": answers}, write_arrays, read_arrays)
+    return np.stack([read_arrays(path)["log_posteriors"] for path in paths])
 
-    def make() -> dict[str, np.ndarray]:
-        data = load_once(config.dataset)
-        look = partial(config.defence.features, image_shape=data.image_shape)
-        asked, y = (each[config.parts(data.y).asked] for each in (data.x, data.y))
-        as_they_are, answers = asked_features(config, directory), []
-        for number, classifier in zip(numbers, fitted_classifiers(config, directory, numbers), strict=True):
-            encoder = encoder_of(config, directory, number)
-            ways = [as_they_are] if encoder is None else [as_they_are, look(encoder.reconstruct(asked, y))]
-            answers.append(torch.stack([predict(classifier, x) for x in ways], dim=1))
-        return {"log_posteriors": torch.stack(answers).cpu().numpy()}
 
-    path = directory / "answers" / run_key(config.trained) / f"models-{numbers[0]}-to-{numbers[-1]}.npz"
-    return stored(path, make, write_arrays, read_arrays)["log_posteriors"]
+def _answers(config: Config, directory: Path, numbers: tuple[int, ...]) -> np.ndarray:
+    """Train a chunk of the pool and return its answers, see :func:`chunk_answers`."""
+    data = load_once(config.dataset)
+    look = partial(config.defence.features, image_shape=data.image_shape)
+    asked, y = (each[config.parts(data.y).asked] for each in (data.x, data.y))
+    as_they_are, answers = asked_features(config, directory), []
+    for number, classifier in zip(numbers, fitted_classifiers(config, directory, numbers), strict=True):
+        encoder = encoder_of(config, directory, number)
+        ways = [as_they_are] if encoder is None else [as_they_are, look(encoder.reconstruct(asked, y))]
+        answers.append(torch.stack([predict(classifier, x) for x in ways], dim=1))
+    return torch.stack(answers).cpu().numpy()
 
 
 def pool(config: Config, directory: Path) -> list[Shadows]:
