@@ -6,7 +6,7 @@ Apple's, there is no double precision. PyTorch's "meta" stands for the device: n
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -101,7 +101,7 @@ def _here(function: Any) -> Any:
 @contextmanager
 def elsewhere(monkeypatch: Any) -> Iterator[torch.device]:
     """Pretend that there is such a device, and that it is the best one."""
-    from vaeprivacy import devices, executors, stages
+    from vaeprivacy import classifiers, devices, executors, stages, vae_training
     from vaeprivacy.attacks import likelihood
 
     monkeypatch.setattr(devices, "WITHOUT_FLOAT64", {ELSEWHERE.type})
@@ -111,6 +111,9 @@ def elsewhere(monkeypatch: Any) -> Iterator[torch.device]:
     monkeypatch.setattr(sys.modules["torch.optim.adam"], "_device_dtype_check_for_fused", lambda *_, **__: None)
     # The processes of a sweep know nothing of the pretence, and compute on the CPU.
     monkeypatch.setattr(executors, "workers", lambda n_jobs: 2 if n_jobs == -1 else n_jobs)
+    # PyTorch knows of no half precision on this device.
+    for module in (classifiers, vae_training):
+        monkeypatch.setattr(module, "autocast", lambda *_: nullcontext())
     # Derivatives of PyTorch's functions do not bear the pretence; they are for doubles, which are here.
     monkeypatch.setattr(likelihood, "_inverted", _here(likelihood._inverted))
     caches = (stages.load_once, stages.asked_features, stages.fitted_classifiers)

@@ -10,10 +10,11 @@ import time
 import pandas as pd
 import pytest
 import torch
+from elsewhere import elsewhere
 from seeding import seeded
 
 from vaeprivacy import checkpoints
-from vaeprivacy.checkpoints import Checkpoint, fingerprint
+from vaeprivacy.checkpoints import Checkpoint, fingerprint, on_cpu
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifier
 from vaeprivacy.data import load
 from vaeprivacy.vae import VAE, VAESettings
@@ -88,12 +89,21 @@ def test_a_checkpoint_is_written_when_it_is_time_to(tmp_path, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
     checkpoint = Checkpoint(tmp_path / "a" / "b.ckpt", every_s=10.0)
-    for clock[0], expected in ((5.0, None), (11.0, {"at": 11.0}), (15.0, {"at": 11.0}), (22.0, {"at": 22.0})):
+    assert checkpoint.read() is None
+    for clock[0], expected in ((1.0, 1.0), (5.0, 1.0), (11.5, 11.5), (15.0, 11.5), (22.0, 22.0)):
         checkpoint.keep(lambda: {"at": clock[0]})
-        assert checkpoint.read() == expected
+        assert checkpoint.read() == {"at": expected}
     checkpoint.keep(lambda: {"n": 9}, now=True)
     assert checkpoint.read() == {"n": 9}
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.ckpt"]  # and no unfinished files
+
+
+def test_what_is_kept_can_be_read_without_the_device(monkeypatch):
+    with elsewhere(monkeypatch) as device:
+        tensor = torch.ones(2).to(device)
+        kept = on_cpu({"a": [tensor, (1, tensor)], "b": "text"})
+    assert type(kept["a"][0]) is type(kept["a"][1][1]) is torch.Tensor
+    assert kept["b"] == "text" and kept["a"][1][0] == 1
 
 
 def test_a_fingerprint_tells_shapes_types_and_values_apart():

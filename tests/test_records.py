@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from vaeprivacy.attacks.suite import ON_CLASSIFIER, ON_RELEASE, ON_VAE
@@ -12,6 +13,7 @@ from vaeprivacy.grid import read_grid
 from vaeprivacy.provenance import made_with
 from vaeprivacy.records import FOLDER, load_record, record_names, runs_of
 from vaeprivacy.sweep import sweep
+from vaeprivacy.tables import scale_table
 
 
 def test_an_unknown_record_is_refused_with_the_names_of_all() -> None:
@@ -34,6 +36,22 @@ def test_runs_are_found_in_a_record_in_the_order_that_was_asked_for() -> None:
     assert about == [(config.defence.label, config.seed) for config in asked]
     one = record[record.key == found.key.iloc[0]].reset_index(drop=True)
     assert found[found.key == found.key.iloc[0]].equals(one)
+
+
+def test_a_table_of_scales_has_accuracy_and_the_strongest_attack_of_each_kind() -> None:
+    common = {"dataset": "digits", "training": "private records", "latent_dim": 3.0, "vae_epochs": 1, "weak": False}
+    common |= {"defence": "framework", "setting": "8", "epsilon": 8.0}
+    attacks = (("lira", "classifier", 0.6), ("loss", "classifier", 0.5), ("nearest", "release", 0.7))
+    rows = [
+        common | {"n_members": n, "seed": seed, "test_accuracy": 0.5 + seed / 10}
+        | {"attack": attack, "looks_at": looks_at, "auc": auc + n / 1000}
+        for n in (10, 20) for seed in (0, 1) for attack, looks_at, auc in attacks
+    ]  # fmt: skip
+    table = scale_table(pd.DataFrame(rows))
+    assert table.columns.tolist() == ["setting", "members", "accuracy", "classifier", "release"]
+    assert table.setting.tolist() == ["framework, epsilon 8"] * 2 and table.members.tolist() == [10, 20]
+    assert [text.split()[0] for text in table.iloc[0, 2:]] == ["0.550", "0.610", "0.710"]
+    assert [text.split()[0] for text in table.iloc[1, 2:]] == ["0.550", "0.620", "0.720"]
 
 
 def small(config: Config) -> Config:

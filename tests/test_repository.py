@@ -1,6 +1,7 @@
 """The repository's promises about itself: versions agree, and no file depends on one machine."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from vaeprivacy import records
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -56,6 +59,23 @@ def test_the_book_shows_the_record_of_the_sweep_benchmark():
     assert f"two processes were {ratio['median']:.2f} times as fast as one {interval}" in page
     assert record["same_table_with_two_processes"] and record["same_table_after_kills"]
     assert len(record["killed_after_seconds_of_work"]) == 10
+
+
+def test_the_device_benchmark_measures_what_the_book_shows(tmp_path, monkeypatch):
+    small = {"records": 60, "models": 2, "epochs": 1, "codes": 100, "side": 32, "seconds": 0.001}
+    options = [part for name, value in small.items() for part in (f"--{name}", str(value))]
+    command = [sys.executable, str(ROOT / "benchmarks" / "device.py"), *options]
+    environment = os.environ | {"VAEPRIVACY_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, "--output", str(tmp_path / "device-cpu.json")], check=True, env=environment)
+    shown = records.device_record()
+    monkeypatch.setattr(records, "FOLDER", tmp_path)
+    measured = records.device_record()
+
+    def kinds(table):
+        return {re.sub(r"[\d,]+", "n", name) for name in table.work}
+
+    assert kinds(measured) == kinds(shown) and len(measured) == 3 + 4 + 8 + 1
+    assert shown.share.dropna().between(0, 1).all() and (shown.rate.dropna() > 1e9).all()
 
 
 def test_ci_runs_the_commands_of_the_readme():

@@ -1,6 +1,7 @@
 """Training that survives an interruption: its state is kept in a file, and the same call goes on from there."""
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -51,6 +52,15 @@ def restore_training(
         generator.set_state(kept.cpu())
 
 
+def on_cpu(state: Any) -> Any:
+    """Return nested state with its tensors on the CPU, so that a machine with another device can go on."""
+    if isinstance(state, torch.Tensor):
+        return state.cpu()
+    if isinstance(state, dict):
+        return {name: on_cpu(value) for name, value in state.items()}
+    return type(state)(on_cpu(value) for value in state) if isinstance(state, list | tuple) else state
+
+
 @dataclass
 class Checkpoint:
     """The state of one training, in a file.
@@ -62,13 +72,13 @@ class Checkpoint:
     about : str
         What is trained, as from :func:`fingerprint`.
     every_s : float
-        Least time between two writes, in seconds.
+        Least time between two writes, in seconds; the first state is written at once.
     """
 
     path: Path | None
     about: str = ""
     every_s: float = 10.0
-    _written: float = field(default_factory=lambda: time.monotonic(), init=False)
+    _written: float = field(default=-math.inf, init=False)
 
     def read(self) -> dict[str, Any] | None:
         """Return the state that was kept; None if there is none.
@@ -97,6 +107,6 @@ class Checkpoint:
         if self.path is None or (time.monotonic() - self._written < self.every_s and not now):
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        kept = {"about": self.about, "state": state()}
+        kept = {"about": self.about, "state": on_cpu(state())}
         write_whole(self.path, lambda path: torch.save(kept, path))
         self._written = time.monotonic()

@@ -5,6 +5,9 @@ import math
 
 import pandas as pd
 
+from vaeprivacy.comparison import compared
+from vaeprivacy.metrics import Estimate
+
 ATTACKS = {
     "gap": "label right or wrong",
     "noise": "robustness to noise",
@@ -118,6 +121,30 @@ def _sweep_row(runs: pd.DataFrame) -> dict[str, object]:
         attacks = fine[fine.looks_at == target] if len(fine) else fine
         row[name] = attacks.groupby("attack").auc.mean().max() if len(attacks) else math.nan
     return row
+
+
+def scale_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return what defences cost and what attacks find for each number of members, with intervals over seeds.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        As of :func:`vaeprivacy.sweep.tidy`, with runs on raw data and of the framework.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A line for each setting, and for each number of ``members`` beside it: ``accuracy`` on test records, and the AUC
+        of the strongest attack on ``classifier`` and on ``release``, as text.
+    """
+    cells: dict[tuple[str, int], dict[str, str]] = {}
+    for looks_at in ("classifier", "release"):
+        for row in compared(results, looks_at=looks_at).itertuples():
+            cell = cells.setdefault((full_setting(row.defence, row.setting), row.n_members), {})
+            cell["accuracy"] = str(Estimate(row.utility, row.utility_low, row.utility_high))
+            cell[looks_at] = str(Estimate(row.leakage, row.leakage_low, row.leakage_high))
+    table = pd.DataFrame.from_dict(cells, orient="index").fillna("")
+    return table.rename_axis(["setting", "members"]).reset_index()
 
 
 def full_setting(defence: str, setting: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from common import code_cells, known_parameters, read_source
 from conftest import NOTEBOOKS, QUICK, ROOT
 from elsewhere import elsewhere
+from IPython.core.interactiveshell import InteractiveShell
 
 from vaeprivacy import stages
 
@@ -19,6 +20,7 @@ def test_the_notebook_runs_on_another_device(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TQDM_DISABLE", "1")
     matplotlib.use("agg")
+    InteractiveShell.instance()  # without one, display() has nothing to update
     path = ROOT / "notebooks" / f"{name}.md"
     parameters = known_parameters(path.with_suffix(".ipynb"), QUICK)
     names, printed = {"__name__": "__main__"}, io.StringIO()

@@ -40,6 +40,26 @@ def load_record(name: str) -> pd.DataFrame:
     return pd.read_parquet(FOLDER / f"{name}.parquet")
 
 
+def device_record() -> pd.DataFrame:
+    """Read what share of a device's ceilings the work of the book reaches (``make benchmark-device``).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a device and piece of work: ``device`` (its name), ``work`` (in words), ``seconds`` (median, with
+        quartiles ``low`` and ``high``), ``share`` of the ceiling, and ``peak_memory`` until then (bytes). The ceilings
+        come first, with their ``rate``: operations a second, bytes for the copy.
+    """
+    rows = []
+    for path in sorted(FOLDER.glob("device-*.json")):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        device, codes = kept["machine"]["device"], kept["sizes"]["codes"]
+        work = kept["work"] | {f"noise for {codes:,} codes": kept["noise"]}
+        rows += [{"device": device, "work": name, "rate": rate} for name, rate in kept["ceilings"].items()]
+        rows += [{"device": device, "work": name, "seconds": one["median"], **one} for name, one in work.items()]
+    return pd.DataFrame(rows).drop(columns=["median", "operations"])
+
+
 def runs_of(record: pd.DataFrame, configs: Iterable[Config]) -> pd.DataFrame:
     """Return the runs of a record that were asked for, in that order, as if they had just been computed.
 
