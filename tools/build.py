@@ -1,14 +1,22 @@
 """Build the book from the executed notebooks: stage all pages in one folder, then run Jupyter Book on it."""
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import equations
 import nbformat
 from common import EXECUTED, ROOT, notebook_sources, read_source, with_outputs, write_notebook
 from nbformat import NotebookNode
+
+from vaeprivacy.provenance import hardware
+
+WORDS_A_MINUTE = 200
+#: The box at the head of a chapter: what stands in it, and its end.
+HEAD = re.compile(r"(^```\{admonition\} .*\n:class: chapter\n(?:.*\n)*?.+)(\n```$)", flags=re.MULTILINE)
 
 
 def stage(executed: Path, folder: Path) -> None:
@@ -21,9 +29,26 @@ def stage(executed: Path, folder: Path) -> None:
     shutil.copy(ROOT / "_config.yml", folder)
     shutil.copy(ROOT / "book" / "_toc.yml", folder)
     shutil.copytree(ROOT / "book", folder / "book")
+    (folder / "book" / "equations.md").write_text(equations.page(), encoding="utf-8")
     for source in notebook_sources():
         run = without_warnings(nbformat.read(executed / f"{source.stem}.ipynb", as_version=4), source.stem)
-        write_notebook(with_outputs(read_source(source), run), folder / "notebooks" / f"{source.stem}.ipynb")
+        page = with_times(with_outputs(read_source(source), run), seconds=run.metadata.papermill.duration)
+        write_notebook(page, folder / "notebooks" / f"{source.stem}.ipynb")
+
+
+def with_times(notebook: NotebookNode, *, seconds: float) -> NotebookNode:
+    """Say at the head of a chapter how long it takes to read, and how long its notebook just took to run."""
+    words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
+    to_run = f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 60:.0f} minutes"
+    machine = hardware()
+    line = (
+        f"*Takes* about {max(1, round(words / WORDS_A_MINUTE))} minutes to read, and {to_run} to run on "
+        f"{machine['cores']} cores of {machine['processor']}."
+    )
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = HEAD.sub(lambda match: f"{match[1]}\n\n{line}{match[2]}", cell.source)
+    return notebook
 
 
 def without_warnings(run: NotebookNode, name: str) -> NotebookNode:

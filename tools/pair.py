@@ -70,14 +70,16 @@ def plain_role(match: re.Match, page: str) -> str:
 
 
 def plain_directive(match: re.Match) -> str:
-    """Return plain Markdown for one directive: a block quote with a bold head, or a folded solution."""
+    """Return plain Markdown for one directive: a block quote with a bold head, or a folded solution or answer."""
     name, title, body = match["name"], match["title"].strip(), match["body"]
     body = re.sub(r"^:[\w-]+:.*\n", "", body, flags=re.MULTILINE).strip()
     kind = name.removeprefix("prf:")
-    if kind == "solution":
-        return f"<details><summary>Solution</summary>\n\n{body}\n\n</details>"
+    if kind in ("solution", "dropdown"):
+        head = "Solution" if kind == "solution" else title
+        return f"<details><summary>{head}</summary>\n\n{body}\n\n</details>"
     title = title if kind == "admonition" else f"{kind.capitalize()}{f' ({title})' if title else ''}"
-    return f"> **{title}.**\n>\n" + "\n".join(f"> {line}".rstrip() for line in body.splitlines())
+    stop = "" if title.endswith("?") else "."
+    return f"> **{title}{stop}**\n>\n" + "\n".join(f"> {line}".rstrip() for line in body.splitlines())
 
 
 def plain_markdown(text: str, page: str) -> str:

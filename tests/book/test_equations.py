@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from common import notebook_sources
 from conftest import ROOT
+from equations import all_tests, labels, page, callers_of
 
 LABEL = re.compile(r"^(?:\$\$ \(|:label: )([\w-]+)\)?$", flags=re.MULTILINE)
 ROW = re.compile(r"^\| \{(?:eq|prf:ref)\}`([\w-]+)` \| (.*) \|$", flags=re.MULTILINE)
@@ -38,6 +39,22 @@ def test_chapters_and_docstrings_name_each_other():
             in_chapters |= {(label, name) for name in re.findall(r"<(vaeprivacy[\w.]+)>", functions)}
     assert in_chapters == in_docstrings()
     assert len(in_chapters) >= 34
+
+
+def test_each_function_with_an_equation_is_called_by_a_test():
+    tests = all_tests()
+    functions = {name for _, name in in_docstrings()}
+    assert len(tests) > 500
+    assert [name for name in functions if not callers_of(name, tests)] == []
+    assert callers_of("vaeprivacy.nowhere.never_called_by_any_test", tests) == []
+
+
+def test_the_page_of_equations_has_each_label_once_in_the_order_of_the_book():
+    text = page()
+    rows = re.findall(r"^\| \{(?:eq|prf:ref)\}`[\w-]+` \| ([\w-]+) \|", text, flags=re.MULTILINE)
+    wanted = [label for source in notebook_sources() for _, label in labels(source.read_text(encoding="utf-8"))]
+    assert rows == wanted and len(rows) > 60
+    assert "`test_" in text
 
 
 def test_no_label_is_used_twice():
