@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from common import notebook_sources
 from conftest import ROOT
-from equations import all_tests, labels, page, callers_of
+from equations import all_tests, callers_of, labels, page
 
 LABEL = re.compile(r"^(?:\$\$ \(|:label: )([\w-]+)\)?$", flags=re.MULTILINE)
 ROW = re.compile(r"^\| \{(?:eq|prf:ref)\}`([\w-]+)` \| (.*) \|$", flags=re.MULTILINE)
