@@ -1,6 +1,7 @@
 """Build the book from the executed notebooks: stage all pages in one folder, then run Jupyter Book on it."""
 
 import argparse
+import base64
 import re
 import shutil
 import subprocess
@@ -29,11 +30,29 @@ def stage(executed: Path, folder: Path) -> None:
     shutil.copy(ROOT / "_config.yml", folder)
     shutil.copy(ROOT / "book" / "_toc.yml", folder)
     shutil.copytree(ROOT / "book", folder / "book")
+    (folder / "book" / "_static" / "in-one-picture.png").write_bytes(picture(executed, "fig-in-one-picture"))
     (folder / "book" / "equations.md").write_text(equations.page(), encoding="utf-8")
     for source in notebook_sources():
         run = without_warnings(nbformat.read(executed / f"{source.stem}.ipynb", as_version=4), source.stem)
         page = with_times(with_outputs(read_source(source), run), seconds=run.metadata.papermill.duration)
         write_notebook(page, folder / "notebooks" / f"{source.stem}.ipynb")
+
+
+def picture(executed: Path, name: str) -> bytes:
+    """Return the PNG that a figure of this name is in an executed notebook, for a page that is only read.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    for path in executed.glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.metadata.get("mystnb", {}).get("figure", {}).get("name") == name:
+                for output in cell.outputs:
+                    if "image/png" in output.get("data", {}):
+                        return base64.b64decode(output.data["image/png"])
+    raise ValueError(f"No executed notebook in {executed} has a figure {name!r}: run `make notebooks`.")
 
 
 def with_times(notebook: NotebookNode, *, seconds: float) -> NotebookNode:

@@ -1,15 +1,17 @@
 """Figures of comparisons: utility against leakage with the Pareto front, and the effects of other settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from vaeprivacy.comparison import pareto_front
+from vaeprivacy.comparison import pareto_front, strongest
 from vaeprivacy.figures import COLOURS
 from vaeprivacy.metrics import mean_interval
 
@@ -160,3 +162,42 @@ def _covered(box: Bbox, taken: Sequence[Bbox], frame: Bbox) -> float:
     shared = [Bbox.intersection(box, other) for other in (*taken, frame)]
     areas = [0.0 if each is None else each.width * each.height for each in shared]
     return round(sum(areas[:-1]) + box.width * box.height - areas[-1], 3)
+
+
+def in_one_picture(rows: Mapping[str, torch.Tensor], results: pd.DataFrame, image_shape: tuple[int, int]) -> Figure:
+    """Draw what becomes of records as epsilon falls; under it what attacks find, and what a classifier is good for.
+
+    Parameters
+    ----------
+    rows : mapping of str to torch.Tensor
+        By setting, in the order of the columns: records in [0, 1], shape (images, features).
+    results : pandas.DataFrame
+        As from :func:`vaeprivacy.sweep.tidy`, with these settings. Drawn are means over seeds with 95% t intervals.
+    image_shape : tuple of int
+        Height and width of an image.
+    """
+    n_images, places = len(next(iter(rows.values()))), range(len(rows))
+    size = {"figsize": (8, 8 * (n_images + 4) / len(rows)), "height_ratios": [n_images, 2, 2]}
+    figure, (top, leakage, utility) = plt.subplots(3, sharex=True, layout="constrained", **size)
+    columns = [x.reshape(-1, image_shape[-1]).numpy(force=True) for x in rows.values()]
+    extent = (-0.5, len(rows) - 0.5, 0, n_images)
+    top.imshow(np.concatenate(columns, axis=1), cmap="gray_r", vmin=0, vmax=1, extent=extent, interpolation="nearest")
+    top.set_axis_off()
+    for looks_at in ("release", "classifier"):
+        _means(leakage, strongest(results, looks_at=looks_at), "auc", rows, label=f"attack on the {looks_at}")
+    leakage.axhline(0.5, color="0.5", linestyle="--", zorder=0)
+    leakage.set(ylabel="AUC", ylim=(0.45, 1.03))
+    leakage.legend(loc="upper right", title=None)
+    _means(utility, results[results.attack == "loss"], "test_accuracy", rows, label="")
+    utility.set(ylabel="accuracy", ylim=(0, 1), xlabel=r"$\varepsilon$ per unit of latent distance")
+    utility.set_xticks(list(places), [name.replace(" ", "\n") for name in rows])
+    return figure
+
+
+def _means(ax: Axes, runs: pd.DataFrame, column: str, settings: Iterable[str], *, label: str) -> None:
+    """Draw the means of a column over the seeds of each setting, with intervals, where there are any."""
+    by_setting = runs.groupby("setting")[column].agg(mean_interval)
+    drawn = [(place, by_setting[name]) for place, name in enumerate(settings) if name in by_setting]
+    places, means = [place for place, _ in drawn], [mean.value for _, mean in drawn]
+    errors = [[mean.value - mean.low for _, mean in drawn], [mean.high - mean.value for _, mean in drawn]]
+    ax.errorbar(places, means, errors, marker="o", markersize=4, linewidth=1.2, capsize=4, label=label)

@@ -1,12 +1,13 @@
 """How each chapter begins and ends."""
 
+import base64
 import re
 
 import nbformat
 import pytest
-from build import HEAD, with_times
+from build import HEAD, picture, with_times
 from conftest import NOTEBOOKS, ROOT
-from nbformat.v4 import new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 QUESTION = re.compile(r"^\*\*(?P<question>(?:.+\n)*?.*\?)\*\*$", flags=re.MULTILINE)
 ANSWER = re.compile(r"^```\{dropdown\} .+\n:class-container: answer\n\n(?P<verdict>Right|Wrong)\b", flags=re.MULTILINE)
@@ -42,6 +43,15 @@ def test_each_question_of_a_quiz_has_one_right_answer(name):
         verdicts = ANSWER.findall(answers)
         assert len(verdicts) >= 2 and verdicts.count("Right") == 1
         assert len(verdicts) == answers.count("```{dropdown}")
+
+
+def test_a_picture_of_an_executed_notebook_is_found_by_its_name(tmp_path):
+    output = new_output("display_data", data={"image/png": base64.b64encode(b"picture").decode()})
+    metadata = {"mystnb": {"figure": {"name": "fig-x"}}}
+    nbformat.write(new_notebook(cells=[new_code_cell("1", metadata=metadata, outputs=[output])]), tmp_path / "a.ipynb")
+    assert picture(tmp_path, "fig-x") == b"picture"
+    with pytest.raises(ValueError, match="has a figure 'fig-y'"):
+        picture(tmp_path, "fig-y")
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(3.4, "3 seconds"), (99.0, "99 seconds"), (150.0, "2 minutes")])
