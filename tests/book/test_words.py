@@ -1,0 +1,43 @@
+"""One word for one idea: the synonyms that the glossary rules out are nowhere in the text."""
+
+import re
+from pathlib import Path
+
+import pytest
+from common import read_source
+from conftest import NOTEBOOKS, ROOT
+
+PAGES = [*(ROOT / "notebooks" / f"{name}.md" for name in NOTEBOOKS)]
+PAGES += [path for path in sorted((ROOT / "book").glob("*.md")) if path.name != "glossary.md"]
+PAGES.append(ROOT / "README.md")
+
+
+def ruled_out() -> list[str]:
+    """Return the words that the glossary says are not used."""
+    text = " ".join((ROOT / "book" / "glossary.md").read_text(encoding="utf-8").split())
+    return [word for line in re.findall(r"\*Not used here:\* ([^.]+)\.", text) for word in line.split(", ")]
+
+
+def prose(path: Path) -> str:
+    """Return the text of a page without code."""
+    if path.parent.name == "notebooks":
+        text = "\n".join(cell.source for cell in read_source(path).cells if cell.cell_type == "markdown")
+    else:
+        text = re.sub(r"^```\w*\n.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return " ".join(re.sub(r"`[^`]*`", "", text).split())
+
+
+def found_in(text: str, words: list[str]) -> list[str]:
+    """Return which of some words a text has, also in the plural."""
+    return [word for word in words if re.search(rf"\b{re.escape(word)}s?\b", text, flags=re.IGNORECASE)]
+
+
+def test_a_word_that_is_ruled_out_is_found():
+    assert len(ruled_out()) >= 15
+    assert found_in("What the Attackers do not know", ruled_out()) == ["attacker"]
+    assert found_in("What the adversary knows", ruled_out()) == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_page_has_one_word_for_one_idea(path):
+    assert found_in(prose(path), ruled_out()) == []
