@@ -64,7 +64,10 @@ def callers_of(function: str, tests: list[tuple[Path, str, set[str]]]) -> list[s
     calling = [(path, name) for path, name, names in tests if set(parts) <= names]
     calling = calling or [(path, name) for path, name, names in tests if parts[-1] in names]  # by way of an object
     calling.sort(key=lambda test: (module not in test[0].stem, str(test[0])))
-    return [f"[`{name}`]({REPOSITORY}/blob/main/{path.relative_to(ROOT)})" for path, name in calling[:SHOWN]]
+    return [
+        f"[{name.removeprefix('test_').replace('_', ' ')}]({REPOSITORY}/blob/main/{path.relative_to(ROOT)})"
+        for path, name in calling[:SHOWN]
+    ]
 
 
 def labels(text: str) -> Iterator[tuple[str, str]]:
@@ -86,9 +89,9 @@ def page() -> str:
                 link for name in re.findall(r"<(vaeprivacy[\w.]+)>", functions) for link in callers_of(name, tests)
             ]
             role = "eq" if kind == "equation" else "prf:ref"
-            lines.append(f"| {{{role}}}`{label}` | {label} | {functions} | {', '.join(dict.fromkeys(links))} |")
+            lines.append(f"| {{{role}}}`{label}` | {label} | {functions} | {'; '.join(dict.fromkeys(links))} |")
         if lines:
             title = re.search(r"^# (.+)$", chapter, flags=re.MULTILINE)[1]
-            text += f"## [{title}](../notebooks/{source.stem}.ipynb)\n\n| | name | code | tests |\n|---|---|---|---|\n"
+            text += f"## {title}\n\n| | name | code | tests |\n|---|---|---|---|\n"
             text += "\n".join(lines) + "\n\n"
     return text
