@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
+# Empty (`make test CONSTRAINTS=`, in a new environment): the newest versions that pyproject.toml allows.
+CONSTRAINTS ?= -c requirements.lock
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BENCHMARK_INSTALLED := .venv-benchmark/.installed
@@ -14,7 +16,7 @@ export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: book test notebooks pair serve benchmark benchmark-attacks benchmark-sweep benchmark-device record-paper clean help
+.PHONY: book test check-pages versions notebooks pair serve benchmark benchmark-attacks benchmark-sweep benchmark-device record-paper clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
@@ -24,6 +26,12 @@ book: $(INSTALLED) ## run every changed notebook and build the book into _build/
 
 test: $(INSTALLED) ## run the tests
 	$(BIN)/python -m pytest
+
+check-pages: book ## build the book, then test its pages: links, anchors, pictures, nothing from other hosts
+	BUILT_PAGES=_build/book/_build/html $(BIN)/python -m pytest tests/book/test_pages.py
+
+versions: ## show which installed packages are not in the version of requirements.lock
+	@$(BIN)/python tools/versions.py
 
 notebooks: $(INSTALLED) ## run every changed notebook
 	$(BIN)/python tools/ensure_data.py
@@ -63,7 +71,7 @@ $(INSTALLED): pyproject.toml requirements.lock
 	  { echo "Python 3.11 or newer is needed, but $(PYTHON) is older; set PYTHON, e.g. make book PYTHON=python3.12."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "$(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv."; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[book,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) -e '.[book,test]'
 	@touch $@
 
 $(BENCHMARK_INSTALLED): pyproject.toml requirements.lock benchmarks/requirements.txt

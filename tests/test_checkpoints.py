@@ -12,6 +12,7 @@ import pytest
 import torch
 from elsewhere import elsewhere
 from seeding import seeded
+from systems import posix_only
 
 from vaeprivacy import checkpoints
 from vaeprivacy.checkpoints import Checkpoint, fingerprint, on_cpu
@@ -182,6 +183,7 @@ vae.save(sys.argv[2])
 """
 
 
+@posix_only
 def test_a_training_that_was_killed_goes_on(tmp_path):
     path, saved = tmp_path / "vae.ckpt", tmp_path / "vae.safetensors"
     command = [sys.executable, "-c", KILLED, str(path)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from systems import posix_only
 from tables import assert_same
 
 from vaeprivacy.config import Config, run_key
@@ -48,6 +49,7 @@ def test_an_interruption_is_none() -> None:
         attempt(interrupted, 0)
 
 
+@posix_only
 def test_a_piece_that_kills_its_process_is_lost_and_no_other() -> None:
     pieces = [partial(square, number) for number in range(12)]
     pieces[3] = die
@@ -90,6 +92,7 @@ def test_every_piece_has_its_outcome() -> None:
     assert [bool(outcome.error) for outcome in outcomes] == [False] * 5 + [True]
 
 
+@posix_only
 def test_on_dask_with_a_worker_killed_in_the_middle_the_table_is_the_same(
     configs: list[Config], swept: tuple[Path, pd.DataFrame], tmp_path: Path
 ) -> None:

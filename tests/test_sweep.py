@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from systems import posix_only
 from tables import assert_same
 
 from vaeprivacy import adversaries, experiment
@@ -218,6 +219,7 @@ def test_a_torn_line_and_lost_files_change_nothing(configs: list[Config], swept:
     assert_same(table, swept[1])
 
 
+@posix_only
 def test_a_sweep_that_is_killed_at_random_moments_ends_with_the_same_table(
     configs: list[Config], swept: Swept, tmp_path: Path
 ) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import equations
 import nbformat
-from common import EXECUTED, ROOT, notebook_sources, read_source, with_outputs, write_notebook
+import yaml
+from common import CONFIG, EXECUTED, ROOT, notebook_sources, read_source, with_outputs, write_notebook
 from nbformat import NotebookNode
 
+from vaeprivacy import __version__
 from vaeprivacy.provenance import hardware
 
 WORDS_A_MINUTE = 200
@@ -27,7 +29,8 @@ def stage(executed: Path, folder: Path) -> None:
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    shutil.copy(ROOT / "_config.yml", folder)
+    html = CONFIG["html"] | {"extra_footer": f"Version {__version__}"}  # at the foot of every page
+    (folder / "_config.yml").write_text(yaml.safe_dump(CONFIG | {"html": html}), encoding="utf-8")
     shutil.copy(ROOT / "book" / "_toc.yml", folder)
     shutil.copytree(ROOT / "book", folder / "book")
     (folder / "book" / "_static" / "in-one-picture.png").write_bytes(picture(executed, "fig-in-one-picture"))

@@ -5,13 +5,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import papermill
 import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
-from common import known_parameters, profile_parameters  # noqa: E402 (found by the line above)
+from alone import run_alone  # noqa: E402 (found by the line above)
+from common import profile_parameters  # noqa: E402
 
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.md"))
 QUICK = profile_parameters("quick")
@@ -39,14 +39,7 @@ def run_notebooks(output: Path) -> None:
     def run(name: str) -> None:
         source, alone = ROOT / "notebooks" / f"{name}.ipynb", output.with_name("alone") / name
         alone.mkdir(parents=True, exist_ok=True)
-        papermill.execute_notebook(
-            source,
-            output / f"{name}.ipynb",
-            parameters=known_parameters(source, QUICK),
-            cwd=str(alone),
-            kernel_name="python3",
-            progress_bar=False,
-        )
+        run_alone(source, output / f"{name}.ipynb", alone)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(run, NOTEBOOKS))

@@ -1,5 +1,6 @@
 """The book: it builds without a warning, reads offline, and its links and buttons lead somewhere."""
 
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from build import build
 from common import BOOK_URL, REPOSITORY
 from conftest import NOTEBOOKS, ROOT
+
+from vaeprivacy import __version__
 
 
 class Page(HTMLParser):
@@ -33,9 +36,14 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="session")
-def html(executed, tmp_path_factory) -> Path:
-    """Build the book from the notebooks that were run on the digits; a warning of Sphinx fails the tests."""
-    return build(executed, tmp_path_factory.mktemp("build"))
+def html(request, tmp_path_factory) -> Path:
+    """Build the book from the notebooks that were run on the digits; a warning of Sphinx fails the tests.
+
+    Or return the folder that BUILT_PAGES names: `make check-pages` tests the pages that are published.
+    """
+    if "BUILT_PAGES" in os.environ:
+        return Path(os.environ["BUILT_PAGES"]).resolve()
+    return build(request.getfixturevalue("executed"), tmp_path_factory.mktemp("build"))
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +73,10 @@ def test_internal_links_and_anchors_lead_somewhere(html, pages):
 def test_pages_load_nothing_from_other_hosts(pages):
     remote = {load for page in pages.values() for load in page.loads if urlsplit(load).netloc}
     assert remote == set()
+
+
+def test_every_page_shows_the_version(pages):
+    assert [path.name for path in pages if f"Version {__version__}" not in path.read_text(encoding="utf-8")] == []
 
 
 def test_every_picture_has_alternative_text(pages):

@@ -1,0 +1,214 @@
+"""What GitHub runs: valid and safe workflows that call what a laptop calls. Each check is seen to refuse a bad one."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / ".github" / "workflows"
+WORKFLOWS = sorted(FOLDER.glob("*.yml"))
+TESTS = (FOLDER / "tests.yml").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PINNED = re.compile(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+OF_A_MACHINE = re.compile(r"(?<![\w.-])(/home|/root|/tmp|/work|/Users|/mnt|[A-Z]:\\)")
+sys.path.insert(0, str(ROOT / "tools"))
+
+import versions  # noqa: E402 (found by the line above)
+
+
+def load(name: str) -> dict[str, Any]:
+    return yaml.safe_load((FOLDER / f"{name}.yml").read_text(encoding="utf-8"))
+
+
+def commands(workflow: dict[str, Any]) -> dict[str, list[str]]:
+    """Return what each job has the shell do, in order."""
+    return {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in workflow["jobs"].items()}
+
+
+def problems(text: str) -> Iterator[str]:
+    """Say what is wrong with a workflow by this repository's own rules."""
+    workflow = yaml.safe_load(text)
+    yield from (line.strip() for line in text.splitlines() if "uses:" in line and not PINNED.search(line))
+    jobs = workflow["jobs"].items()
+    yield from (f"{name} has no limit of time" for name, job in jobs if "timeout-minutes" not in job)
+    steps = [step for _, job in jobs for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")]
+    if any(step.get("with", {}).get("persist-credentials") is not False for step in steps):
+        yield "a checkout keeps the credentials"
+    yield from (f"{run!r} is put together" for runs in commands(workflow).values() for run in runs if "${{" in run)
+    if workflow.get("permissions") not in ({}, {"contents": "read"}):
+        yield "more is permitted to all jobs than to read"
+    if "group" not in workflow.get("concurrency", {}):
+        yield "runs do not wait for each other"
+    if match := OF_A_MACHINE.search(text):
+        yield f"{match[1]} is a folder of one machine"
+
+
+def schema(kind: str, path: Path) -> subprocess.CompletedProcess[str]:
+    """Compare a file with the schema of its kind that comes with check-jsonschema."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{kind}", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def audit(path: Path) -> subprocess.CompletedProcess[str]:
+    """Have zizmor look for weaknesses, also for those that are only matters of style, without the network."""
+    zizmor = shutil.which("zizmor", path=str(Path(sys.executable).parent))
+    command = [zizmor, "--offline", "--pedantic", "--strict-collection", "--no-ignores", "--color=never", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, encoding="utf-8")
+
+
+# What a bad workflow looks like: what to replace in that of the tests, and by what
+CHECKOUT = re.search(r"actions/checkout@\S+ # \S+", TESTS)[0]
+TITLE = "run: echo ${{ github.event.pull_request.title }}"
+UNSAFE = {
+    "unpinned-uses": (CHECKOUT, "actions/checkout@v7"),
+    "template-injection": ("run: make test", TITLE),
+    "artipacked": ("        with:\n          persist-credentials: false\n", ""),
+    "excessive-permissions": ("permissions:\n  contents: read", "permissions: write-all"),
+}
+BROKEN = {
+    "a key that there is not": ("runs-on:", "runs_on:"),
+    "an event that there is not": ("pull_request:", "pull_requests:"),
+}
+AGAINST_OUR_RULES = {
+    "actions/checkout@v7": (CHECKOUT, "actions/checkout@v7"),
+    "@9c091bb21b7c1c1d1991bb908d89e4e9dddfe3e0": (" # v7.0.0", ""),
+    "has no limit of time": ("    timeout-minutes: 60\n", ""),
+    "keeps the credentials": ("persist-credentials: false", "persist-credentials: true"),
+    "is put together": ("run: make test", TITLE),
+    "more is permitted": ("contents: read", "contents: write"),
+    "do not wait": ("concurrency:", "env:"),
+    "is a folder of one machine": ("run: make test", "run: make test PYTHON=/home/me/python"),
+}
+
+
+# What is in the repository
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_the_workflow_fits_the_schema_and_our_rules(path: Path) -> None:
+    done = schema("github-workflows", path)
+    assert done.returncode == 0, done.stdout
+    assert list(problems(path.read_text(encoding="utf-8"))) == []
+
+
+def test_other_files_fit_their_schemas() -> None:
+    for kind, path in (("dependabot", ".github/dependabot.yml"), ("citation-file-format", "CITATION.cff")):
+        done = schema(kind, ROOT / path)
+        assert done.returncode == 0, done.stdout
+
+
+def test_zizmor_finds_no_weakness() -> None:
+    done = audit(ROOT / ".github")
+    assert done.returncode == 0, done.stdout
+    assert len(WORKFLOWS) == 5 and all(path.name in done.stderr for path in WORKFLOWS)
+
+
+def test_all_workflows_pin_an_action_to_the_same_commit() -> None:
+    found = {pin for path in WORKFLOWS for pin in re.findall(r"uses: (.+)", path.read_text(encoding="utf-8"))}
+    assert len({pin.split("@")[0] for pin in found}) == len(found)
+
+
+# What a bad workflow meets
+
+
+@pytest.mark.parametrize("finding", UNSAFE)
+def test_zizmor_refuses(finding: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.yml"
+    path.write_text(TESTS.replace(*UNSAFE[finding]), encoding="utf-8")
+    done = audit(path)
+    assert done.returncode > 10 and f"[{finding}]" in done.stdout
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_the_schema_refuses(what: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.yml"
+    path.write_text(TESTS.replace(*BROKEN[what]), encoding="utf-8")
+    done = schema("github-workflows", path)
+    assert done.returncode == 1 and "Schema validation errors" in done.stdout
+
+
+@pytest.mark.parametrize("problem", AGAINST_OUR_RULES)
+def test_our_rules_refuse(problem: str) -> None:
+    old, new = AGAINST_OUR_RULES[problem]
+    assert old in TESTS
+    assert any(problem in found for found in problems(TESTS.replace(old, new)))
+
+
+# What they run
+
+
+def test_linux_and_macos_run_the_commands_of_a_laptop() -> None:
+    tests, book = commands(load("tests")), commands(load("book"))
+    assert tests["linux"] == tests["macos"] == ["make test"]
+    assert book["build"] == ["make book", "make check-pages"]
+    latest = commands(load("latest"))["test"]
+    assert latest == ["make test CONSTRAINTS=", 'make versions CONSTRAINTS= >> "$GITHUB_STEP_SUMMARY"']
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert all(f"\n{name}: " in makefile for name in ("test", "book", "check-pages", "versions"))
+
+
+def test_windows_runs_what_make_test_runs() -> None:
+    install, test = commands(load("tests"))["windows"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert install == 'python -m pip install -c requirements.lock -e ".[book,test]"'
+    assert "CONSTRAINTS ?= -c requirements.lock\n" in makefile and "$(CONSTRAINTS) -e '.[book,test]'\n" in makefile
+    assert f"\t$(BIN)/{test}\n" in makefile
+
+
+def test_the_tests_run_with_every_python_that_is_supported() -> None:
+    tried = load("tests")["jobs"]["linux"]["strategy"]["matrix"]["python"]
+    classifiers = [one.rpartition(" ")[2] for one in PROJECT["classifiers"] if re.search(r"Python :: \d", one)]
+    assert tried == classifiers
+    assert PROJECT["requires-python"] == f">={tried[0]}"
+
+
+def test_jobs_without_a_gpu_take_pytorch_from_where_the_readme_says() -> None:
+    index = re.search(r"PIP_EXTRA_INDEX_URL=(\S+)", (ROOT / "README.md").read_text(encoding="utf-8"))[1]
+    for name, job in (("tests", "linux"), ("book", "build"), ("latest", "test")):
+        assert load(name)["jobs"][job]["env"] == {"PIP_EXTRA_INDEX_URL": index}
+
+
+def test_the_weekly_book_takes_over_no_notebook_and_only_main_is_published() -> None:
+    book = load("book")
+    [cache] = [step for step in book["jobs"]["build"]["steps"] if step.get("uses", "").startswith("actions/cache@")]
+    assert cache["if"] == "github.event_name != 'schedule'"
+    assert cache["with"]["path"] == "_build/executed"
+    assert book["jobs"]["publish"]["if"] == "github.ref == 'refs/heads/main'"
+    assert "schedule" in book[True]  # YAML reads the key "on" as true
+
+
+def test_no_pull_request_waits_for_the_weekly_reports() -> None:
+    for name in ("latest", "colab"):
+        assert set(load(name)[True]) == {"schedule", "workflow_dispatch"}
+
+
+@pytest.mark.parametrize(("tag", "status"), [(f"v{PROJECT['version']}", 0), (PROJECT["version"], 1), ("v99.0", 1)])
+def test_a_tag_that_is_not_the_version_is_not_released(tag: str, status: int) -> None:
+    code = commands(load("release"))["build"][0]
+    environment = os.environ | {"GITHUB_REF_NAME": tag}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    assert (f"The tag is {tag}" in done.stderr) == bool(status)
+
+
+# What they report
+
+
+def test_versions_that_differ_from_the_lock_are_named() -> None:
+    lock, here = {"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "2.1", "d": "4"}
+    rows = versions.table(lock, here).splitlines()[2:]
+    assert rows == ["| b | 2 | 2.1 |", "| c | 3 | none |", "| d | none | 4 |"]
+    assert versions.table(lock, lock) == "All versions are those of requirements.lock."
+    found = versions.installed()
+    assert found["torch"].split("+") == [found["torch"]] and "vaeprivacy" not in found
+    assert set(found) & set(versions.locked()) >= {"torch", "ruamel-yaml", "zizmor"}
