@@ -6,7 +6,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from build import build
 from common import BOOK_URL, REPOSITORY
 from conftest import NOTEBOOKS, ROOT
 
@@ -30,12 +29,6 @@ class Page(HTMLParser):
             self.loads.append(given["src"])
         if tag == "img":
             self.pictures.append(given)
-
-
-@pytest.fixture(scope="session")
-def html(executed, tmp_path_factory) -> Path:
-    """Build the book from the notebooks that were run on the digits; a warning of Sphinx fails the tests."""
-    return build(executed, tmp_path_factory.mktemp("build"))
 
 
 @pytest.fixture(scope="session")
