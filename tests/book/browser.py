@@ -97,10 +97,12 @@ class Reader:
 
     def _listen(self, page: Page) -> Page:
         """Write down what happens in the tab, for the page of the moment."""
-        page.on(
-            "console",
-            lambda line: line.type == "error" and self.facts.errors.append(f"{line.text} ({line.location['url']})"),
-        )
+
+        def note(line: ConsoleMessage) -> None:
+            if line.type == "error":
+                self.facts.errors.append(f"{line.text} ({line.location['url']})")
+
+        page.on("console", note)
         page.on("pageerror", lambda error: self.facts.errors.append(str(error)))
         page.on("request", lambda request: self.facts.requests.append(request.url))
         page.on("websocket", lambda socket: self.facts.requests.append(socket.url))
