@@ -18,8 +18,13 @@ THEMES = ("light", "dark")
 MOST_BYTES = 2_000_000  # over the wire, text compressed
 COMPRESSED = (".html", ".css", ".js", ".svg", ".json")
 GRAVE = ("serious", "critical")
-# docutils gives the list of references the role "list", and sphinxcontrib-bibtex puts anchors between its entries.
-ALLOWED = {("aria-required-children", ".citation-list")}
+ALLOWED = {  # what generators of pages write, which no style can mend
+    ("aria-required-children", ".citation-list"),  # docutils calls it a list; sphinxcontrib-bibtex puts anchors into it
+    (
+        "list",
+        "article > ul",
+    ),  # sphinx.ext.viewcode puts the list of a package's modules beside the package, not into it
+}
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 EXECUTABLE = next((path for path in map(which, NAMES) if path), None)
 NO_CHROMIUM = f"There is no Chromium: none of the commands {', '.join(NAMES)} is installed."
@@ -180,11 +185,11 @@ def serving(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def reading(folder: Path) -> Iterator[Reader]:
-    """Open a browser on the pages of a folder."""
-    with serving(folder) as site, sync_playwright() as playwright:
+def running() -> Iterator[Browser]:
+    """Run the machine's Chromium."""
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=list(ARGUMENTS))
-        yield Reader(browser, site)
+        yield browser
         browser.close()
 
 

@@ -6,7 +6,19 @@ from random import Random
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from browser import EXECUTABLE, MOST_BYTES, NO_CHROMIUM, THEMES, Reader, grave, outside, reading, spilled
+from browser import (
+    EXECUTABLE,
+    MOST_BYTES,
+    NO_CHROMIUM,
+    THEMES,
+    Browser,
+    Reader,
+    grave,
+    outside,
+    running,
+    serving,
+    spilled,
+)
 from common import REPOSITORY
 from conftest import NOTEBOOKS, ROOT
 
@@ -21,9 +33,15 @@ PAGES = [
 
 
 @pytest.fixture(scope="module")  # not longer: the event loop of Playwright would be in the way of other tests
-def reader(html) -> Iterator[Reader]:
-    with reading(html) as reader:
-        yield reader
+def browser(html) -> Iterator[Browser]:  # which starts after the notebooks have run, for the same reason
+    with running() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def reader(browser, html) -> Iterator[Reader]:
+    with serving(html) as site:
+        yield Reader(browser, site)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -125,7 +143,7 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def faulty(tmp_path_factory) -> Iterator[Reader]:
+def faulty(browser, tmp_path_factory) -> Iterator[Reader]:
     """Read small pages with one planted fault each."""
     folder: Path = tmp_path_factory.mktemp("faulty")
     head = '<!doctype html><html lang="en"><head><title>Page</title><link rel="icon" href="data:,"></head>'
@@ -134,8 +152,8 @@ def faulty(tmp_path_factory) -> Iterator[Reader]:
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
     noise = Random(0).randbytes(MOST_BYTES).hex()  # which compression halves, no more
     (folder / "heavy.js").write_text(f"// {noise}", encoding="utf-8")
-    with reading(folder) as reader:
-        yield reader
+    with serving(folder) as site:
+        yield Reader(browser, site)
 
 
 def refused(reader: Reader, name: str) -> dict[str, str]:
