@@ -34,11 +34,13 @@ ARGUMENTS = ("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--disa
 # MathJax sets formulas, and fonts arrive, after the page has loaded; both change its width.
 READY = "async () => { await window.MathJax?.startup?.promise; await document.fonts.ready }"
 
-# Elements that end right of the window, the farthest first. What an element on the way up clips or scrolls is no fault.
+# Elements that end right of the window, the farthest first. What an element on the way up clips or scrolls is no
+# fault, nor is a folded sidebar, which waits beside the window.
 SPILLED = """() => {
   const root = document.scrollingElement
   if (root.scrollWidth <= window.innerWidth) return []
   const clipped = (element) => {
+    if (element.closest(".bd-sidebar")) return true
     for (let up = element.parentElement; up && up !== document.body; up = up.parentElement)
       if (getComputedStyle(up).overflowX !== "visible") return true
     return false
