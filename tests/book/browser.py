@@ -70,11 +70,11 @@ AXE = """async (theme) => (await axe.run(document, {
     why: [...node.any, ...node.all, ...node.none].map((check) => check.message).join(" ").slice(0, 300),
   })))"""
 
-# One template makes hundreds of entries of the API and the index, one rule colours all code, MathJax sets all formulas:
-# axe would take minutes for all of them, so it looks at the first of each kind.
+# One template makes hundreds of entries of the API and the index, one rule colours all code, MathJax sets all formulas,
+# rows are like rows: axe would take minutes for all of them, so it looks at the first of each kind.
 THIN = """() => {
-  const most = { "dl.py": 40, ".toc-entry": 40, "table.indextable li": 40, "mjx-container": 20, "pre span": 400 }
-  for (const [kind, first] of Object.entries(most))
+  const kinds = { "dl.py": 40, ".toc-entry": 40, ".indextable li": 40, "tr": 60, "mjx-container": 10, "pre span": 200 }
+  for (const [kind, first] of Object.entries(kinds))
     [...document.querySelectorAll(kind)].slice(first).forEach((element) => element.remove())
 }"""
 
