@@ -20,10 +20,7 @@ COMPRESSED = (".html", ".css", ".js", ".svg", ".json")
 GRAVE = ("serious", "critical")
 ALLOWED = {  # what generators of pages write, which no style can mend
     ("aria-required-children", ".citation-list"),  # docutils calls it a list; sphinxcontrib-bibtex puts anchors into it
-    (
-        "list",
-        "article > ul",
-    ),  # sphinx.ext.viewcode puts the list of a package's modules beside the package, not into it
+    ("list", "article > ul"),  # sphinx.ext.viewcode puts the list of a package's modules beside its entry, not into it
 }
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 EXECUTABLE = next((path for path in map(which, NAMES) if path), None)
