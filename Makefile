@@ -28,7 +28,7 @@ test: $(INSTALLED) ## run the tests
 	$(BIN)/python -m pytest
 
 check-pages: book ## build the book, then test its pages: links, anchors, pictures, nothing from other hosts
-	BUILT_PAGES=_build/book/_build/html $(BIN)/python -m pytest tests/book/test_pages.py
+	BUILT_PAGES=_build/book/_build/html $(BIN)/python -m pytest tests/book/test_pages.py tests/book/test_browser.py
 
 versions: ## show which installed packages are not in the version of requirements.lock
 	@$(BIN)/python tools/versions.py

@@ -88,6 +88,14 @@ def offer_clean_downloads(html: Path) -> None:
         shutil.copy(notebook, html / "_sources" / "notebooks" / notebook.name)
 
 
+def drop_icon_script(html: Path) -> None:
+    """Take the theme's script of all icons (1.5 MB) off all pages: its style sheet has those that we use."""
+    for page in html.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(re.sub(r"<script [^>]*/fontawesome\.js[^>]*></script>", "", text), encoding="utf-8")
+    (html / "_static" / "scripts" / "fontawesome.js").unlink()
+
+
 def build(executed: Path, folder: Path) -> Path:
     """Build the book in a folder and return where its pages are; exit on any warning."""
     stage(executed, folder / "stage")
@@ -104,6 +112,7 @@ def build(executed: Path, folder: Path) -> Path:
         sys.exit("The book was not built: mend the warnings above.")
     html = folder / "book" / "_build" / "html"
     offer_clean_downloads(html)
+    drop_icon_script(html)
     return html
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of the book's tests: the tools, and every notebook run once on the digits."""
+"""Fixtures of the book's tests: the tools, every notebook run once on the digits, and the book built from them."""
 
 import os
 import sys
@@ -11,6 +11,7 @@ from filelock import FileLock
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 from alone import run_alone  # noqa: E402 (found by the line above)
+from build import build  # noqa: E402
 from common import profile_parameters  # noqa: E402
 
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.md"))
@@ -18,17 +19,36 @@ QUICK = profile_parameters("quick")
 
 
 @pytest.fixture(scope="session")
-def executed(tmp_path_factory) -> Path:
-    """Run every notebook from its .ipynb alone, as on Colab, each in a folder of its own; return where they are."""
+def shared(tmp_path_factory) -> Path:
+    """Return a folder of all test processes: the first to come makes what is in it, under a lock, the others wait."""
     folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # that of all test processes: the first to come runs the notebooks, the others wait
-    output, done = folder / "executed", folder / "executed.done"
-    with FileLock(folder / "executed.lock"):
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def executed(shared) -> Path:
+    """Run every notebook from its .ipynb alone, as on Colab, each in a folder of its own; return where they are."""
+    output, done = shared / "executed", shared / "executed.done"
+    with FileLock(shared / "executed.lock"):
         if not done.exists():
             run_notebooks(output)
             done.touch()
     return output
+
+
+@pytest.fixture(scope="session")
+def html(request, shared) -> Path:
+    """Build the book from the notebooks that were run on the digits; a warning of Sphinx fails the tests.
+
+    Or return the folder that BUILT_PAGES names: `make check-pages` tests the pages that are published.
+    """
+    if "BUILT_PAGES" in os.environ:
+        return Path(os.environ["BUILT_PAGES"]).resolve()
+    executed, done = request.getfixturevalue("executed"), shared / "built.done"
+    with FileLock(shared / "built.lock"):
+        if not done.exists():
+            done.write_text(str(build(executed, shared / "built")), encoding="utf-8")
+    return Path(done.read_text(encoding="utf-8"))
 
 
 def run_notebooks(output: Path) -> None:

@@ -1,0 +1,18 @@
+// What scrolls sideways can be scrolled with the keyboard: it can get the focus.
+const letKeysScroll = () => {
+  for (const box of document.querySelectorAll("article table, article mjx-container[display]"))
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+};
+window.addEventListener("load", async () => {
+  await window.MathJax?.startup?.promise; // formulas get their width only now
+  letKeysScroll();
+});
+window.addEventListener("resize", letKeysScroll);
+
+// Paper is white: a dark page is printed in the colours of the light one.
+let before;
+window.addEventListener("beforeprint", () => {
+  before = document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = "light";
+});
+window.addEventListener("afterprint", () => { document.documentElement.dataset.theme = before; });
