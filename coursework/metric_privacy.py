@@ -90,7 +90,7 @@ WITNESSES = {  # for each kind: two codes, and a set of outputs
 
 def make(public, secret):
     """Draw the parameters, and which mistakes the three mechanisms make."""
-    epsilon, kinds = float(public.choice([0.6, 0.7, 0.8, 0.9, 1.0])), public.permutation(KINDS)[:3].tolist()
+    epsilon, kinds = float(public.choice([0.8, 0.9, 1.0, 1.1, 1.2])), public.permutation(KINDS)[:3].tolist()
     constants = {"epsilon": epsilon, "radius": 1.0, "parameters": f"epsilon, radius = {epsilon}, 1.0"}
     solution = {}
     for letter, kind in zip("abc", kinds, strict=True):

@@ -171,6 +171,15 @@ def test_a_course_from_making_to_grading(tmp_path, name):
         assert second["points"] < first["points"]
 
 
+def test_the_book_tells_what_was_measured():
+    record = json.loads((ROOT / "benchmarks" / "results" / "coursework.json").read_text(encoding="utf-8"))
+    page = " ".join((ROOT / "book" / "coursework.md").read_text(encoding="utf-8").split())
+    for name, found in record["assignments"].items():
+        assert f"of `{name}` took {found['seconds']:.0f} seconds" in page
+        assert found["submissions"] == 30 and found["with_all_points"] == 28 and found["seconds"] < 600
+    assert f"on {record['machine']['cores']} cores of {record['machine']['processor']};" in page
+
+
 def test_mistakes_of_the_teacher_are_told_in_a_sentence(tmp_path):
     sources = ["--coursework", ROOT / "coursework"]
     for arguments, message in (

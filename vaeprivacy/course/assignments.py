@@ -2,15 +2,13 @@
 
 The source is a Python file in jupytext's percent format. Tags of cells say who gets them:
 
-============= ====================================================================================================
-``question``  text that opens a question; ``name``, ``title``, ``section`` (of the book), for questions graded by
-              hand also ``by_hand`` (their points)
-``public-test``, ``hidden-test``
-              one function ``test_...(student, variant)`` each, worth ``points``; belongs to the question above it
-``helper``    code that all tests use
-``teacher``   code that never leaves the teacher: ``make(public, secret)``, which draws a variant, and its helpers
-``rubric``    text for whoever grades by hand
-============= ====================================================================================================
+- ``question``: text that opens a question, with a ``name``, a ``title``, a ``section`` of the book and, if a person
+  grades it, the points ``by_hand``;
+- ``public-test`` and ``hidden-test``: one function ``test_...(student, variant)`` each, worth ``points`` of the
+  question above it;
+- ``helper``: code that all tests use, and that students may see;
+- ``teacher``: code that never leaves the teacher, such as ``make(public, secret)``, which draws a variant;
+- ``rubric``: text for whoever grades by hand.
 
 All other cells are the student's. There, what stands between lines ``# BEGIN SOLUTION`` and ``# END SOLUTION`` is
 replaced by ``...``, and so is the value in a line that ends with ``# SOLUTION`` (the marks are otter-grader's).

@@ -81,20 +81,20 @@ def readable_folders() -> list[str]:
 
 def make_guard(folder: str, readable: list[str]) -> Callable[[str, tuple], None]:
     """Return an audit hook that lets a process write only below `folder`, and start no other process."""
-    n_written = 0
+    n_written, realpath, decode = 0, os.path.realpath, os.fsdecode  # as they are before a submission can patch them
 
     def below(path: Any, folders: list[str]) -> bool:
-        real = os.path.realpath(os.fsdecode(path))
+        real = realpath(decode(path))
         return any(real == each or real.startswith(each + os.sep) for each in folders)
 
     def check_open(path: Any, flags: int) -> None:
         nonlocal n_written
         writes = bool((flags or 0) & WRITING)
         n_written += writes
-        if writes and os.fsdecode(path) == os.devnull:
+        if writes and path == os.devnull:
             return
         if not below(path, [folder] if writes else [folder, *readable]):
-            raise PermissionError(f"{os.fsdecode(path)} is outside of the submission's folder.")
+            raise PermissionError(f"{decode(path)} is outside of the submission's folder.")
         if n_written > MAX_FILES:
             raise PermissionError(f"A submission may open at most {MAX_FILES} files for writing.")
 
