@@ -16,7 +16,7 @@ export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: book test check-pages versions notebooks pair serve benchmark benchmark-attacks benchmark-sweep benchmark-device record-paper clean help
+.PHONY: book test check-pages versions notebooks pair serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework record-paper clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
@@ -55,6 +55,9 @@ benchmark-sweep: $(INSTALLED) ## time a sweep with one and two processes, and ki
 
 benchmark-device: $(INSTALLED) ## measure what the GPU (or CPU) can do, and what share of it training and noise reach
 	$(BIN)/python benchmarks/device.py
+
+benchmark-coursework: $(INSTALLED) ## time the grading of thirty submissions of each assignment (a few minutes)
+	$(BIN)/python benchmarks/coursework.py
 
 record-paper: $(INSTALLED) ## compute the runs of vaeprivacy/records/paper.yaml on all GPUs and keep their record (very long)
 	$(BIN)/vaeprivacy sweep vaeprivacy/records/paper.yaml --directory runs/paper

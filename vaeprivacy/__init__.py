@@ -59,6 +59,7 @@ The modules, in the order in which data flows through them::
     tables         what tables call things
     figures, comparison_figures
                    every figure of the book
+    course         assignments: variants for students, submissions graded in processes of their own
     attack_command, sweep_command, cli
                    the ``vaeprivacy`` command
 """

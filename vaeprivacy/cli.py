@@ -14,6 +14,7 @@ from rich.table import Table
 from vaeprivacy.attack_command import attack_file, attack_run, pooled_scores, run_title
 from vaeprivacy.audit import Audit, audit_mechanism, audit_release
 from vaeprivacy.config import Config
+from vaeprivacy.course.course_command import app as course
 from vaeprivacy.data import LOADERS, find_fashion_mnist, load
 from vaeprivacy.defences import DEFENCES, Defence
 from vaeprivacy.executors import OnThisMachine
@@ -34,6 +35,8 @@ from vaeprivacy.vae import VAESettings
 MISTAKES = (ValueError, TypeError, FileNotFoundError, ConnectionError, ImportError)
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+app.add_typer(course, name="course")
 
 
 @app.callback()

@@ -177,6 +177,8 @@ NOT_IN_RUNS = {"figures.py", "tables.py", "cli.py", "attack_command.py", "files.
 NOT_IN_RUNS |= {"audit.py", "law.py", "bug.py", "noise.py", "releases.py"}
 NOT_IN_RUNS |= {"comparison.py", "comparison_figures.py", "promises.py", "choosing.py", "trials.py"}
 NOT_IN_RUNS |= {"executors.py", "sweep.py", "sweep_command.py", "provenance.py"}
+NOT_IN_RUNS |= {"assignments.py", "variants.py", "grading.py", "gradebook.py", "course_command.py"}
+NOT_IN_RUNS |= {"student_process.py", "student_runner.py"}
 
 
 @cache
