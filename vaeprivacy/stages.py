@@ -19,7 +19,7 @@ from vaeprivacy.config import Config, run_key
 from vaeprivacy.data import Dataset, load
 from vaeprivacy.devices import best_device
 from vaeprivacy.randomness import seeded_generator
-from vaeprivacy.storage import read_arrays, stored, write_arrays
+from vaeprivacy.storage import read_arrays, stored, write_arrays, write_whole
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE
 
@@ -147,7 +147,8 @@ def chunk_answers(config: Config, directory: Path, numbers: tuple[int, ...]) -> 
         folder.mkdir(parents=True, exist_ok=True)
         # All of them, even if a killed process left some: the last digits depend on the size of the chunk.
         for path, answers in zip(paths, _answers(config, directory, numbers), strict=True):
-            stored(path, lambda answers=answers: {"log_posteriors": answers}, write_arrays, read_arrays)
+            if not path.exists():
+                write_whole(path, partial(write_arrays, {"log_posteriors": answers}))
     return np.stack([read_arrays(path)["log_posteriors"] for path in paths])
 
 

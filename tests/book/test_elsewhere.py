@@ -10,7 +10,7 @@ from conftest import NOTEBOOKS, QUICK, ROOT
 from elsewhere import elsewhere
 from IPython.core.interactiveshell import InteractiveShell
 
-from vaeprivacy import stages
+from vaeprivacy.data import Dataset
 
 COMPUTING = [name for name in NOTEBOOKS if "best_device()" in (ROOT / "notebooks" / f"{name}.md").read_text("utf-8")]
 
@@ -30,4 +30,4 @@ def test_the_notebook_runs_on_another_device(name, tmp_path, monkeypatch):
             if "parameters" in cell.metadata.get("tags", []):
                 names |= parameters
     assert f"on {device}" in printed.getvalue()
-    assert all(data.x.device == device for data in names.values() if isinstance(data, stages.Dataset))
+    assert all(data.x.device == device for data in names.values() if isinstance(data, Dataset))
