@@ -4,14 +4,17 @@ import math
 import warnings
 from collections.abc import Iterator
 
+import dp_accounting
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from dp_accounting.pld import PLDAccountant
 from seeding import seeded
 from torch import nn
 
 from vaeprivacy import dp_sgd
-from vaeprivacy.dp_sgd import checked_budget, dp_sgd_schedule, train_with_dp_sgd
+from vaeprivacy.bounds import GaussianIndistinguishability
+from vaeprivacy.dp_sgd import checked_budget, dp_sgd_plan, dp_sgd_schedule, train_with_dp_sgd
 from vaeprivacy.randomness import SYSTEM_ENTROPY
 from vaeprivacy.training import mlp
 
@@ -155,3 +158,45 @@ def test_training_leaves_the_global_generator_alone() -> None:
     before = torch.get_rng_state()
     train(noise_multiplier=1.0)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+# A known answer: how much noise is needed
+
+PLANS = [(8.0, 1e-8, 0.1, 100), (2.0, 1e-5, 0.1, 100), (8.0, 1e-8, 1.0, 10), (2.0, 1e-5, 1.0, 1)]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_the_budget_is_spent_and_not_exceeded(plan: tuple[float, float, float, int]) -> None:
+    epsilon, (noise_multiplier, spent) = plan[0], dp_sgd_plan(*plan)
+    assert epsilon - 0.01 <= spent <= epsilon
+    assert noise_multiplier > 0
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_another_accountant_states_the_same_epsilon(plan: tuple[float, float, float, int]) -> None:
+    # Google's, with another method than Opacus': the distribution of the privacy loss, made discrete.
+    _, delta, sample_rate, n_steps = plan
+    noise_multiplier, spent = dp_sgd_plan(*plan)
+    step = dp_accounting.PoissonSampledDpEvent(sample_rate, dp_accounting.GaussianDpEvent(noise_multiplier))
+    accountant = PLDAccountant(dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE)
+    accountant.compose(dp_accounting.SelfComposedDpEvent(step, n_steps))
+    # Both state upper bounds; that of the package's is rounded up by about 0.01.
+    assert spent == pytest.approx(accountant.get_epsilon(delta), rel=0.01)
+    assert accountant.get_epsilon(delta) <= plan[0]
+
+
+@pytest.mark.parametrize("plan", [(8.0, 1e-8, 1.0, 10), (2.0, 1e-5, 1.0, 1), (1.0, 1e-6, 1.0, 50)])
+def test_if_every_step_takes_all_records_the_epsilon_is_that_of_gaussian_noise(
+    plan: tuple[float, float, float, int],
+) -> None:
+    _, delta, _, n_steps = plan
+    noise_multiplier, spent = dp_sgd_plan(*plan)
+    exact = GaussianIndistinguishability(math.sqrt(n_steps) / noise_multiplier).epsilon(delta)
+    assert exact <= spent == pytest.approx(exact, abs=0.011)
+
+
+def test_less_budget_more_steps_and_larger_batches_need_more_noise() -> None:
+    reference = dp_sgd_plan(2.0, 1e-5, 1.0, 100)[0]
+    for plan in ((1.0, 1e-5, 1.0, 100), (2.0, 1e-7, 1.0, 100), (2.0, 1e-5, 1.0, 200)):
+        assert dp_sgd_plan(*plan)[0] > reference
+    assert dp_sgd_plan(2.0, 1e-5, 0.1, 100)[0] < reference

@@ -4,11 +4,19 @@ from functools import cache
 from pathlib import Path
 
 from vaeprivacy.course.assignments import Assignment, find_assignment, student_version
+from vaeprivacy.course.grading import QuestionGrade
 from vaeprivacy.course.variants import Variant
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = b"the key of the tests"
 STUDENT = "1001"
+
+
+def check_grade(grade: QuestionGrade, points: float) -> None:
+    """Check that an answer got its points, and feedback with a link to the book if it lacks some."""
+    assert grade.points == points, grade.feedback
+    assert bool(grade.feedback) == (points < grade.possible)
+    assert not grade.feedback or "https://" in grade.feedback[-1]
 
 
 @cache

@@ -1,7 +1,7 @@
 """Answers to "Measure a leak": right ones written differently, and wrong ones that students write."""
 
 import pytest
-from course.answers import KEY, assignment_of, variant_of
+from course.answers import KEY, assignment_of, check_grade, variant_of
 
 ASSIGNMENT = "measure-a-leak"
 LETTER = variant_of(ASSIGNMENT).hidden["solution"]["conclusion"]
@@ -208,10 +208,7 @@ CASES = [(question, what) for question, answers in QUESTIONS.items() for what in
 @pytest.mark.parametrize(("question", "what"), CASES)
 def test_each_answer_gets_its_points(graded, question, what):
     points, code = QUESTIONS[question][what]
-    grade = graded(ASSIGNMENT, question, code)
-    assert grade.points == points, grade.feedback
-    assert bool(grade.feedback) == (points < grade.possible)
-    assert not grade.feedback or "https://" in grade.feedback[-1]
+    check_grade(graded(ASSIGNMENT, question, code), points)
 
 
 def test_hidden_members_need_the_key():

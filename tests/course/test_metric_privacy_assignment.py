@@ -1,7 +1,7 @@
 """Answers to "Metric privacy": right ones written differently, and wrong ones that students write."""
 
 import pytest
-from course.answers import assignment_of, variant_of
+from course.answers import assignment_of, check_grade, variant_of
 
 from vaeprivacy.course.grading import grade_submission
 
@@ -123,9 +123,7 @@ OTHER_WITNESS = {
 @pytest.mark.parametrize(("question", "what"), CASES)
 def test_each_answer_gets_its_points(graded, question, what):
     points, code = QUESTIONS[question][what]
-    grade = graded(ASSIGNMENT, question, code)
-    assert grade.points == points, grade.feedback
-    assert bool(grade.feedback) == (points < grade.possible)
+    check_grade(graded(ASSIGNMENT, question, code), points)
 
 
 def witness(letter: str, codes: str, event: str) -> str:
