@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import papermill
-from common import ROOT, known_parameters, profile_parameters
+from common import ROOT, known_parameters, note_hardware, profile_parameters
 
 LIMIT = 900  # seconds for one cell: one that hangs must not hide how the other notebooks fare
 
@@ -23,6 +23,7 @@ def run_alone(source: Path, output: Path, folder: Path) -> None:
         progress_bar=False,
         execution_timeout=LIMIT,
     )
+    note_hardware(output)
 
 
 def outcome(source: Path, output: Path) -> tuple[bool, str]:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import equations
 import nbformat
@@ -15,7 +16,6 @@ from common import CONFIG, EXECUTED, ROOT, notebook_sources, read_source, with_o
 from nbformat import NotebookNode
 
 from vaeprivacy import __version__
-from vaeprivacy.provenance import hardware
 
 WORDS_A_MINUTE = 200
 #: The box at the head of a chapter: what stands in it, and its end.
@@ -37,7 +37,8 @@ def stage(executed: Path, folder: Path) -> None:
     (folder / "book" / "equations.md").write_text(equations.page(), encoding="utf-8")
     for source in notebook_sources():
         run = without_warnings(nbformat.read(executed / f"{source.stem}.ipynb", as_version=4), source.stem)
-        page = with_times(with_outputs(read_source(source), run), seconds=run.metadata.papermill.duration)
+        took = {"seconds": run.metadata.papermill.duration, "hardware": run.metadata.hardware}
+        page = with_times(with_outputs(read_source(source), run), **took)
         write_notebook(page, folder / "notebooks" / f"{source.stem}.ipynb")
 
 
@@ -58,14 +59,13 @@ def picture(executed: Path, name: str) -> bytes:
     raise ValueError(f"No executed notebook in {executed} has a figure {name!r}: run `make notebooks`.")
 
 
-def with_times(notebook: NotebookNode, *, seconds: float) -> NotebookNode:
-    """Say at the head of a chapter how long it takes to read, and how long its notebook just took to run."""
+def with_times(notebook: NotebookNode, *, seconds: float, hardware: dict[str, Any]) -> NotebookNode:
+    """Say at the head of a chapter how long it takes to read, and how long its notebook took to run, and on what."""
     words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
     to_run = f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 60:.0f} minutes"
-    machine = hardware()
     line = (
         f"*Takes* about {max(1, round(words / WORDS_A_MINUTE))} minutes to read, and {to_run} to run on "
-        f"{machine['cores']} cores of {machine['processor']}."
+        f"{hardware['cores']} cores of {hardware['processor']}."
     )
     for cell in notebook.cells:
         if cell.cell_type == "markdown":

@@ -11,6 +11,8 @@ import papermill
 import yaml
 from nbformat import NotebookNode
 
+from vaeprivacy.provenance import hardware
+
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTED = ROOT / "_build" / "executed"
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
@@ -69,6 +71,13 @@ def execution_key(notebook: NotebookNode, parameters: dict[str, Any]) -> str:
     parts = [json.dumps([cells, parameters], sort_keys=True).encode()]
     parts += [path.read_bytes() for path in sources if path.name != "cli.py" and path.parent.name != "course"]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def note_hardware(executed: Path) -> None:
+    """Note in an executed notebook what it was run on: the pages may be built elsewhere."""
+    run = nbformat.read(executed, as_version=4)
+    run.metadata["hardware"] = hardware()
+    write_notebook(run, executed)
 
 
 def with_outputs(source: NotebookNode, executed: NotebookNode) -> NotebookNode:

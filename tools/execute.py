@@ -16,6 +16,7 @@ from common import (
     ROOT,
     execution_key,
     known_parameters,
+    note_hardware,
     notebook_sources,
     profile_parameters,
     read_source,
@@ -87,6 +88,7 @@ def execute(source: Path, *, profile: str, limit_s: float) -> str:
         sys.exit(f"{source.name} was stopped after its limit of {limit_s / 60:.0f} minutes (tools/execute.py).")
     if status != 0:
         sys.exit(f"{source.name} failed; the notebook up to the failing cell is {output}.")
+    note_hardware(output)
     stamp.write_text(key)
     return f"done in {time.monotonic() - start:.0f} s"
 

@@ -57,6 +57,9 @@ def test_a_picture_of_an_executed_notebook_is_found_by_its_name(tmp_path):
 @pytest.mark.parametrize(("seconds", "said"), [(3.4, "3 seconds"), (99.0, "99 seconds"), (150.0, "2 minutes")])
 def test_the_head_says_how_long_a_chapter_takes(seconds, said):
     head = "# T\n\n```{admonition} Why?\n:class: chapter\n\n*Before you start:* nothing.\n```\n\n" + "word " * 800
-    page = with_times(new_notebook(cells=[new_markdown_cell(head)]), seconds=seconds)
-    assert f"nothing.\n\n*Takes* about 4 minutes to read, and {said} to run on" in page.cells[0].source
+    hardware = {"cores": 3, "processor": "Abacus"}
+    page = with_times(new_notebook(cells=[new_markdown_cell(head)]), seconds=seconds, hardware=hardware)
+    assert (
+        f"nothing.\n\n*Takes* about 4 minutes to read, and {said} to run on 3 cores of Abacus." in page.cells[0].source
+    )
     nbformat.validate(page)
