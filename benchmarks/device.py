@@ -70,30 +70,36 @@ def ceilings(device: torch.device, *, side: int, least: float) -> dict[str, floa
     return found | {"copy": moved / seconds(partial(target.copy_, source), least=least)["median"]}
 
 
-def of_vaes(x: torch.Tensor, *, epochs: int) -> dict[str, Callable[[], Any]]:
-    """Return the training of each VAE in each precision, as pieces of work by name."""
-    return {
-        f"{name}, {precision}": partial(
-            _fit_vae, x, replace(settings, epochs=epochs, patience=epochs, precision=precision)
-        )
-        for name, settings in VAES.items()
-        for precision in PRECISIONS
-    }
+def of_vaes(x: torch.Tensor, *, epochs: int) -> dict[str, tuple[Callable[[], Any], int]]:
+    """Return the training of each VAE in each precision, as pieces of work by name, and their operations."""
+    work = {}
+    for name, settings in VAES.items():
+        for precision in PRECISIONS:
+            piece = partial(_fit_vae, x, replace(settings, epochs=epochs, patience=epochs, precision=precision))
+            work[f"{name}, {precision}"] = piece, arithmetic(piece)
+    return work
 
 
 def _fit_vae(x: torch.Tensor, settings: VAESettings) -> Any:
     return fit_vae(x, settings, generator=seeded_generator(0, "benchmark"))
 
 
-def of_shadows(x: torch.Tensor, y: torch.Tensor, *, models: int, epochs: int) -> dict[str, Callable[[], Any]]:
-    """Return the training of shadow models, one by one and all at once."""
+def of_shadows(
+    x: torch.Tensor, y: torch.Tensor, *, models: int, epochs: int
+) -> dict[str, tuple[Callable[[], Any], int]]:
+    """Return the training of shadow models, one by one and all at once, and the operations of both.
+
+    They are those of one model, times the models: PyTorch counts too much for convolutions in groups.
+    """
     work = {}
     for name, settings in CLASSIFIERS.items():
         for precision in PRECISIONS:
             settings = replace(settings, epochs=epochs, precision=precision)
             what = f"{models} shadow models, {name}, {precision}"
-            work[f"{what}, one by one"] = partial(_fit_shadows, x, y, settings, models=models, at_once=1)
-            work[f"{what}, all at once"] = partial(_fit_shadows, x, y, settings, models=models, at_once=models)
+            operations = models * arithmetic(partial(_fit_shadows, x, y, settings, models=1, at_once=1))
+            for how, at_once in (("one by one", 1), ("all at once", models)):
+                piece = partial(_fit_shadows, x, y, settings, models=models, at_once=at_once)
+                work[f"{what}, {how}"] = piece, operations
     return work
 
 
@@ -130,9 +136,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     y = torch.randint(CLASSES, (len(x),), generator=generator).to(device)
     work = of_vaes(x, epochs=options.epochs) | of_shadows(x, y, models=options.models, epochs=options.epochs)
     rows = {}
-    for name, piece in work.items():
-        # Stacked models do the arithmetic of single ones. (PyTorch counts too much for convolutions in groups.)
-        operations = arithmetic(work[name.replace("all at once", "one by one")])
+    for name, (piece, operations) in work.items():
         time = seconds(piece, least=least)
         precision = next(each for each in PRECISIONS if each in name)
         share = operations / time["median"] / limits[precision]

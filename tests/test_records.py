@@ -11,7 +11,7 @@ from vaeprivacy.config import Config
 from vaeprivacy.defences import Framework
 from vaeprivacy.grid import read_grid
 from vaeprivacy.provenance import made_with
-from vaeprivacy.records import FOLDER, load_record, record_names, runs_of
+from vaeprivacy.records import FOLDER, gpu_bill, load_record, record_names, runs_of
 from vaeprivacy.sweep import sweep
 from vaeprivacy.tables import scale_table
 
@@ -93,3 +93,9 @@ def test_a_record_holds_each_run_of_its_grid_and_no_other(name: str) -> None:
 def test_a_record_says_what_it_was_made_with(name: str) -> None:
     sentence = made_with(load_record(name))
     assert "torch 2" in sentence and "cores of" in sentence and "finished on 20" in sentence
+
+
+def test_the_bill_of_a_gpu_says_where_it_comes_from() -> None:
+    bill = gpu_bill()
+    assert list(bill.columns) == ["what", "measured there"] and len(bill) == 7
+    assert "NVIDIA" in bill.attrs["made with"] and "torch 2" in bill.attrs["made with"]

@@ -16,6 +16,7 @@ from vaeprivacy.vae import VAE
 WIDTHS = (1.0, 1.25, 1.5, 2.0)  # of the kernel of the population's density, in units of the noise
 FOUND = 1e-4  # a code is found if its record has the same logits, up to the rounding of float32
 CHUNK = 200  # candidates at a time: their differences to all synthetic records must fit into memory
+INVERTED_ON_GPU = 2000  # records at a time: fewer would let it wait
 
 
 def noisy_codes(
@@ -58,7 +59,7 @@ def noisy_codes(
         left = (distance > FOUND).nonzero().flatten()
         if len(left) == 0:
             break
-        for rows in left.split(CHUNK):
+        for rows in left.split(CHUNK if x.device.type == "cpu" else INVERTED_ON_GPU):
             tried, apart = _inverted(decoder, x[rows], guess[rows] + offset, told[rows], steps=steps)
             nearer = apart < distance[rows]
             codes[rows[nearer]], distance[rows[nearer]] = tried[nearer], apart[nearer]
@@ -84,24 +85,25 @@ def _inverted(
     """
     weight = (1 - x) * (x > torch.finfo(torch.float32).tiny)
     wanted = torch.where(weight > 0, torch.logit(x), 0.0)  # not infinity, which would make an error of it
-
-    def decode(codes: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
-        return decoder(torch.cat([codes, told], dim=-1))
-
-    def decode_one(code: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
-        return decode(code[None], told[None])[0]  # networks expect a batch
-
-    jacobian = torch.func.vmap(torch.func.jacfwd(decode_one))
+    # The slope says where to go, not when to stop: single precision will do, and is faster.
+    in_single = copy.deepcopy(decoder).float()
+    at_rest = torch.zeros(codes.shape[1], device=codes.device)
     damping = torch.full((len(x), 1, 1), 1e-3, dtype=x.dtype, device=x.device)
     identity = torch.eye(codes.shape[1], dtype=x.dtype, device=x.device)
 
     def residual(codes: torch.Tensor) -> torch.Tensor:
-        return weight * (wanted - decode(codes, told))
+        return weight * (wanted - decoder(torch.cat([codes, told], dim=1)))
+
+    def slopes(codes: torch.Tensor) -> torch.Tensor:
+        def shifted(shift: torch.Tensor) -> torch.Tensor:  # all codes by the same: each record feels its own only
+            return in_single(torch.cat([codes.float() + shift, told.float()], dim=1))
+
+        return weight[:, :, None] * torch.func.jacfwd(shifted)(at_rest)
 
     with torch.no_grad():
         error = residual(codes)
         for _ in range(steps):
-            slope = weight[:, :, None] * jacobian(codes, told)
+            slope = slopes(codes)
             normal = slope.mT @ slope
             step = torch.linalg.solve(normal + damping * identity, slope.mT @ error[:, :, None])[:, :, 0]
             proposed = residual(codes + step)

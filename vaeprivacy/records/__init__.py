@@ -60,6 +60,21 @@ def device_record() -> pd.DataFrame:
     return pd.DataFrame(rows).drop(columns=["median", "operations"])
 
 
+def gpu_bill() -> pd.DataFrame:
+    """Read what the chapter on GPUs measured when it ran on one: the file ``bill.csv`` that its notebook left.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``what`` was measured and what came out, both in words; ``attrs["made with"]`` names device and versions.
+    """
+    path = FOLDER / "bill-cuda.csv"
+    first, *_ = path.read_text(encoding="utf-8").splitlines()
+    bill = pd.read_csv(path, comment="#")
+    bill.attrs["made with"] = first.removeprefix("# ")
+    return bill
+
+
 def runs_of(record: pd.DataFrame, configs: Iterable[Config]) -> pd.DataFrame:
     """Return the runs of a record that were asked for, in that order, as if they had just been computed.
 
