@@ -23,7 +23,7 @@ from vaeprivacy.course.student_process import Limits, Student
 from vaeprivacy.course.variants import LEAST_KEY, Variant, make_variant, read_key, read_variant, write_files
 
 QUESTION = '# %% [markdown] tags=["question"] name="a" title="A" section=""\n'
-NAMES = ("measure-a-leak", "metric-privacy", "shadow-models")
+NAMES = ("measure-a-leak", "metric-privacy", "shadow-models", "private-release", "attack-release")
 
 
 @pytest.mark.parametrize("name", NAMES)
