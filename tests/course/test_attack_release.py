@@ -181,7 +181,7 @@ def ratio_scores(noisy, noisy_y, codes, y, population, population_y, epsilon, wi
     log_k = np.where(population_y[:, None] == noisy_y, -epsilon / width * cdist(population, noisy), -np.inf)
     return logsumexp(log_f - logsumexp(log_k, axis=0), axis=1)
 """),
-    "the best row for the sum": (1, """
+    "the best row for the sum": (3, """
 def ratio_scores(noisy, noisy_y, codes, y, population, population_y, epsilon, width):
     log_f = np.where(y[:, None] == noisy_y, -epsilon * cdist(codes, noisy), -np.inf)
     log_k = np.where(population_y[:, None] == noisy_y, -epsilon / width * cdist(population, noisy), -np.inf)
@@ -193,39 +193,42 @@ GAME = """
 game = noisy, release_y, encode(candidate_x), candidate_y
 """
 CANDIDATES = {
-    "one width for all": (5, "candidate_scores = ratio_scores(*game, population, population_y, epsilon, 1.5).tolist()"),
-    "ranks of ratios": (
-        5,
-        "from scipy.stats import rankdata\ncandidate_scores = rankdata(ratio_scores(*game, population, population_y, epsilon, width))",
-    ),
+    "one width for all": (5, """
+candidate_scores = ratio_scores(*game, population, population_y, epsilon, 1.5).tolist()
+"""),
+    "ranks of ratios": (5, """
+from scipy.stats import rankdata
+
+candidate_scores = rankdata(ratio_scores(*game, population, population_y, epsilon, width))
+"""),
     "the nearest": (2, "candidate_scores = nearest_scores(*game)"),
     "the density ratio": (1, "candidate_scores = density_scores(noisy, population, game[2])"),
     "upside down": (1, "candidate_scores = -candidate_scores"),
-    "codes not clipped": (
-        3,
-        "far = (candidate_x - mean) @ encoder\n"
-        "candidate_scores = ratio_scores(noisy, release_y, far, candidate_y, population, population_y, epsilon, width)",
-    ),
-    "of the population": (0, "candidate_scores = ratio_scores(*game[:2], population, population_y, population, population_y, epsilon, 1.0)"),
+    "not divided by the population": (1, """
+same = candidate_y[:, None] == release_y
+candidate_scores = logsumexp(np.where(same, -epsilon * cdist(game[2], noisy), -np.inf), axis=1)
+"""),
+    "of the population": (0, """
+candidate_scores = ratio_scores(noisy, release_y, population, population_y, population, population_y, epsilon, 1.0)
+"""),
     "minus infinity": (0, "candidate_scores = np.full(600, -np.inf)"),
 }  # fmt: skip
 
 SAFE = {
-    "a release more each": (6, """
-means = [np.mean([rehearse(each, np.random.default_rng(i)) for i in range(11)], axis=0) for each in epsilons]
-rehearsals = means
-"""),
-    "a loop": (6, """
+    "other noise": (6, """
 rehearsals = np.zeros((5, 3))
 for i in range(5):
-    for repeat in range(10):
-        rehearsals[i] += np.array(rehearse(epsilons[i], np.random.default_rng(100 * i + repeat))) / 10
+    for repeat in range(4):
+        rehearsals[i] += np.array(rehearse(epsilons[i], np.random.default_rng(100 * i + repeat))) / 4
+"""),
+    "rounded, and chosen by hand": (6, """
+rehearsals = [[round(value, 2) for value in row] for row in rehearsals.tolist()]
 safe_epsilon = 2
 """),
     "by the nearest": (4, "safe_epsilon = max(e for e, row in zip(epsilons, rehearsals) if row[0] <= max_auc)"),
     "the least safe": (4, "safe_epsilon = min(e for e, row in zip(epsilons, rehearsals) if max(row) > max_auc)"),
     "the smallest": (4, "safe_epsilon = epsilons[0]"),
-    "another epsilon": (2, "safe_epsilon = 3.0\nrehearsals = rehearsals[::-1]"),
+    "another epsilon": (0, "safe_epsilon = 3.0\nrehearsals = rehearsals[::-1]"),
     "from the largest epsilon": (3, "rehearsals = rehearsals[::-1]"),
     "attacks in another order": (3, "rehearsals = rehearsals[:, ::-1]"),
     "one attack": (2, "rehearsals = rehearsals[:, 0]"),
