@@ -1,4 +1,4 @@
-# %% [markdown] tags=["limits"] load_seconds=180 total_seconds=300
+# %% [markdown] tags=["limits"] load_seconds=120 total_seconds=240
 # # A release of your own
 #
 # You hold 400 private records and want to publish synthetic ones in their place, for others to train a classifier of
@@ -11,8 +11,8 @@
 # - `other_x` (400 x 64) and `other_y`: records of the same source that are in no release, the *non-members*,
 # - `test_x` and `test_y`: more of them, to measure accuracy on,
 # - `mean`, `encoder` and `decoder`: a VAE with linear networks and {{dimension}} latent dimensions. It was trained on
-#   public records, so it knows nothing of yours. The code of a record $x$ is $(x - \text{mean}) \cdot \text{encoder}$,
-#   before it is clipped.
+#   public records, so it knows nothing of yours. Before it is clipped, the code of a record $x$ is
+#   $(x - \text{mean}) \cdot \text{encoder}$.
 #
 # Your parameters are the epsilons to try, {{epsilon_list}}, the radius $R$ = {{radius}} of the ball to which codes are
 # clipped, and what you accept of an attack: an AUC of {{max_auc}}.
@@ -20,7 +20,7 @@
 # You may use NumPy, SciPy, scikit-learn and the package `vaeprivacy`. Replace each `...` by your answer, keep the names,
 # and run `vaeprivacy course check` on this file as often as you like: it runs the tests that you may see. The grade also
 # has others, on data that you do not see. Tests of random numbers are wrong about a right answer in at most one of
-# 10,000 cases.
+# 10,000 cases. The whole file may run for 2 minutes; it needs a few seconds.
 
 # %%
 import numpy as np
@@ -328,7 +328,7 @@ def test_utility_hidden(student, variant):
 # Attack a release as an adversary does who has encoder and decoder: decode the clipped code of each candidate *without
 # noise*, and score the candidate by minus the Euclidean distance to the nearest synthetic record **of the same label**.
 # Return the AUC and the ends of its 95% interval, by your `auc_interval` of *Measure a leak* or by
-# `vaeprivacy.metrics.auc`.
+# `vaeprivacy.metrics.auc`, which returns all three.
 
 
 # %%
@@ -392,6 +392,7 @@ def test_leakage_hidden(student, variant):
 # utility on the test records, the AUC of the attack on all 800 candidates, and the two ends of its interval.
 
 # %%
+# Release, train and attack for each epsilon.
 # BEGIN SOLUTION
 rng = np.random.default_rng(1)
 x, y = np.concatenate([private_x, other_x]), np.concatenate([private_y, other_y])
@@ -527,6 +528,7 @@ def test_chosen(student, variant):
 # - `three_releases_epsilon`: the same after three releases with fresh noise.
 
 # %%
+# Encode the two records.
 # BEGIN SOLUTION
 codes = encode(private_x[[{{first}}, {{second}}]], vae, radius)
 # END SOLUTION

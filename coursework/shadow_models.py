@@ -1,4 +1,4 @@
-# %% [markdown] tags=["limits"] load_seconds=180 total_seconds=300
+# %% [markdown] tags=["limits"] load_seconds=120 total_seconds=240
 # # Shadow models from scratch
 #
 # Somebody trained a classifier of handwritten digits, the *target*, on some of 400 candidates. You have its answers
@@ -8,15 +8,15 @@
 #
 # The file `target.npz` is yours alone. It holds
 #
-# - `reference_x` (400 x 64, pixels from 0 to 1) and `reference_y`: your reference records. Labels
-#   were typed in a hurry, and many are wrong,
+# - `reference_x` (400 x 64, pixels from 0 to 1) and `reference_y`: your reference records. Labels were typed in a hurry,
+#   and many are wrong,
 # - `candidate_x`, `candidate_y` and `candidate_log_posteriors` (400 x 10): the candidates, and the target's answers
 #   about them. 200 of them are members; which, only the grader knows.
 #
 # The target was trained as `train` below does it, and answers as `answers` does. You may use NumPy, SciPy,
 # scikit-learn, PyTorch and the package `vaeprivacy`, but not its attacks: here you write one. Replace each `...` by your
 # answer, keep the names, and run `vaeprivacy course check` on this file as often as you like: it runs the tests that you
-# may see. The grade also has others, on data that you do not see. The whole file may run for 3 minutes; it needs a few
+# may see. The grade also has others, on data that you do not see. The whole file may run for 2 minutes; it needs a few
 # seconds.
 
 # %%
@@ -403,12 +403,13 @@ def test_model_alone(student, variant):
 # %% [markdown] tags=["question"] name="rehearsal" title="5. Rehearsal" section="notebooks/shadow_models.html#a-weak-attack-looks-like-a-safe-model"
 # ## 5. Rehearsal (4 points)
 #
-# You cannot know how good the attack on the target is, but you can rehearse it. Draw halves for 8 models, let them
-# answer, leave out **the last pair** (models 6 and 7), learn from the other six, and attack model 7 as if it were the
-# target: you know its members. Give the AUC over the 400 reference records and its 95% interval, by your `auc_interval`
-# of *Measure a leak* or by `vaeprivacy.metrics.auc`.
+# You cannot know how good the attack on the target is, but you can rehearse it. Draw halves for 8 models and let them
+# answer. Leave out **the last pair**, models 6 and 7 (whoever knows the one half knows the other), learn from the other
+# six, and attack model 7 as if it were the target: you know its members. Give the AUC over the 400 reference records and
+# its 95% interval, by your `auc_interval` of *Measure a leak* or by `vaeprivacy.metrics.auc`, which returns all three.
 
 # %%
+# Draw, train, leave out, attack.
 # BEGIN SOLUTION
 from vaeprivacy.metrics import auc
 
@@ -466,11 +467,13 @@ def test_rehearsal_interval(student, variant):
 # %% [markdown] tags=["question"] name="target" title="6. The target" section="notebooks/shadow_models.html#the-whole-attack-in-plain-code"
 # ## 6. The target (4 points)
 #
-# Now learn from all 8 shadow models, and score the 400 candidates. Your scores are graded by their AUC on the true
-# membership, beside the attack that is described above (which is called the reference) and the loss threshold of
+# Now learn from all 8 shadow models, and score the 400 candidates. (`attack_set` turns the target's answers into
+# features, too: it is one more model. Whatever you say there of who is a member is not used.) Your scores are graded by
+# their AUC on the true membership, beside the attack that is described above (the *reference*) and the loss threshold of
 # *Measure a leak*. A stronger attack is welcome.
 
 # %%
+# Learn, and make the features of the candidates.
 # BEGIN SOLUTION
 learnt = attack_set(log_posteriors, reference_y, halves)
 nobody = np.zeros((1, 400), bool)  # attack_set asks for a truth, which is not known here

@@ -10,6 +10,7 @@ from course.answers import KEY, ROOT, assignment_of, solution_of, variant_of
 
 from vaeprivacy.course.assignments import (
     find_assignment,
+    find_assignments,
     read_assignment,
     read_submission,
     student_checks,
@@ -88,6 +89,20 @@ def test_links_to_the_book_lead_to_headings(name):
         headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
         anchors = {re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-") for heading in headings}
         assert not anchor or anchor in anchors, question.section
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_book_lists_assignments_with_their_points(name):
+    page = (ROOT / "book" / "coursework.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+    questions = assignment_of(name).questions
+    by_hand = sum(each.by_hand for each in questions)
+    points = f"{sum(each.points for each in questions) - by_hand:g}"
+    assert row.split("|")[3].strip().startswith(f"{points}, and {by_hand:g} for" if by_hand else points)
+
+
+def test_no_assignment_is_left_out():
+    assert set(NAMES) == set(find_assignments(ROOT / "coursework"))
 
 
 def test_marks_are_those_of_otter_grader():

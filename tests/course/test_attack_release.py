@@ -204,7 +204,7 @@ candidate_scores = rankdata(ratio_scores(*game, population, population_y, epsilo
     "the nearest": (2, "candidate_scores = nearest_scores(*game)"),
     "the density ratio": (1, "candidate_scores = density_scores(noisy, population, game[2])"),
     "upside down": (1, "candidate_scores = -candidate_scores"),
-    "not divided by the population": (1, """
+    "not divided by the population": (2, """
 same = candidate_y[:, None] == release_y
 candidate_scores = logsumexp(np.where(same, -epsilon * cdist(game[2], noisy), -np.inf), axis=1)
 """),
