@@ -147,7 +147,7 @@ def ratio_scores(noisy, noisy_y, codes, y, population, population_y, epsilon, wi
     log_k = np.where(population_y[:, None] == noisy_y, -epsilon / width * cdist(population, noisy), -1e300)
     return log_sum(log_f - log_sum(log_k, 0), 1)
 """),
-    "exponentials": (4, """
+    "exponentials": (5, """
 def ratio_scores(noisy, noisy_y, codes, y, population, population_y, epsilon, width):
     f = np.exp(-epsilon * cdist(codes, noisy)) * (y[:, None] == noisy_y)
     g = (np.exp(-epsilon / width * cdist(population, noisy)) * (population_y[:, None] == noisy_y)).sum(axis=0)
@@ -181,7 +181,7 @@ def ratio_scores(noisy, noisy_y, codes, y, population, population_y, epsilon, wi
     log_k = np.where(population_y[:, None] == noisy_y, -epsilon / width * cdist(population, noisy), -np.inf)
     return logsumexp(log_f - logsumexp(log_k, axis=0), axis=1)
 """),
-    "the best row for the sum": (3, """
+    "the best row for the sum": (1, """
 def ratio_scores(noisy, noisy_y, codes, y, population, population_y, epsilon, width):
     log_f = np.where(y[:, None] == noisy_y, -epsilon * cdist(codes, noisy), -np.inf)
     log_k = np.where(population_y[:, None] == noisy_y, -epsilon / width * cdist(population, noisy), -np.inf)
@@ -245,13 +245,36 @@ QUESTIONS = {
     "safe": {what: (points, ASKED + code) for what, (points, code) in SAFE.items()},
     "everybody": letters(ASSIGNMENT, "everybody"),
 }
+# What the feedback on wrong answers has to say: they must be wrong for the right reason.
+REASONS = {
+    ("codes", "all pixels"): "leave them out",
+    ("codes", "as many pixels as dimensions"): "Where pixels are cut off",
+    ("codes", "the transpose"): "Where no pixel is cut off",
+    ("nearest", "distances"): "a small one must be a high score",
+    ("nearest", "labels ignored"): "Only codes of the candidate's label count",
+    ("density", "the release alone"): "divide by the population's",
+    ("density", "upside down"): "Where the release has more than the population",
+    ("density", "not transposed"): "consider transposing",
+    ("ratio", "exponentials"): "exponentials are zero there",
+    ("ratio", "normal noise"): "This is normal noise",
+    ("ratio", "labels ignored"): "Only rows of the candidate's label count",
+    ("ratio", "no population"): "the one in the rarer place must score higher",
+    ("ratio", "no width"): "The width has no effect",
+    ("ratio", "the width in f too"): "f keeps epsilon",
+    ("candidates", "the nearest"): "that of the likelihood ratio is",
+    ("candidates", "the density ratio"): "that of the nearest noisy code is",
+    ("candidates", "upside down"): "members get the lower scores",
+    ("safe", "by the nearest"): "what the nearest noisy code would say",
+    ("safe", "the smallest"): "At a larger epsilon",
+    ("safe", "from the largest epsilon"): "the mean AUC of the nearest is",
+}
 CASES = [(question, what) for question, answers in QUESTIONS.items() for what in answers]
 
 
 @pytest.mark.parametrize(("question", "what"), CASES)
 def test_each_answer_gets_its_points(graded, question, what):
     points, code = QUESTIONS[question][what]
-    check_grade(graded(ASSIGNMENT, question, code), points)
+    check_grade(graded(ASSIGNMENT, question, code), points, REASONS.get((question, what), ""))
 
 
 @pytest.mark.parametrize("student", ["1001", "1002"])

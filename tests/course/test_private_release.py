@@ -328,13 +328,44 @@ QUESTIONS = {
     "promise": {what: (points, PAIR + code) for what, (points, code) in PROMISE.items()},
     "what_promised": letters(ASSIGNMENT, "what_promised"),
 }
+# What the feedback on wrong answers has to say: they must be wrong for the right reason.
+REASONS = {
+    ("encode", "not clipped"): "are not clipped",
+    ("encode", "a box"): "its corners are not in the ball",
+    ("encode", "divided by zero"): "must not be divided by its length",
+    ("release", "noise for each coordinate"): "does not have the law",
+    ("release", "clipped after the noise"): "does not have the law",
+    ("release", "not shuffled"): "The rows are not shuffled",
+    ("release", "labels left behind"): "no longer in the same order",
+    ("release", "no noise"): "have no noise",
+    ("utility", "on the release"): "the accuracy on the release itself",
+    ("utility", "trained on the test records"): "not the other way round",
+    ("utility", "the error"): "wrongly classified",
+    ("leakage", "the candidate itself"): "what the VAE makes of a candidate",
+    ("leakage", "labels ignored"): "of the candidate's label",
+    ("leakage", "the distance"): "Members get the lower scores",
+    ("leakage", "a 90% interval"): "times the right width",
+    ("table", "from the largest epsilon"): "in the order of the epsilons",
+    ("table", "trained on the originals"): "trained on the release, and on nothing else",
+    ("table", "members and others exchanged"): "who is a member?",
+    ("table", "columns exchanged"): "Each row has the utility, the AUC",
+    ("choose", "the AUC for its interval"): "the interval goes on above that",
+    ("choose", "the largest"): "need not be the largest",
+    ("choose", "the smallest if there is none"): "must return None",
+    ("choose", "another epsilon than the rule's"): "your own table leads to",
+    ("promise", "not clipped"): "it is clipped before the noise is added",
+    ("promise", "pixels"): "not of pixels",
+    ("promise", "the radius for the diameter"): "how far?",
+    ("promise", "releases for free"): "add up",
+    ("promise", "an AUC of the exponent of any two"): "allows another AUC",
+}
 CASES = [(question, what) for question, answers in QUESTIONS.items() for what in answers]
 
 
 @pytest.mark.parametrize(("question", "what"), CASES)
 def test_each_answer_gets_its_points(graded, question, what):
     points, code = QUESTIONS[question][what]
-    check_grade(graded(ASSIGNMENT, question, code), points)
+    check_grade(graded(ASSIGNMENT, question, code), points, REASONS.get((question, what), ""))
 
 
 @pytest.mark.parametrize("student", ["1002", "1003"])

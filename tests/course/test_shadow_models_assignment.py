@@ -139,7 +139,7 @@ def attack_set(log_posteriors, labels, halves):
 def attack_set(log_posteriors, labels, halves):
     return -np.sort(-log_posteriors.reshape(-1, 10)), np.tile(labels, len(halves)), halves.ravel()
 """),
-    "the label of the sorted row": (1, """
+    "the label of the sorted row": (2, """
 def attack_set(log_posteriors, labels, halves):
     features = []
     for p in -np.sort(-log_posteriors):
@@ -282,13 +282,38 @@ QUESTIONS = {
     "why_halves": letters(ASSIGNMENT, "why_halves"),
     "what_follows": letters(ASSIGNMENT, "what_follows"),
 }
+# What the feedback on wrong answers has to say: they must be wrong for the right reason.
+REASONS = {
+    ("halves", "coins"): "must have exactly 5 members",
+    ("halves", "halves without pairs"): "draw pairs",
+    ("halves", "one pair for all"): "two of yours are alike",
+    ("halves", "global random numbers"): "all random numbers come from `rng`",
+    ("shadows", "trained on all"): "on its own half only",
+    ("shadows", "trained on the others"): "the half that it should not see",
+    ("shadows", "posteriors"): "logarithms of posteriors",
+    ("shadows", "hardly trained"): "know their members by heart",
+    ("attack_set", "from the lowest"): "from the highest to the lowest",
+    ("attack_set", "the truth in another order"): "Features and is_member do not belong together",
+    ("attack_set", "classes in another order"): "Features and classes do not belong together",
+    ("attack_set", "the label of the sorted row"): "rows of features are not the right ones",
+    ("attack_model", "one for all classes"): "one attack model for each class",
+    ("attack_model", "decisions"): "return probabilities",
+    ("attack_model", "the probability of the others"): "members get the lower scores",
+    ("attack_model", "scaled by what is asked about"): "nothing may be fitted on what is asked about",
+    ("rehearsal", "all models pooled"): "are not independent",
+    ("rehearsal", "a forest on its own training set"): "was the attack model fitted on the model that it attacks?",
+    ("rehearsal", "the order"): "then the lower and the upper end",
+    ("target", "the loss threshold"): "the reference attack, with other halves, reaches",
+    ("target", "losses"): "members get the lower scores",
+    ("target", "confidence"): "the loss threshold, which needs no shadow models",
+}
 CASES = [(question, what) for question, answers in QUESTIONS.items() for what in answers]
 
 
 @pytest.mark.parametrize(("question", "what"), CASES)
 def test_each_answer_gets_its_points(graded, question, what):
     points, code = QUESTIONS[question][what]
-    check_grade(graded(ASSIGNMENT, question, code), points)
+    check_grade(graded(ASSIGNMENT, question, code), points, REASONS.get((question, what), ""))
 
 
 @pytest.mark.parametrize("student", ["1001", "1002"])

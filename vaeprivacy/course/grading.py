@@ -83,7 +83,7 @@ def array(value: Any, what: str, *, shape: tuple[int, ...] | None = None) -> np.
     except (ValueError, TypeError, OverflowError):
         raise AnswerError(f"{what} must consist of numbers only.") from None
     if shape is not None and found.shape != shape:
-        raise AnswerError(f"{what} must have shape {shape}, but has {found.shape}.")
+        raise AnswerError(f"{what} must have shape {shape}, and not {found.shape}.")
     return found
 
 
