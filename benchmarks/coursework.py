@@ -1,7 +1,7 @@
 """How long does a class take? Thirty submissions of each assignment, three of them hostile, graded by the command.
 
 The submissions are solutions of thirty variants; one of the hostile ones loops, one asks for 50 GB, one ends its
-process. Run it with `make benchmark-coursework`.
+process. Run it with `make benchmark-coursework`; with `--assignment NAME`, what was recorded of the others is kept.
 """
 
 import argparse
@@ -51,11 +51,14 @@ def main() -> None:
     """Time all assignments and write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--submissions", type=int, default=30)
+    parser.add_argument("--assignment", action="append", help="Only this one; may be given more than once.")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "coursework.json")
     options = parser.parse_args()
     found = {}
+    if options.assignment and options.output.is_file():
+        found = json.loads(options.output.read_text(encoding="utf-8"))["assignments"]
     with tempfile.TemporaryDirectory() as folder:
-        for name in find_assignments(SOURCES):
+        for name in options.assignment or find_assignments(SOURCES):
             write_submissions(name, Path(folder) / name, options.submissions)
             found[name] = grade(name, Path(folder) / name)
             print(f"{name}: {found[name]}")

@@ -27,7 +27,7 @@ candidate_labels = data["candidate_labels"]
 # %% tags=["helper"]
 import numpy as np
 
-from vaeprivacy.course.grading import array, number
+from vaeprivacy.course.grading import array, letter, number
 from vaeprivacy.course.student_process import Seed
 from vaeprivacy.metrics import auc as exact_auc
 from vaeprivacy.metrics import roc as exact_roc
@@ -52,6 +52,8 @@ def draw_posteriors(rng, n):
 # %% tags=["teacher"]
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
+
+from vaeprivacy.course.variants import lettered
 
 N, WRONG_LABELS = 800, 0.25
 OPTIONS = [
@@ -79,12 +81,9 @@ def make(public, secret):
     arrays = {f"{name}_log_posteriors": log_posteriors[part] for name, part in parts.items()}
     arrays |= {f"{name}_labels": y[part] for name, part in parts.items()}
     arrays["practice_is_member"] = is_member[parts["practice"]]
-    order = public.permutation(4)
-    letters = dict(zip("ABCD", order.tolist(), strict=True))
-    constants = {f"option_{letter.lower()}": OPTIONS[which] for letter, which in letters.items()}
+    constants, conclusion = lettered(public, "option", OPTIONS)
     constants["tpr_percent"] = int(public.integers(5, 10))
-    hidden = {"is_member": is_member[parts["candidate"]]}
-    hidden["solution"] = {"conclusion": next(letter for letter, which in letters.items() if which == 0)}
+    hidden = {"is_member": is_member[parts["candidate"]], "solution": {"conclusion": conclusion}}
     return {"constants": constants, "files": {"posteriors.npz": arrays}, "hidden": hidden}
 
 
@@ -338,13 +337,12 @@ conclusion = "{{conclusion}}"  # SOLUTION
 
 # %% tags=["public-test"]
 def test_conclusion_form(student, variant):
-    got = str(student.value("conclusion")).strip().upper()
-    assert got in ("A", "B", "C", "D"), "conclusion must be one letter: 'A', 'B', 'C' or 'D'."
+    letter(student.value("conclusion"), "conclusion")
 
 
 # %% tags=["hidden-test"] points=2
 def test_conclusion(student, variant):
-    got = str(student.value("conclusion")).strip().upper()
+    got = letter(student.value("conclusion"), "conclusion")
     assert got == variant.hidden["solution"]["conclusion"], (
         "That does not follow. Look at the left end of the curve, and at who is found there."
     )

@@ -10,6 +10,7 @@ from course.answers import KEY, ROOT, assignment_of, solution_of, variant_of
 
 from vaeprivacy.course.assignments import (
     find_assignment,
+    find_assignments,
     read_assignment,
     read_submission,
     student_checks,
@@ -17,12 +18,13 @@ from vaeprivacy.course.assignments import (
     without_marks,
     without_solution,
 )
+from vaeprivacy.course.gradebook import grade_folder
 from vaeprivacy.course.grading import grade_submission
-from vaeprivacy.course.student_process import Student
+from vaeprivacy.course.student_process import Limits, Student
 from vaeprivacy.course.variants import LEAST_KEY, Variant, make_variant, read_key, read_variant, write_files
 
 QUESTION = '# %% [markdown] tags=["question"] name="a" title="A" section=""\n'
-NAMES = ("measure-a-leak", "metric-privacy")
+NAMES = ("measure-a-leak", "metric-privacy", "shadow-models", "private-release", "attack-release")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -89,6 +91,20 @@ def test_links_to_the_book_lead_to_headings(name):
         assert not anchor or anchor in anchors, question.section
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_book_lists_assignments_with_their_points(name):
+    page = (ROOT / "book" / "coursework.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+    questions = assignment_of(name).questions
+    by_hand = sum(each.by_hand for each in questions)
+    points = f"{sum(each.points for each in questions) - by_hand:g}"
+    assert row.split("|")[3].strip().startswith(f"{points}, and {by_hand:g} for" if by_hand else points)
+
+
+def test_no_assignment_is_left_out():
+    assert set(NAMES) == set(find_assignments(ROOT / "coursework"))
+
+
 def test_marks_are_those_of_otter_grader():
     text = "def f():\n    # BEGIN SOLUTION\n    x = 1\n    return x\n    # END SOLUTION\n\ny = 5  # SOLUTION\nz = 6"
     assert without_solution(text) == "def f():\n    ...\n\ny = ...\nz = 6"
@@ -116,8 +132,33 @@ def test_wrong_sources_are_refused(tmp_path, source, message):
         read_assignment(tmp_path / "a.py")
 
 
+LIMITED = '# %% [markdown] tags=["limits"] load_seconds=1 memory=3000000000\n# # Slow\n' + QUESTION
+LIMITED += '# %% tags=["public-test"] points=1\ndef test_x(student, variant):\n    assert student.value("x") == 1\n'
+LIMITED += '# %% tags=["teacher"]\ndef make(public, secret):\n    return {}\n'
+
+
+def test_an_assignment_may_have_limits_of_its_own(tmp_path):
+    (tmp_path / "slow.py").write_text(LIMITED)
+    assignment = read_assignment(tmp_path / "slow.py")
+    assert assignment.limits == Limits(load_seconds=1, memory=3_000_000_000)
+    assert assignment_of("measure-a-leak").limits == Limits()
+    (tmp_path / "checks.py").write_text(student_checks(assignment))
+    assert read_assignment(tmp_path / "checks.py").limits == assignment.limits
+    (tmp_path / "1.py").write_text("import time\ntime.sleep(3)\nx = 1")
+    grade = grade_submission(assignment, tmp_path / "1.py", Variant("slow", "1"))
+    assert grade.points == 0 and "longer than 1 seconds" in grade.questions[0].feedback[0]
+    options = {"output": tmp_path / "grades", "source": b"", "key": KEY}
+    assert grade_folder(assignment, {"1": tmp_path / "1.py"}, **options)[0]["points"] == 0
+
+
+def test_unknown_limits_are_refused(tmp_path):
+    (tmp_path / "slow.py").write_text(LIMITED.replace("load_seconds", "patience"))
+    with pytest.raises(ValueError, match="not patience"):
+        read_assignment(tmp_path / "slow.py")
+
+
 def test_unknown_assignments_and_folders_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="choose one of measure-a-leak, metric-privacy"):
+    with pytest.raises(ValueError, match=r"choose one of .*measure-a-leak, metric-privacy"):
         find_assignment("contest", folder=ROOT / "coursework")
     with pytest.raises(FileNotFoundError, match="holds no assignments"):
         find_assignment("contest", folder=tmp_path)

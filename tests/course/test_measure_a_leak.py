@@ -1,11 +1,9 @@
 """Answers to "Measure a leak": right ones written differently, and wrong ones that students write."""
 
 import pytest
-from course.answers import KEY, assignment_of, check_grade, variant_of
+from course.answers import KEY, assignment_of, check_grade, letters, variant_of
 
 ASSIGNMENT = "measure-a-leak"
-LETTER = variant_of(ASSIGNMENT).hidden["solution"]["conclusion"]
-WRONG_LETTERS = [letter for letter in "ABCD" if letter != LETTER]
 
 SCORES = {
     "take_along_axis": (3, """
@@ -133,13 +131,11 @@ def auc_interval(scores, is_member, rng):
     return np.quantile(found, [0.025, 0.975])
 """),
     "bootstrap of all records": (4, """
-from sklearn.metrics import roc_auc_score
-
 def auc_interval(scores, is_member, rng):
-    found = []
-    while len(found) < 1000:
-        i = rng.integers(len(scores), size=len(scores))
-        found.append(roc_auc_score(is_member[i], scores[i]))
+    times = rng.multinomial(len(scores), np.full(len(scores), 1 / len(scores)), size=1000)
+    m, o = times[:, is_member], times[:, ~is_member]
+    wins = scores[is_member][:, None] > scores[~is_member]
+    found = ((m @ wins) * o).sum(axis=1) / (m.sum(axis=1) * o.sum(axis=1))
     return tuple(np.percentile(found, [2.5, 97.5]))
 """),
     "90%": (1, """
@@ -187,20 +183,13 @@ candidate_scores = rankdata(loss_scores(candidate_log_posteriors, candidate_labe
     "too few": (0, "candidate_scores = loss_scores(candidate_log_posteriors, candidate_labels)[:100]"),
 }
 
-CONCLUSION = {
-    "the letter": (2, f"conclusion = '{LETTER}'"),
-    "a small letter": (2, f"conclusion = ' {LETTER.lower()} '"),
-    **{f"wrong {i}": (0, f"conclusion = '{letter}'") for i, letter in enumerate(WRONG_LETTERS)},
-    "no letter": (0, "conclusion = 5"),
-}
-
 QUESTIONS = {
     "scores": SCORES,
     "curve": CURVE,
     "low_fpr": LOW_FPR,
     "interval": INTERVAL,
     "candidates": CANDIDATES,
-    "conclusion": CONCLUSION,
+    "conclusion": letters(ASSIGNMENT, "conclusion"),
 }
 CASES = [(question, what) for question, answers in QUESTIONS.items() for what in answers]
 

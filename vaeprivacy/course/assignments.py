@@ -8,7 +8,9 @@ The source is a Python file in jupytext's percent format. Tags of cells say who 
   question above it;
 - ``helper``: code that all tests use, and that students may see;
 - ``teacher``: code that never leaves the teacher, such as ``make(public, secret)``, which draws a variant;
-- ``rubric``: text for whoever grades by hand.
+- ``rubric``: text for whoever grades by hand;
+- ``limits``: a text (such as the title) with what a submission may use, if that is more or less than usual: fields of
+  :class:`~vaeprivacy.course.student_process.Limits`, such as ``load_seconds=180 total_seconds=300``.
 
 All other cells are the student's. There, what stands between lines ``# BEGIN SOLUTION`` and ``# END SOLUTION`` is
 replaced by ``...``, and so is the value in a line that ends with ``# SOLUTION`` (the marks are otter-grader's).
@@ -18,13 +20,14 @@ left in, the hidden part ``solution`` has more of them.
 
 import ast
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import jupytext
 import nbformat
 
+from vaeprivacy.course.student_process import Limits
 from vaeprivacy.course.variants import Variant, make_variant
 
 TESTS = ("public-test", "hidden-test")
@@ -75,12 +78,15 @@ class Assignment:
         Cells of the notebook that jupytext reads.
     questions : list of Question
         In their order.
+    limits : Limits
+        What a submission may use.
     """
 
     name: str
     title: str
     cells: list[nbformat.NotebookNode]
     questions: list[Question]
+    limits: Limits = field(default_factory=Limits)
 
     def tests(self) -> dict[str, Any]:
         """Run the cells of helpers, teacher and tests; return the names that they define, the tests among them."""
@@ -129,7 +135,8 @@ def read_assignment(path: Path, *, name: str | None = None) -> Assignment:
     Raises
     ------
     ValueError
-        If a test or rubric stands above the first question, has not one function, or two tests have the same name.
+        If a test or rubric stands above the first question, has not one function, two tests have the same name, or
+        there is no such limit.
     """
     cells = jupytext.read(path, fmt="py:percent").cells
     questions: list[Question] = []
@@ -144,7 +151,7 @@ def read_assignment(path: Path, *, name: str | None = None) -> Assignment:
     names = [test.name for question in questions for test in question.tests]
     if len(set(names)) < len(names):
         raise ValueError(f"{path}: two tests have the same name.")
-    return Assignment(name or path.stem.replace("_", "-"), _title(cells), cells, questions)
+    return Assignment(name or path.stem.replace("_", "-"), _title(cells), cells, questions, _limits(cells, path))
 
 
 def _add(cell: nbformat.NotebookNode, question: Question) -> None:
@@ -157,6 +164,16 @@ def _add(cell: nbformat.NotebookNode, question: Question) -> None:
         raise ValueError(f"A test cell must have one function, test_..., not {', '.join(functions) or 'none'}.")
     public = "public-test" in tags(cell)
     question.tests.append(Test(functions[0], float(cell.metadata.get("points", 0)), public))
+
+
+def _limits(cells: list[nbformat.NotebookNode], path: Path) -> Limits:
+    """Return the limits that a cell names; the usual ones stand for all others."""
+    given = {name: value for cell in cells if "limits" in tags(cell) for name, value in cell.metadata.items()}
+    given = {name: value for name, value in given.items() if name != "tags" and not name.startswith("lines_to")}
+    known = {each.name for each in fields(Limits)}
+    if not set(given) <= known:
+        raise ValueError(f"{path}: limits are {', '.join(sorted(known))}, not {', '.join(sorted(set(given) - known))}.")
+    return Limits(**given)
 
 
 def _title(cells: list[nbformat.NotebookNode]) -> str:
@@ -200,7 +217,8 @@ def student_version(assignment: Assignment, variant: Variant, *, suffix: str, so
 def student_checks(assignment: Assignment) -> str:
     """Return the source of the public tests alone, which a student gets."""
     kept = [cell for cell in assignment.cells if tags(cell) & {"helper", "public-test", "question"}]
-    title = nbformat.v4.new_markdown_cell(f"# {assignment.title}", id="title")
+    limits = {"tags": ["limits"], **asdict(assignment.limits)}
+    title = nbformat.v4.new_markdown_cell(f"# {assignment.title}", id="title", metadata=limits)
     texts = [f"## {cell.metadata.title}" if "question" in tags(cell) else cell.source for cell in kept]
     pairs = enumerate(zip(kept, texts, strict=True))
     cells = [title, *(_new(cell, text, n, keep=True) for n, (cell, text) in pairs)]

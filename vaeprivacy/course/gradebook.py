@@ -98,7 +98,7 @@ def grade_folder(
     jobs : int
         Submissions graded at a time.
     limits : Limits, optional
-        What each of them may use.
+        What each of them may use; by default what the assignment allows.
     tell : callable
         Called with each student's number when it is done.
 
@@ -114,7 +114,7 @@ def grade_folder(
     for student in grades:
         tell(student)
     left = {student: path for student, path in submissions.items() if student not in grades}
-    grade = partial(grade_one, assignment, key=key, limits=limits or Limits())
+    grade = partial(grade_one, assignment, key=key, limits=limits or assignment.limits)
     with warnings.catch_warnings():  # of tests about odd answers; the feedback says what is wrong with them
         warnings.simplefilter("ignore")
         for student, made in _in_parallel(grade, left, jobs):

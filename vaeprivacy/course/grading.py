@@ -9,7 +9,7 @@ import numpy as np
 
 from vaeprivacy.course.assignments import Assignment, Question, Test, read_submission
 from vaeprivacy.course.student_process import AnswerError, Limits, Student
-from vaeprivacy.course.variants import Variant
+from vaeprivacy.course.variants import OPTIONS, Variant
 
 BOOK = "https://vaeprivacy.github.io/vaeprivacy/"
 
@@ -83,7 +83,21 @@ def array(value: Any, what: str, *, shape: tuple[int, ...] | None = None) -> np.
     except (ValueError, TypeError, OverflowError):
         raise AnswerError(f"{what} must consist of numbers only.") from None
     if shape is not None and found.shape != shape:
-        raise AnswerError(f"{what} must have shape {shape}, but has {found.shape}.")
+        raise AnswerError(f"{what} must have shape {shape}, and not {found.shape}.")
+    return found
+
+
+def letter(value: Any, what: str) -> str:
+    """Return an answer as the letter of one of four options.
+
+    Raises
+    ------
+    AnswerError
+        If it is none.
+    """
+    found = str(value).strip().upper()
+    if found not in OPTIONS:
+        raise AnswerError(f"{what} must be one letter: 'A', 'B', 'C' or 'D'.")
     return found
 
 
@@ -103,7 +117,7 @@ def grade_submission(
     public_only : bool
         Only the tests that students see.
     limits : Limits, optional
-        What the submission may use.
+        What the submission may use; by default what the assignment allows.
 
     Raises
     ------
@@ -113,10 +127,10 @@ def grade_submission(
     code, texts = read_submission(path)
     tests = assignment.tests()
     grade = Grade(variant.student, assignment.name)
-    with Student(code, texts, variant=variant, limits=limits) as student:
+    with Student(code, texts, variant=variant, limits=limits or assignment.limits) as student:
         for question in assignment.questions:
             chosen = [test for test in question.tests if test.public or not public_only]
-            grade.questions.append(_graded(question, chosen, tests, student, variant))
+            grade.questions.append(grade_question(question, chosen, tests, student, variant))
         grade.notes = [f"A cell failed when the submission was run: {error}" for error in student.errors]
     return grade
 
@@ -130,10 +144,24 @@ def empty_grade(assignment: Assignment, student: str, note: str) -> Grade:
     return Grade(student, assignment.name, questions, [note])
 
 
-def _graded(
+def grade_question(
     question: Question, tests: list[Test], functions: dict[str, Any], student: Student, variant: Variant
 ) -> QuestionGrade:
-    """Run the tests of a question; the same complaint is made once."""
+    """Run tests of a question; the same complaint is made once.
+
+    Parameters
+    ----------
+    question : Question
+        Which it is.
+    tests : list of Test
+        Those of its tests that count.
+    functions : dict
+        The tests by their names, as :meth:`Assignment.tests` returns them.
+    student : Student
+        The submission, to be asked.
+    variant : Variant
+        The student's.
+    """
     complaints, points = [], 0.0
     for test in tests:
         wrong = _verdict(functions[test.name], student, variant)

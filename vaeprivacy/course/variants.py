@@ -16,6 +16,7 @@ from vaeprivacy.storage import read_arrays, write_arrays
 TRIAL_KEY = b"for trying it out, and no secret"
 LEAST_KEY = 16
 VARIANT_FILE = "variant.json"
+OPTIONS = ("A", "B", "C", "D")
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,28 @@ def make_variant(assignment: str, student: str, *, key: bytes, make: MakeVariant
     made = make(public, np.random.default_rng(int.from_bytes(seed, "big")))
     hidden = {**made.get("hidden", {}), "seed": seed}
     return Variant(assignment, student, made.get("constants", {}), made.get("files", {}), hidden)
+
+
+def lettered(rng: np.random.Generator, name: str, options: list[str]) -> tuple[dict[str, str], str]:
+    """Put four options in random order.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of the order.
+    name : str
+        What the constants are called: ``name_a`` to ``name_d``.
+    options : list of str
+        The right one first.
+
+    Returns
+    -------
+    constants, letter
+        The options for a variant's constants, and the letter of the right one.
+    """
+    order = rng.permutation(len(OPTIONS)).tolist()
+    constants = {f"{name}_{letter.lower()}": options[which] for letter, which in zip(OPTIONS, order, strict=True)}
+    return constants, OPTIONS[order.index(0)]
 
 
 def checked_student(student: str) -> str:
