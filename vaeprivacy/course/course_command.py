@@ -15,6 +15,7 @@ from vaeprivacy.course.assignments import (
     student_checks,
     student_version,
 )
+from vaeprivacy.course.contest_command import app as contest
 from vaeprivacy.course.gradebook import GRADES, REPORT, TABLE, find_submissions, grade_folder, write_text
 from vaeprivacy.course.grading import Grade, grade_submission
 from vaeprivacy.course.variants import read_key, read_variant, write_files
@@ -23,6 +24,8 @@ MISTAKES = (ValueError, TypeError, OSError)
 CHECKS = "checks.py"
 
 app = typer.Typer(help="Assignments: make a student's version, check a submission, grade a folder of them.")
+
+app.add_typer(contest, name="contest")
 
 Sources = Annotated[Path, typer.Option("--coursework", help="Folder with the sources of the assignments.")]
 KeyFile = Annotated[Path | None, typer.Option("--key", help="File with the teacher's key; without it, a known one.")]
