@@ -2,10 +2,12 @@
 
 import argparse
 import base64
+import hashlib
 import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,11 @@ from vaeprivacy import __version__
 WORDS_A_MINUTE = 200
 #: The box at the head of a chapter: what stands in it, and its end.
 HEAD = re.compile(r"(^```\{admonition\} .*\n:class: chapter\n(?:.*\n)*?.+)(\n```$)", flags=re.MULTILINE)
+#: Lines of pages and of notebooks' JSON by which other pages may know them: headings, directives, labels, names.
+NAMES = re.compile(
+    r"""^\s*"?(#+ .*|[`:]{3,}\{.*|\(.*\)=.*|:(?:name|label): .*|\$\$ \(.*|name": .*)""", flags=re.MULTILINE
+)
+LOOKED_UP = ("_toc.yml", "glossary.md", "references.bib")
 
 
 def stage(executed: Path, folder: Path) -> None:
@@ -27,7 +34,10 @@ def stage(executed: Path, folder: Path) -> None:
 
     The names of pages stay those of the repository, so that Colab and edit buttons lead to the right files.
     """
-    shutil.rmtree(folder, ignore_errors=True)
+    before = folder.with_name(f"{folder.name}-before")
+    shutil.rmtree(before, ignore_errors=True)
+    if folder.exists():
+        folder.rename(before)
     folder.mkdir(parents=True)
     html = CONFIG["html"] | {"extra_footer": f"Version {__version__}"}  # at the foot of every page
     (folder / "_config.yml").write_text(yaml.safe_dump(CONFIG | {"html": html}), encoding="utf-8")
@@ -40,6 +50,31 @@ def stage(executed: Path, folder: Path) -> None:
         took = {"seconds": run.metadata.papermill.duration, "hardware": run.metadata.hardware}
         page = with_times(with_outputs(read_source(source), run), **took)
         write_notebook(page, folder / "notebooks" / f"{source.stem}.ipynb")
+    keep_times(before, folder)
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def keep_times(before: Path, now: Path) -> None:
+    """Give each file that has not changed the time that it had: Sphinx reads again whatever is newer than its pages."""
+    for path in now.rglob("*"):
+        earlier = before / path.relative_to(now)
+        if path.is_file() and earlier.is_file() and earlier.read_bytes() == path.read_bytes():
+            shutil.copystat(earlier, path)
+
+
+def outline(folder: Path) -> str:
+    """Return a hash of what pages know of each other: titles, names that can be referred to, and what all look up.
+
+    Sphinx does not look again at pages that have not changed. So when this changes, all are built anew: else a
+    reference that has lost its target would go unnoticed, and lists of chapters would keep an old title.
+    """
+    looked_up = [folder / "_config.yml", *(folder / "book" / name for name in LOOKED_UP)]
+    looked_up += sorted((ROOT / "vaeprivacy").rglob("*.py"))
+    parts = [path.read_bytes() for path in looked_up]
+    for path in sorted([*folder.rglob("*.md"), *folder.rglob("*.ipynb")]):
+        names = NAMES.findall(path.read_text(encoding="utf-8"))
+        parts.append("\n".join([str(path.relative_to(folder)), *names]).encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def picture(executed: Path, name: str) -> bytes:
@@ -99,6 +134,10 @@ def drop_icon_script(html: Path) -> None:
 def build(executed: Path, folder: Path) -> Path:
     """Build the book in a folder and return where its pages are; exit on any warning."""
     stage(executed, folder / "stage")
+    known, now = folder / "outline.txt", outline(folder / "stage")
+    if not known.exists() or known.read_text() != now:
+        shutil.rmtree(folder / "book", ignore_errors=True)
+    known.unlink(missing_ok=True)  # of a build that fails, nothing is taken over: its warnings would not come again
     command = [
         Path(sys.executable).with_name("jupyter-book"),
         "build",
@@ -110,6 +149,7 @@ def build(executed: Path, folder: Path) -> Path:
     status = subprocess.run([*command, "-W", "--keep-going", "-n", "--quiet"]).returncode
     if status != 0:
         sys.exit("The book was not built: mend the warnings above.")
+    known.write_text(now)
     html = folder / "book" / "_build" / "html"
     offer_clean_downloads(html)
     drop_icon_script(html)
@@ -122,7 +162,9 @@ def main() -> None:
     parser.add_argument("--executed", type=Path, default=EXECUTED, help="folder of the executed notebooks")
     parser.add_argument("--output", type=Path, default=ROOT / "_build", help="where to build")
     arguments = parser.parse_args()
-    print(f"The book is built: {build(arguments.executed, arguments.output) / 'index.html'}")
+    start = time.monotonic()
+    page = build(arguments.executed, arguments.output) / "index.html"
+    print(f"The book is built, in {time.monotonic() - start:.0f} s: {page}")
 
 
 if __name__ == "__main__":

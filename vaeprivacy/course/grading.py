@@ -136,7 +136,7 @@ def _graded(
     """Run the tests of a question; the same complaint is made once."""
     complaints, points = [], 0.0
     for test in tests:
-        wrong = _verdict(functions[test.name], student, variant)
+        wrong = verdict(functions[test.name], student, variant)
         points += 0.0 if wrong else test.points
         if wrong and wrong not in complaints:
             complaints.append(wrong)
@@ -151,8 +151,8 @@ def _graded(
     return grade
 
 
-def _verdict(test: Callable[[Student, Variant], None], student: Student, variant: Variant) -> str:
-    """Return what is wrong with an answer, or nothing."""
+def verdict(test: Callable[[Student, Variant], None], student: Student, variant: Variant) -> str:
+    """Return what is wrong with an answer, or nothing, whatever the test raises."""
     try:
         with np.errstate(all="ignore"):
             test(student, variant)
