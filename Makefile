@@ -16,7 +16,7 @@ export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: book test check-pages versions notebooks pair serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework record-paper clean help
+.PHONY: book test check-pages versions notebooks pair serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework benchmark-contest record-paper clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
@@ -58,6 +58,9 @@ benchmark-device: $(INSTALLED) ## measure what the GPU (or CPU) can do, and what
 
 benchmark-coursework: $(INSTALLED) ## time the grading of thirty submissions of each assignment (a few minutes)
 	$(BIN)/python benchmarks/coursework.py
+
+benchmark-contest: $(INSTALLED) ## make a contest, take part with three attacks, and rank them (two minutes)
+	$(BIN)/python benchmarks/contest.py
 
 record-paper: $(INSTALLED) ## compute the runs of vaeprivacy/records/paper.yaml on all GPUs and keep their record (very long)
 	$(BIN)/vaeprivacy sweep vaeprivacy/records/paper.yaml --directory runs/paper

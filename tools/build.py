@@ -15,11 +15,11 @@ import equations
 import nbformat
 import yaml
 from common import CONFIG, EXECUTED, ROOT, notebook_sources, read_source, with_outputs, write_notebook
+from inserts import duration, insert, machine, minutes_to_read
 from nbformat import NotebookNode
 
 from vaeprivacy import __version__
 
-WORDS_A_MINUTE = 200
 #: The box at the head of a chapter: what stands in it, and its end.
 HEAD = re.compile(r"(^```\{admonition\} .*\n:class: chapter\n(?:.*\n)*?.+)(\n```$)", flags=re.MULTILINE)
 #: Lines of pages and of notebooks' JSON by which other pages may know them: headings, directives, labels, names.
@@ -45,11 +45,15 @@ def stage(executed: Path, folder: Path) -> None:
     shutil.copytree(ROOT / "book", folder / "book")
     (folder / "book" / "_static" / "in-one-picture.png").write_bytes(picture(executed, "fig-in-one-picture"))
     (folder / "book" / "equations.md").write_text(equations.page(), encoding="utf-8")
+    chapters = []
     for source in notebook_sources():
         run = without_warnings(nbformat.read(executed / f"{source.stem}.ipynb", as_version=4), source.stem)
         took = {"seconds": run.metadata.papermill.duration, "hardware": run.metadata.hardware}
+        chapters.append((read_source(source), took))
         page = with_times(with_outputs(read_source(source), run), **took)
         write_notebook(page, folder / "notebooks" / f"{source.stem}.ipynb")
+    for page in (folder / "book").glob("*.md"):
+        insert(page, chapters)
     keep_times(before, folder)
     shutil.rmtree(before, ignore_errors=True)
 
@@ -96,11 +100,9 @@ def picture(executed: Path, name: str) -> bytes:
 
 def with_times(notebook: NotebookNode, *, seconds: float, hardware: dict[str, Any]) -> NotebookNode:
     """Say at the head of a chapter how long it takes to read, and how long its notebook took to run, and on what."""
-    words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
-    to_run = f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 60:.0f} minutes"
     line = (
-        f"*Takes* about {max(1, round(words / WORDS_A_MINUTE))} minutes to read, and {to_run} to run on "
-        f"{hardware['cores']} cores of {hardware['processor']}."
+        f"*Takes* about {minutes_to_read(notebook)} minutes to read, and {duration(seconds)} to run on "
+        f"{machine(hardware)}."
     )
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
