@@ -1,6 +1,6 @@
 """How long does a contest take, and are submissions of different strength told apart? By the commands, from end to end.
 
-Three participants: one flips coins; one trains shadow models and asks the classifier (LiRA); one reads the release
+Three teams: one flips coins; one trains shadow models and asks the classifier (LiRA); one reads the release
 besides. Run it with `make benchmark-contest`; it writes benchmarks/results/contest.json.
 """
 
@@ -39,7 +39,7 @@ def course(*arguments: object) -> float:
 
 
 def take_part(contest: Path, folder: Path) -> None:
-    """Write the submissions of the three participants."""
+    """Write the submissions of the three teams."""
     opened = open_contest(contest)
     x, y = opened.candidates.x, opened.candidates.y
     halves = draw_balanced_memberships(y, n_shadows=N_SHADOWS, generator=seeded_generator(1, "shadow members"))

@@ -37,12 +37,12 @@ def _record(name: str) -> dict[str, Any]:
 
 def chapter_times(chapters: Chapters) -> str:
     """Return a table of the chapters with their times; `chapters` are notebooks with ``seconds`` and ``hardware``."""
-    rows = ["| chapter | to read, minutes | to run | on |", "|---|---|---|---|"]
+    rows = ["| chapter | to read | to run |", "|---|---|---|"]
     for notebook, took in chapters:
         title = next(cell.source for cell in notebook.cells if cell.source.startswith("# ")).splitlines()[0][2:]
-        ran = f"{duration(took['seconds'])} | {machine(took['hardware'])}"
-        rows.append(f"| {title} | {minutes_to_read(notebook)} | {ran} |")
-    return "\n".join(rows)
+        rows.append(f"| {title} | {minutes_to_read(notebook)} minutes | {duration(took['seconds'])} |")
+    machines = sorted({machine(took["hardware"]) for _, took in chapters})
+    return "\n".join([*rows, "", f"On {' or '.join(machines)}."])
 
 
 def grading_times(chapters: Chapters) -> str:

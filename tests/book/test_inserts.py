@@ -1,4 +1,4 @@
-"""Measured numbers on pages that are only read: put in when the book is built, and the sections that pages name exist."""
+"""Measured numbers on pages that are only read, put in by the build; and the sections that pages name exist."""
 
 import json
 import re
@@ -21,7 +21,8 @@ def test_marks_are_replaced_by_what_was_measured(tmp_path):
     page.write_text("Before.\n\n<!-- insert: chapter times -->\n\nAfter.\n")
     inserts.insert(page, CHAPTERS)
     text = page.read_text()
-    assert "| Title | 2 | 2 minutes | 2 cores of Some Processor |" in text and "insert" not in text
+    assert "| Title | 2 minutes | 2 minutes |" in text and "On 2 cores of Some Processor." in text
+    assert "insert" not in text
     page.write_text("<!-- insert: nothing -->\n")
     with pytest.raises(KeyError, match="nothing"):
         inserts.insert(page, CHAPTERS)

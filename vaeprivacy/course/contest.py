@@ -124,7 +124,7 @@ def _digest(key: bytes, purpose: str) -> bytes:
 
 @dataclass(frozen=True)
 class OpenContest:
-    """A contest as its participants have it.
+    """A contest as its teams have it.
 
     Attributes
     ----------
@@ -145,7 +145,7 @@ class OpenContest:
 
 
 def make_contest(contest: Contest, folder: Path, *, key: bytes, generator: RandomSource) -> None:
-    """Draw records, train classifier, encoder and decoder, make the release, and write what participants get.
+    """Draw records, train classifier, encoder and decoder, make the release, and write what teams get.
 
     Parameters
     ----------
@@ -243,7 +243,7 @@ def read_contest(folder: Path) -> Contest:
 
 
 def open_contest(folder: Path) -> OpenContest:
-    """Read what participants get, in the form that attacks take.
+    """Read what teams get, in the form that attacks take.
 
     Raises
     ------

@@ -23,7 +23,7 @@ KeyFile = Annotated[Path | None, typer.Option("--key", help="File with the teach
 
 @app.command("make")
 def make(
-    output: Annotated[Path, typer.Argument(help="Folder for what all participants get; it is made.")],
+    output: Annotated[Path, typer.Argument(help="Folder for what all teams get; it is made.")],
     key: KeyFile = None,
     name: Annotated[str | None, typer.Option(help="With the key, decides the members; by default OUTPUT's.")] = None,
     dataset: Annotated[str, typer.Option(help=f"One of {', '.join(LOADERS)}.")] = "fashion-mnist",
@@ -31,7 +31,7 @@ def make(
     final: Annotated[int, typer.Option(help="Candidates of hidden membership.")] = 4000,
     epsilon: Annotated[float, typer.Option(help="Of the release, per unit of latent distance.")] = 8.0,
 ) -> None:
-    """Train a target and make a release with hidden members, and write what the participants get."""
+    """Train a target and make a release with hidden members, and write what the teams get."""
     try:
         contest = Contest(name or output.resolve().name, dataset, practice, final, epsilon)
         secret = read_key(key)

@@ -1,6 +1,6 @@
 """Submissions to a contest: files of scores, each checked before it is ranked; and the baselines beside them.
 
-No code of a participant is run.
+No code of a team is run.
 """
 
 import csv
@@ -123,7 +123,7 @@ def read_entries(folder: Path, contest: Contest) -> tuple[list[Entry], dict[str,
         raise FileNotFoundError(f"There is no folder {folder}.")
     paths = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     if not paths:
-        raise FileNotFoundError(f"{folder} holds no submissions: .csv or .npy files named after the participants.")
+        raise FileNotFoundError(f"{folder} holds no submissions: .csv or .npy files named after the teams.")
     names = [path.stem for path in paths]
     entries, refused = [], {}
     for path in paths:
@@ -163,7 +163,7 @@ def baselines(folder: Path, contest: Contest, *, output: Path) -> list[Entry]:
     Parameters
     ----------
     folder : pathlib.Path
-        What the participants got.
+        What the teams got.
     contest : Contest
         Its description.
     output : pathlib.Path

@@ -17,7 +17,7 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of a leaderboard: scores of the final candidates, shape (n_final,), by a participant or a baseline."""
+    """One row of a leaderboard: scores of the final candidates, shape (n_final,), by a team or a baseline."""
 
     name: str
     scores: np.ndarray
@@ -91,7 +91,7 @@ def standings(entries: list[Entry], is_member: np.ndarray) -> pd.DataFrame:
     Parameters
     ----------
     entries : list of Entry
-        Participants and baselines.
+        Teams and baselines.
     is_member : numpy.ndarray
         Of the final candidates, shape (n_final,), bool.
 
