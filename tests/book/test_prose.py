@@ -18,6 +18,8 @@ def test_the_key_of_a_notebook_depends_on_its_code_and_not_on_its_prose():
     prose, code = read_source(source), read_source(source)
     next(cell for cell in prose.cells if cell.cell_type == "markdown").source += " One more sentence."
     prose.cells.insert(3, new_markdown_cell("And one more paragraph."))
+    figure = next(cell for cell in prose.cells if "mystnb" in cell.metadata).metadata["mystnb"]
+    figure["figure"]["caption"] = figure["image"]["alt"] = "Another caption."
     assert execution_key(prose, {"seed": 0}) == key
     next(cell for cell in code.cells if cell.cell_type == "code").source += "\nx = 1"
     assert execution_key(code, {"seed": 0}) != key
