@@ -73,7 +73,7 @@ def outline(folder: Path) -> str:
     reference that has lost its target would go unnoticed, and lists of chapters would keep an old title.
     """
     looked_up = [folder / "_config.yml", *(folder / "book" / name for name in LOOKED_UP)]
-    looked_up += sorted((ROOT / "vaeprivacy").rglob("*.py"))
+    looked_up += sorted((folder / "book" / "_static").glob("*.*")) + sorted((ROOT / "vaeprivacy").rglob("*.py"))
     parts = [path.read_bytes() for path in looked_up]
     for path in sorted([*folder.rglob("*.md"), *folder.rglob("*.ipynb")]):
         names = NAMES.findall(path.read_text(encoding="utf-8"))
