@@ -16,7 +16,7 @@ export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: book test check-pages versions notebooks pair serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework record-convolutional record-paper clean help
+.PHONY: book test check-pages versions notebooks pair serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework record-convolutional record-paper benchmark-contest clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
@@ -62,6 +62,8 @@ benchmark-coursework: $(INSTALLED) ## time the grading of thirty submissions of 
 record-convolutional: $(INSTALLED) ## compute the runs of vaeprivacy/records/convolutional.yaml, eight at a time (ten minutes of an H200)
 	$(BIN)/vaeprivacy sweep vaeprivacy/records/convolutional.yaml --directory runs/convolutional --jobs 8
 	cp runs/convolutional/results.parquet vaeprivacy/records/convolutional.parquet
+benchmark-contest: $(INSTALLED) ## make a contest, take part with three attacks, and rank them (two minutes)
+	$(BIN)/python benchmarks/contest.py
 
 record-paper: $(INSTALLED) ## compute the runs of vaeprivacy/records/paper.yaml on all GPUs and keep their record (very long)
 	$(BIN)/vaeprivacy sweep vaeprivacy/records/paper.yaml --directory runs/paper

@@ -2,10 +2,12 @@
 
 import argparse
 import base64
+import hashlib
 import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,18 @@ import equations
 import nbformat
 import yaml
 from common import CONFIG, EXECUTED, ROOT, notebook_sources, read_source, with_outputs, write_notebook
+from inserts import duration, insert, machine, minutes_to_read
 from nbformat import NotebookNode
 
 from vaeprivacy import __version__
 
-WORDS_A_MINUTE = 200
 #: The box at the head of a chapter: what stands in it, and its end.
 HEAD = re.compile(r"(^```\{admonition\} .*\n:class: chapter\n(?:.*\n)*?.+)(\n```$)", flags=re.MULTILINE)
+#: Lines of pages and of notebooks' JSON by which other pages may know them: headings, directives, labels, names.
+NAMES = re.compile(
+    r"""^\s*"?(#+ .*|[`:]{3,}\{.*|\(.*\)=.*|:(?:name|label): .*|\$\$ \(.*|name": .*)""", flags=re.MULTILINE
+)
+LOOKED_UP = ("_toc.yml", "glossary.md", "references.bib")
 
 
 def stage(executed: Path, folder: Path) -> None:
@@ -27,7 +34,10 @@ def stage(executed: Path, folder: Path) -> None:
 
     The names of pages stay those of the repository, so that Colab and edit buttons lead to the right files.
     """
-    shutil.rmtree(folder, ignore_errors=True)
+    before = folder.with_name(f"{folder.name}-before")
+    shutil.rmtree(before, ignore_errors=True)
+    if folder.exists():
+        folder.rename(before)
     folder.mkdir(parents=True)
     html = CONFIG["html"] | {"extra_footer": f"Version {__version__}"}  # at the foot of every page
     (folder / "_config.yml").write_text(yaml.safe_dump(CONFIG | {"html": html}), encoding="utf-8")
@@ -35,11 +45,40 @@ def stage(executed: Path, folder: Path) -> None:
     shutil.copytree(ROOT / "book", folder / "book")
     (folder / "book" / "_static" / "in-one-picture.png").write_bytes(picture(executed, "fig-in-one-picture"))
     (folder / "book" / "equations.md").write_text(equations.page(), encoding="utf-8")
+    chapters = []
     for source in notebook_sources():
         run = without_warnings(nbformat.read(executed / f"{source.stem}.ipynb", as_version=4), source.stem)
         took = {"seconds": run.metadata.papermill.duration, "hardware": run.metadata.hardware}
+        chapters.append((read_source(source), took))
         page = with_times(with_outputs(read_source(source), run), **took)
         write_notebook(page, folder / "notebooks" / f"{source.stem}.ipynb")
+    for page in (folder / "book").glob("*.md"):
+        insert(page, chapters)
+    keep_times(before, folder)
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def keep_times(before: Path, now: Path) -> None:
+    """Give each file that has not changed the time that it had: Sphinx reads again whatever is newer than its pages."""
+    for path in now.rglob("*"):
+        earlier = before / path.relative_to(now)
+        if path.is_file() and earlier.is_file() and earlier.read_bytes() == path.read_bytes():
+            shutil.copystat(earlier, path)
+
+
+def outline(folder: Path) -> str:
+    """Return a hash of what pages know of each other: titles, names that can be referred to, and what all look up.
+
+    Sphinx does not look again at pages that have not changed. So when this changes, all are built anew: else a
+    reference that has lost its target would go unnoticed, and lists of chapters would keep an old title.
+    """
+    looked_up = [folder / "_config.yml", *(folder / "book" / name for name in LOOKED_UP)]
+    looked_up += sorted((folder / "book" / "_static").glob("*.*")) + sorted((ROOT / "vaeprivacy").rglob("*.py"))
+    parts = [path.read_bytes() for path in looked_up]
+    for path in sorted([*folder.rglob("*.md"), *folder.rglob("*.ipynb")]):
+        names = NAMES.findall(path.read_text(encoding="utf-8"))
+        parts.append("\n".join([str(path.relative_to(folder)), *names]).encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def picture(executed: Path, name: str) -> bytes:
@@ -61,11 +100,9 @@ def picture(executed: Path, name: str) -> bytes:
 
 def with_times(notebook: NotebookNode, *, seconds: float, hardware: dict[str, Any]) -> NotebookNode:
     """Say at the head of a chapter how long it takes to read, and how long its notebook took to run, and on what."""
-    words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
-    to_run = f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 60:.0f} minutes"
     line = (
-        f"*Takes* about {max(1, round(words / WORDS_A_MINUTE))} minutes to read, and {to_run} to run on "
-        f"{hardware['cores']} cores of {hardware['processor']}."
+        f"*Takes* about {minutes_to_read(notebook)} minutes to read, and {duration(seconds)} to run on "
+        f"{machine(hardware)}."
     )
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -99,6 +136,10 @@ def drop_icon_script(html: Path) -> None:
 def build(executed: Path, folder: Path) -> Path:
     """Build the book in a folder and return where its pages are; exit on any warning."""
     stage(executed, folder / "stage")
+    known, now = folder / "outline.txt", outline(folder / "stage")
+    if not known.exists() or known.read_text() != now:
+        shutil.rmtree(folder / "book", ignore_errors=True)
+    known.unlink(missing_ok=True)  # of a build that fails, nothing is taken over: its warnings would not come again
     command = [
         Path(sys.executable).with_name("jupyter-book"),
         "build",
@@ -110,6 +151,7 @@ def build(executed: Path, folder: Path) -> Path:
     status = subprocess.run([*command, "-W", "--keep-going", "-n", "--quiet"]).returncode
     if status != 0:
         sys.exit("The book was not built: mend the warnings above.")
+    known.write_text(now)
     html = folder / "book" / "_build" / "html"
     offer_clean_downloads(html)
     drop_icon_script(html)
@@ -122,7 +164,9 @@ def main() -> None:
     parser.add_argument("--executed", type=Path, default=EXECUTED, help="folder of the executed notebooks")
     parser.add_argument("--output", type=Path, default=ROOT / "_build", help="where to build")
     arguments = parser.parse_args()
-    print(f"The book is built: {build(arguments.executed, arguments.output) / 'index.html'}")
+    start = time.monotonic()
+    page = build(arguments.executed, arguments.output) / "index.html"
+    print(f"The book is built, in {time.monotonic() - start:.0f} s: {page}")
 
 
 if __name__ == "__main__":

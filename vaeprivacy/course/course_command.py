@@ -15,14 +15,18 @@ from vaeprivacy.course.assignments import (
     student_checks,
     student_version,
 )
+from vaeprivacy.course.contest_command import app as contest
 from vaeprivacy.course.gradebook import GRADES, REPORT, TABLE, find_submissions, grade_folder, write_text
 from vaeprivacy.course.grading import Grade, grade_submission
+from vaeprivacy.course.otter import HANDOUT, TESTS, write_otter_folder
 from vaeprivacy.course.variants import read_key, read_variant, write_files
 
 MISTAKES = (ValueError, TypeError, OSError)
 CHECKS = "checks.py"
 
 app = typer.Typer(help="Assignments: make a student's version, check a submission, grade a folder of them.")
+
+app.add_typer(contest, name="contest")
 
 Sources = Annotated[Path, typer.Option("--coursework", help="Folder with the sources of the assignments.")]
 KeyFile = Annotated[Path | None, typer.Option("--key", help="File with the teacher's key; without it, a known one.")]
@@ -111,6 +115,25 @@ def grade_submissions(
     mean = sum(row["points"] for row in rows) / len(rows)
     print(f"{len(rows)} submissions, on average {mean:.1f} of {rows[0]['possible']:g} points that the machine gives.")
     print(f"{output}: {GRADES}, {TABLE}, {REPORT}.")
+
+
+@app.command()
+def export(
+    assignment: Annotated[str, typer.Argument(help="Such as measure-a-leak.")],
+    output: Annotated[Path, typer.Option(help="Folder for the files; it is made.")],
+    student: Annotated[str, typer.Option(help="Whose variant all students get; any name.")] = "class",
+    key: KeyFile = None,
+    coursework: Sources = Path("coursework"),
+) -> None:
+    """Write an assignment in the form that otter-grader takes, and through it Gradescope."""
+    try:
+        made = find_assignment(assignment, folder=coursework)
+        _warn(key)
+        beside = write_otter_folder(made, made.variant(student, key=read_key(key)), output)
+    except MISTAKES as error:
+        raise typer.Exit(_fail(error)) from error
+    print(f"{output}: tests for otter, and what students get in {output / HANDOUT}. Next, in {output}:")
+    print(f"otter generate --tests-dir {TESTS} --output-path autograder.zip {' '.join(beside)}")
 
 
 def _print_check(grade: Grade) -> int:

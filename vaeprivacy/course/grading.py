@@ -164,7 +164,7 @@ def grade_question(
     """
     complaints, points = [], 0.0
     for test in tests:
-        wrong = _verdict(functions[test.name], student, variant)
+        wrong = verdict(functions[test.name], student, variant)
         points += 0.0 if wrong else test.points
         if wrong and wrong not in complaints:
             complaints.append(wrong)
@@ -179,8 +179,8 @@ def grade_question(
     return grade
 
 
-def _verdict(test: Callable[[Student, Variant], None], student: Student, variant: Variant) -> str:
-    """Return what is wrong with an answer, or nothing."""
+def verdict(test: Callable[[Student, Variant], None], student: Student, variant: Variant) -> str:
+    """Return what is wrong with an answer, or nothing, whatever the test raises."""
     try:
         with np.errstate(all="ignore"):
             test(student, variant)
