@@ -73,7 +73,8 @@ class EpsilonExplorer {
   // The steps are the epsilons that were measured with this noise in this dimension, and the last one is no noise at all.
   offerEpsilons() {
     const steps = this.epsilons;
-    if (this.epsilon !== null && !steps.includes(this.epsilon)) this.epsilon = steps[0];
+    const off = (epsilon) => Math.abs(Math.log(epsilon / this.epsilon));
+    if (this.epsilon !== null) this.epsilon = steps.reduce((best, step) => (off(step) < off(best) ? step : best));
     const slider = this.find("input");
     slider.max = steps.length;
     slider.value = this.epsilon === null ? steps.length : steps.indexOf(this.epsilon);
@@ -99,14 +100,15 @@ class EpsilonExplorer {
   promise(setting) {
     if (!setting.guarantee) return "Without noise there is no guarantee: the same record always gives the same output.";
     const most = setting.bound_at_1_fpr;
-    const found = most > 0.999 ? "excludes next to nothing" : `keeps it from finding more than ${percent(most)} of the members`;
-    return `${setting.guarantee} For an attack on the codes that accuses 1% of the non-members, this ${found}.`;
+    const finds = most > 0.999 ? "may find nearly all members" : `finds at most ${percent(most)} of the members`;
+    return `${setting.guarantee} So given both, an attack on the release that accuses 1% of the non-members ${finds}.`;
   }
 
   utility(setting) {
-    return `A classifier trained on such a release is right on ${percent(setting.accuracy[0])} of the test records` +
-      ` (${percent(setting.accuracy[1])} to ${percent(setting.accuracy[2])}); one trained on reconstructions without` +
-      ` noise on ${percent(this.setting(null).accuracy[0])}, on the records themselves ${percent(this.record.raw.accuracy[0])}.`;
+    const [mean, low, high] = setting.accuracy.map(percent);
+    const [without, raw] = [this.setting(null), this.record.raw].map((other) => percent(other.accuracy[0]));
+    return `A classifier trained on such a release is right on ${mean} of the test records (${low} to ${high}); one` +
+      ` trained on reconstructions without noise on ${without}, on the records themselves ${raw}.`;
   }
 
   // The ROC curves, on logarithmic axes
@@ -128,17 +130,19 @@ class EpsilonExplorer {
 
   axes() {
     const [bottom, right] = [PLOT.height - PLOT.bottom, PLOT.width - PLOT.right];
-    const parts = [0.001, 0.01, 0.1, 1].flatMap((rate) => [
+    const grid = [0.001, 0.01, 0.1, 1].flatMap((rate) => [
       drawn("path", { class: "grid", d: `M${this.x(rate)},${PLOT.top}V${bottom}M${PLOT.left},${this.y(rate)}H${right}` }),
       drawn("text", { x: this.x(rate), y: bottom + 16, "text-anchor": rate === 1 ? "end" : "middle" }, percent(rate)),
       drawn("text", { x: PLOT.left - 5, y: this.y(rate) + 4, "text-anchor": "end" }, percent(rate)),
     ]);
-    const middle = (PLOT.left + right) / 2;
-    parts.push(drawn("text", { x: middle, y: PLOT.height - 6, "text-anchor": "middle" }, "false-positive rate"));
-    const turned = `rotate(-90) translate(${-bottom / 2} 11)`;
-    parts.push(drawn("text", { transform: turned, "text-anchor": "middle" }, "true-positive rate"));
-    parts.push(drawn("polyline", { class: "guessing", points: this.points(this.record.fpr).join(" ") }));
-    return parts;
+    const [middle, turned] = [(PLOT.left + right) / 2, `rotate(-90) translate(${-bottom / 2} 11)`];
+    return [
+      ...grid,
+      drawn("text", { x: middle, y: PLOT.height - 6, "text-anchor": "middle" }, "false-positive rate"),
+      drawn("text", { transform: turned, "text-anchor": "middle" }, "true-positive rate"),
+      drawn("polyline", { class: "guessing", points: this.points(this.record.fpr).join(" ") }),
+      drawn("text", { x: this.x(0.012), y: this.y(0.006) }, "guessing"),
+    ];
   }
 
   // Above the bound no attack can be: that part is shaded.
@@ -149,6 +153,7 @@ class EpsilonExplorer {
     return [
       drawn("polygon", { class: "excluded", points: `${line} ${corners}` }),
       drawn("polyline", { class: "bound", points: line }),
+      drawn("text", { x: PLOT.left + 6, y: Math.max(PLOT.top + 14, this.y(setting.bound[3]) - 6) }, "bound"),
     ];
   }
 
@@ -157,23 +162,22 @@ class EpsilonExplorer {
       const band = [...this.points(attack.high), ...this.points(attack.low).reverse()].join(" ");
       return [
         drawn("polygon", { class: `band ${this.kind(attack)}`, points: band }),
-        drawn("polyline", {
-          class: `curve ${this.kind(attack)}`, "stroke-dasharray": this.dash(attack, setting), points: this.points(attack.value).join(" "),
-        }),
+        drawn("polyline", { ...this.style(attack, setting), points: this.points(attack.value).join(" ") }),
       ];
     });
   }
 
   kind(attack) { return `on-${attack.looks_at.split(" ")[0]}`; }
-  dash(attack, setting) {
-    return DASHES[setting.attacks.filter((one) => one.looks_at === attack.looks_at).indexOf(attack)];
+  style(attack, setting) {
+    const number = setting.attacks.filter((one) => one.looks_at === attack.looks_at).indexOf(attack);
+    return { class: `curve ${this.kind(attack)}`, "stroke-dasharray": DASHES[number] };
   }
 
   tabulate(setting) {
     this.find("tbody").replaceChildren(...setting.attacks.map((attack) => {
       const row = document.createElement("tr");
       const sample = drawn("svg", { viewBox: "0 0 34 8", "aria-hidden": "true", class: "sample" });
-      sample.append(drawn("path", { class: `curve ${this.kind(attack)}`, "stroke-dasharray": this.dash(attack, setting), d: "M0,4H34" }));
+      sample.append(drawn("path", { ...this.style(attack, setting), d: "M0,4H34" }));
       row.insertCell().append(sample, ` ${attack.name}`);
       row.insertCell().textContent = attack.looks_at;
       row.insertCell().textContent = interval(attack.auc);
