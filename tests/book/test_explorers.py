@@ -139,7 +139,7 @@ def test_the_arrow_keys_slide_epsilon(tab) -> None:
 @in_browser
 def test_only_what_was_measured_can_be_chosen(tab) -> None:
     section = tab.locator("#epsilon-explorer")
-    noise, dimension = section.get_by_label("Noise"), section.get_by_label("Latent dimension")
+    noise, dimension = section.locator("[name=noise]"), section.get_by_label("Latent dimension")
     chosen = set()
     for name in explorer.MECHANISMS:
         option = noise.locator(f"[value={name}]")
