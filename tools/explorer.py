@@ -27,7 +27,7 @@ from vaeprivacy.provenance import made_with
 from vaeprivacy.records import FOLDER
 from vaeprivacy.stages import encoder_of, load_once, members
 from vaeprivacy.sweep import sweep
-from vaeprivacy.tables import WEAK, attack_label
+from vaeprivacy.tables import attack_label
 from vaeprivacy.vae import VAESettings
 
 GRID, RECORD = FOLDER / "explorer.yaml", FOLDER / "explorer.json"
@@ -54,7 +54,7 @@ N_RATES = 25
 
 
 def keep(directory: Path) -> dict[str, Any]:
-    """Return what the explorer shows of the runs of its grid, of which a directory must have all.
+    """Return what the explorer shows of the runs of its grid; those that a directory lacks are computed.
 
     Returns
     -------
@@ -78,11 +78,13 @@ def keep(directory: Path) -> dict[str, Any]:
         "fpr": [float(f"{rate:.5g}") for rate in fpr],
         "originals": png(load_once(raw[0].dataset).x[mine]),
         "raw": {"accuracy": accuracy(raw, directory)},
-        "settings": [kept_setting(runs, directory, fpr=fpr, mine=mine, weak=weak(runs, results)) for runs in others],
+        "settings": [
+            kept_setting(runs, directory, fpr=fpr, mine=mine, weak=weak_attacks(runs, results)) for runs in others
+        ],
     }
 
 
-def weak(runs: Sequence[Config], results: pd.DataFrame) -> set[str]:
+def weak_attacks(runs: Sequence[Config], results: pd.DataFrame) -> set[str]:
     """Return the attacks that are weak in some of these runs: their shadow models are unlike the target."""
     here = results[results.key.isin([run_key(config) for config in runs])]
     return set(here.attack[here.weak.astype(bool)])
@@ -216,8 +218,8 @@ def promised(guarantee: Guarantee, fpr: Sequence[float]) -> dict[str, Any]:
 
 def _described(name: str, found: dict[str, Any]) -> dict[str, Any]:
     """Return an attack with what it is called and what it looks at."""
-    dagger = f" {WEAK}" if found["weak"] else ""
-    return {**found, "name": attack_label(name) + dagger, "looks_at": ATTACKS[name]}
+    weak = " (weak: its shadow models are unlike the target)" if found["weak"] else ""
+    return {**found, "name": attack_label(name) + weak, "looks_at": ATTACKS[name]}
 
 
 def write_script(path: Path) -> None:
