@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import equations
+import explorer
 import nbformat
 import yaml
 from common import CONFIG, EXECUTED, ROOT, notebook_sources, read_source, with_outputs, write_notebook
@@ -44,6 +45,8 @@ def stage(executed: Path, folder: Path) -> None:
     shutil.copy(ROOT / "book" / "_toc.yml", folder)
     shutil.copytree(ROOT / "book", folder / "book")
     (folder / "book" / "_static" / "in-one-picture.png").write_bytes(picture(executed, "fig-in-one-picture"))
+    (folder / "book" / "_static" / "noise-clouds.png").write_bytes(picture(executed, "fig-four-clouds"))
+    explorer.write_script(folder / "book" / "_static" / "explorer-data.js")
     (folder / "book" / "equations.md").write_text(equations.page(), encoding="utf-8")
     chapters = []
     for source in notebook_sources():

@@ -1,0 +1,241 @@
+"""The figures to play with: by keyboard and touch, from a disk, in step with the package, still without scripts."""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import explorer
+import numpy as np
+import pytest
+import torch
+from browser import EXECUTABLE, NO_CHROMIUM, running
+from playwright.sync_api import Browser, Locator, Page
+from scipy.stats import ks_2samp
+
+from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability
+from vaeprivacy.grid import read_grid
+from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian
+from vaeprivacy.sweep import sweep
+
+in_browser = pytest.mark.skipif(EXECUTABLE is None, reason=NO_CHROMIUM)
+RECORD = json.loads(explorer.RECORD.read_text(encoding="utf-8"))
+MECHANISMS = {
+    "euclidean-laplace": EuclideanLaplace,
+    "coordinate-laplace": CoordinateLaplace,
+    "gaussian": lambda epsilon: Gaussian(1 / epsilon),
+}
+EXPLORERS = ("noise-explorer", "epsilon-explorer")
+
+
+# The record and what is made of it
+
+
+def test_the_record_has_each_setting_of_its_grid_and_no_other() -> None:
+    defences = {config.defence for config in read_grid(explorer.GRID) if config.defence.name == "framework"}
+    asked = {(d.epsilon and d.mechanism, d.vae.latent_dim, d.epsilon) for d in defences}
+    kept = [(one["mechanism"], one["latent_dim"], one["epsilon"]) for one in RECORD["settings"]]
+    assert sorted(map(str, kept)) == sorted(map(str, asked))
+    assert "finished on 20" in RECORD["made_with"] and RECORD["n_seeds"] == 3
+
+
+def test_curves_rise_and_lie_within_their_intervals() -> None:
+    for setting in RECORD["settings"]:
+        for curve in setting["attacks"].values():
+            value, low, high = (np.array(curve[end]) for end in ("value", "low", "high"))
+            assert len(value) == len(RECORD["fpr"]) and value[-1] == 1
+            assert (np.diff(value) >= 0).all() and (low <= value).all() and (value <= high).all()
+
+
+def test_the_bound_on_the_page_is_that_of_the_guarantee() -> None:
+    settings = explorer.page_data(RECORD)["settings"]
+    laplace = settings["euclidean-laplace/16/1"]
+    assert laplace["bound_at_1_fpr"] == round(Indistinguishability(2 * math.sqrt(16) * 1).max_tpr(0.01), 4)
+    assert "at most exp(8) for any two records" in laplace["guarantee"] and "seed" not in laplace["guarantee"]
+    assert "bound" not in settings["none/16/none"]
+    setting = {"mechanism": "gaussian", "latent_dim": 16, "epsilon": 1.0}
+    found = explorer.promised(explorer.guarantee_of(setting), RECORD["fpr"])
+    normal = GaussianIndistinguishability.for_epsilon(8, delta=1e-5)
+    assert found["bound"] == pytest.approx([normal.max_tpr(rate) for rate in RECORD["fpr"]], abs=1e-4)
+
+
+def test_the_data_of_the_page_are_small(tmp_path: Path) -> None:
+    explorer.write_script(tmp_path / "data.js")
+    assert 10_000 < (tmp_path / "data.js").stat().st_size < 500_000
+
+
+def test_a_sweep_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = tmp_path / "grid.yaml"
+    framework = "{framework: {epsilon: [null, 8], vae: {latent_dim: 3, hidden: 16, epochs: 1, batch_size: 50}}}"
+    sizes = "n_members: 60, n_models: 4, n_population: 100, n_targets: 1, classifier: {hidden: 4, epochs: 1}"
+    grid.write_text(f"{{dataset: digits, seed: [0, 1], {sizes}, defence: [none, {framework}]}}", encoding="utf-8")
+    monkeypatch.setattr(explorer, "GRID", grid)
+    sweep(read_grid(grid), directory=tmp_path / "runs", n_jobs=1, progress=False)  # in this process: it is a small one
+    kept = explorer.keep(tmp_path / "runs")
+    assert kept.keys() == RECORD.keys() and kept["n_seeds"] == 2
+    without, noisy = kept["settings"]
+    assert without["epsilon"] is None and "likelihood" not in without["attacks"]
+    assert noisy["epsilon"] == 8 and noisy["attacks"].keys() == explorer.ATTACKS.keys()
+    assert noisy["picture"] != without["picture"] and 0 < kept["raw"]["accuracy"][0] < 1
+
+
+# On the page
+
+
+@pytest.fixture(scope="module")
+def browser(html) -> Iterator[Browser]:
+    with running() as browser:
+        yield browser
+
+
+@pytest.fixture
+def tab(browser, html) -> Iterator[Page]:
+    """Open the page from the disk, as a reader who has downloaded the book; whatever fails on it fails the test."""
+    context = browser.new_context(has_touch=True, viewport={"width": 390, "height": 800}, reduced_motion="reduce")
+    tab, errors = context.new_page(), []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+    tab.goto((html / "book" / "explore.html").as_uri())
+    yield tab
+    assert errors == []
+    context.close()
+
+
+def shown(tab: Page) -> list[bool]:
+    """Return whether each explorer is shown, and then whether each still figure is."""
+    selectors = [*(f"#{name}" for name in EXPLORERS), *(f"figure.{name}" for name in EXPLORERS)]
+    return [tab.locator(selector).is_visible() for selector in selectors]
+
+
+@in_browser
+def test_still_figures_stand_where_scripts_are_off_and_on_paper(browser, html, tab) -> None:
+    assert shown(tab) == [True, True, False, False]
+    tab.emulate_media(media="print")
+    assert shown(tab) == [False, False, True, True]
+    plain = browser.new_context(java_script_enabled=False).new_page()
+    plain.goto((html / "book" / "explore.html").as_uri())
+    assert shown(plain) == [False, False, True, True]
+
+
+@in_browser
+def test_the_arrow_keys_slide_epsilon(tab) -> None:
+    section = tab.locator("#epsilon-explorer")
+    slider, promise, utility = (section.locator(each) for each in ("input", ".promise", ".utility"))
+    assert slider.get_attribute("aria-valuetext") == "epsilon 8" and "at most exp(64)" in promise.inner_text()
+    pictured, curves = section.locator(".released").get_attribute("src"), section.locator("svg.roc").inner_html()
+    slider.press("ArrowLeft")
+    assert slider.get_attribute("aria-valuetext") == "epsilon 4" and "at most exp(32)" in promise.inner_text()
+    assert section.locator(".released").get_attribute("src") != pictured
+    assert section.locator("svg.roc").inner_html() != curves
+    setting = next(one for one in RECORD["settings"] if (one["latent_dim"], one["epsilon"]) == (16, 4))
+    assert f"right on {100 * setting['accuracy'][0]:.1f}% of the test records" in utility.inner_text()
+    assert f"{setting['attacks']['likelihood']['auc'][0]:.3f} (" in section.locator("tbody").inner_text()
+    slider.press("End")
+    assert "Without noise there is no guarantee" in promise.inner_text()
+    assert promise.get_attribute("role") == "status"  # it is read out
+
+
+@in_browser
+def test_only_what_was_measured_can_be_chosen(tab) -> None:
+    section = tab.locator("#epsilon-explorer")
+    noise, dimension = section.locator("[name=noise]"), section.get_by_label("Latent dimension")
+    chosen = set()
+    for name in explorer.MECHANISMS:
+        option = noise.locator(f"[value={name}]")
+        measured = {one["latent_dim"] for one in RECORD["settings"] if one["mechanism"] == name}
+        assert option.is_disabled() == (not measured)
+        if not measured:
+            assert "not in this record" in option.inner_text()
+            continue
+        noise.select_option(name)
+        for choice in dimension.locator("option").all():
+            assert choice.is_disabled() == (int(choice.get_attribute("value")) not in measured)
+            if choice.is_disabled():
+                assert "not measured" in choice.inner_text()
+                continue
+            dimension.select_option(choice.get_attribute("value"))
+            slider = section.locator("input")
+            slider.press("Home")
+            for _ in range(int(slider.get_attribute("max"))):
+                chosen.add((name, int(choice.get_attribute("value")), slider.get_attribute("aria-valuetext")))
+                assert section.locator("polyline.curve").count() >= 5
+                slider.press("ArrowRight")
+    measured = [one for one in RECORD["settings"] if one["mechanism"]]
+    assert chosen == {(one["mechanism"], one["latent_dim"], f"epsilon {one['epsilon']:g}") for one in measured}
+
+
+@in_browser
+def test_the_arrow_keys_move_the_output_and_gaussian_noise_breaks_the_bound(tab) -> None:
+    section = tab.locator("#noise-explorer")
+    output, finding = section.locator("button.output"), section.locator(".finding")
+    assert "the bound holds, here and everywhere" in finding.inner_text()
+    for _ in range(4):
+        output.press("Shift+ArrowLeft")
+    assert output.get_attribute("aria-label").startswith("Output w at -5.00, 1.00")  # not beyond the edge
+    section.get_by_label("Noise").select_option("gaussian")
+    assert "broken here" in finding.inner_text() and "no such bound" in finding.inner_text()
+    for _ in range(5):
+        output.press("Shift+ArrowRight")
+    assert "kept here" in finding.inner_text()
+    section.get_by_role("button", name="Start again").click()
+    assert output.get_attribute("aria-label").startswith("Output w at -2.00, 1.00")
+
+
+def place_of(handle: Locator) -> list[float]:
+    """Return the coordinates that a handle says it is at."""
+    return [float(number) for number in re.findall(r"-?\d+\.\d+", handle.get_attribute("aria-label"))]
+
+
+@in_browser
+def test_a_finger_drags_a_code_and_a_tap_moves_the_output(tab) -> None:
+    section = tab.locator("#noise-explorer")
+    code, before = section.locator("button.one"), section.locator(".finding").inner_text()
+    plane = section.locator("canvas")
+    plane.scroll_into_view_if_needed()
+    start, box = code.bounding_box(), plane.bounding_box()
+    x, y = start["x"] + start["width"] / 2, start["y"] + start["height"] / 2
+    fingers = tab.context.new_cdp_session(tab)
+    for kind, points in (
+        ("touchStart", [{"x": x, "y": y}]),
+        ("touchMove", [{"x": x, "y": y + box["height"] / 10}]),
+        ("touchMove", [{"x": x, "y": y + box["height"] / 5}]),
+        ("touchEnd", []),
+    ):
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    assert place_of(code) == pytest.approx([-1, -2], abs=0.06)
+    assert section.locator(".finding").inner_text() != before
+    plane.tap(position={"x": 0.9 * box["width"], "y": 0.1 * box["height"]})
+    assert place_of(section.locator("button.output")) == pytest.approx([4, 4], abs=0.06)
+
+
+@in_browser
+@pytest.mark.parametrize("name", MECHANISMS)
+def test_formulas_are_those_of_the_package(tab, name) -> None:
+    axis = torch.linspace(-4, 4, 9, dtype=torch.float64)
+    points = torch.cartesian_prod(axis, axis)
+    codes = torch.tensor([[-1.0, 0.5], [1.25, -0.75]], dtype=torch.float64)
+    for epsilon in (0.25, 1.0, 4.0):
+        mechanism, arguments = MECHANISMS[name](epsilon), [name, epsilon, points.tolist(), codes.tolist()]
+        script = """([name, epsilon, points, codes]) => [
+          points.map((z) => NOISE[name].logDensity(z, epsilon)),
+          points.map((w) => logRatio(NOISE[name], w, codes, epsilon)),
+          [logBound(NOISE[name], codes, epsilon)],
+        ]"""
+        densities, ratios, bound = map(torch.tensor, tab.evaluate(script, arguments))
+        torch.testing.assert_close(densities.double(), mechanism.log_density(points), rtol=1e-6, atol=1e-6)
+        first, second = (mechanism.log_likelihood(points, code.expand_as(points)) for code in codes)
+        torch.testing.assert_close(ratios.double(), first - second, rtol=1e-5, atol=1e-5)
+        distance = mechanism.metric.norm(codes[:1] - codes[1:]).item()
+        assert bound.item() == pytest.approx(epsilon * distance, rel=1e-6)
+        assert (ratios.abs() <= bound + 1e-5).all() == (name != "gaussian")
+
+
+@in_browser
+@pytest.mark.parametrize("name", MECHANISMS)
+def test_dots_are_draws_of_the_noise(tab, name) -> None:
+    script = "(name) => TRIPLES.map((triple) => NOISE[name].draw(triple, 2))"
+    dots = np.array(tab.evaluate(script, name))
+    ours = MECHANISMS[name](2.0).sample(20_000, 2, generator=torch.Generator().manual_seed(0)).numpy()
+    for look in (lambda z: np.hypot(*z.T), lambda z: z[:, 0], lambda z: z[:, 1], lambda z: z.sum(axis=1)):
+        assert ks_2samp(look(dots), look(ours)).pvalue > 0.01
