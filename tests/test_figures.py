@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vaeprivacy import comparison_figures, figures, tables
-from vaeprivacy.metrics import evaluate
+from vaeprivacy.metrics import evaluate, roc
 
 
 @pytest.fixture
@@ -24,6 +24,7 @@ def results() -> pd.DataFrame:
 
 def test_settings_come_in_order_of_growing_leakage() -> None:
     assert figures.setting_order(["raw data", "16", "no noise", "2", "16"]) == ["2", "16", "no noise", "raw data"]
+    assert figures.setting_order(["16", "pure noise", "2"]) == ["pure noise", "2", "16"]
 
 
 def test_each_attack_gets_a_curve_with_the_name_that_tables_use(results: pd.DataFrame) -> None:
@@ -78,6 +79,16 @@ def test_roc_curves_are_logarithmic_with_the_line_of_guessing() -> None:
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["mine", "guessing"]
 
 
+def test_roc_curves_show_the_smallest_rate_that_the_sample_resolves() -> None:
+    is_member = np.arange(300) < 50
+    curves = roc(np.random.default_rng(0).random(300), is_member).assign(attack="mine")
+    ax = figures.roc_curves(curves)
+    shaded = ax.patches[0].get_extents().transformed(ax.transData.inverted())
+    assert (shaded.x0, shaded.x1) == pytest.approx((ax.get_xlim()[0], 1 / 250))
+    assert "below 1 in 250 non-members" in [text.get_text() for text in ax.texts]
+    assert figures.smallest_rate(roc([1.0] * 50 + [0.0] * 250, is_member)) == 1  # only all of them can be accused
+
+
 def test_the_loss_histogram_has_both_groups() -> None:
     losses = pd.DataFrame({"loss": [0.1, 0.2, 1.0, 2.0], "group": ["members", "members", "non-members", "non-members"]})
     ax = figures.loss_histogram(losses)
@@ -102,6 +113,7 @@ def test_measured_rocs_are_solid_predicted_ones_dotted_and_bounds_dashed() -> No
     axes = figures.roc_under_bound(pd.DataFrame(rows))
     assert [ax.get_title() for ax in axes] == ["epsilon x distance = 1", "epsilon x distance = 2"]
     assert [line.get_linestyle() for line in axes[0].lines] == ["-", "--", ":"]
+    assert [text.get_text() for text in axes[0].texts] == ["below 1 in 1,000 outputs"]
     assert axes[0].lines[0].get_color() == axes[0].lines[2].get_color() != axes[0].lines[1].get_color()
     assert [text.get_text() for text in axes[-1].get_legend().get_texts()] == ["d = 1", "bound"]
 
