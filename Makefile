@@ -16,7 +16,7 @@ export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: book test check-pages versions notebooks pair serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework record-paper clean help
+.PHONY: book test check-pages versions pdf notebooks pair serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework record-paper clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
@@ -39,6 +39,9 @@ notebooks: $(INSTALLED) ## run every changed notebook
 
 pair: $(INSTALLED) ## write the .ipynb for Colab from the text sources of the notebooks
 	$(BIN)/python tools/pair.py
+
+pdf: book ## build the book and print it into one PDF, _build/vaeprivacy-book.pdf (needs Chromium)
+	$(BIN)/python tools/pdf.py
 
 serve: book ## build the book and serve it on http://localhost:$(PORT)
 	$(BIN)/python -m http.server $(PORT) --directory _build/book/_build/html
