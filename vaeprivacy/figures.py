@@ -39,10 +39,10 @@ def use_style() -> None:
 
 
 def setting_order(settings: Sequence[str]) -> list[str]:
-    """Return the settings that occur, by growing leakage: "pure noise", epsilons in order, "no noise", "raw data"."""
-    present, words = set(settings), ("pure noise", "no noise", "raw data")
-    epsilons = sorted(present.difference(words), key=float)
-    return [setting for setting in (words[0], *epsilons, *words[1:]) if setting in present]
+    """Return the settings that occur, by growing leakage: epsilons in order, then "no noise", then "raw data"."""
+    present = set(settings)
+    epsilons = sorted((s for s in present if s not in ("no noise", "raw data")), key=float)
+    return epsilons + [s for s in ("no noise", "raw data") if s in present]
 
 
 def picture_grid(rows: Mapping[str, torch.Tensor], image_shape: tuple[int, ...] | None, ax: Axes | None = None) -> Axes:
