@@ -31,6 +31,8 @@ def test_each_attack_gets_a_curve_with_the_name_that_tables_use(results: pd.Data
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["loss threshold", "nearest to reconstruction"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["8", "16", "no\nnoise", "raw\ndata"]
     assert "varepsilon" in ax.get_xlabel()
+    drawn = [line for line in ax.lines if line.get_marker() not in ("None", "")]
+    assert len({line.get_color() for line in drawn}) == len({line.get_marker() for line in drawn}) == 2
 
 
 def test_the_error_bars_are_students_intervals(results: pd.DataFrame) -> None:
@@ -88,6 +90,22 @@ def test_roc_curves_show_the_smallest_rate_that_the_sample_resolves() -> None:
     assert figures.smallest_rate(roc([1.0] * 50 + [0.0] * 250, is_member)) == 1  # only all of them can be accused
 
 
+def test_in_one_picture_each_curve_is_named_beside_it() -> None:
+    rows = [
+        {"dataset": "digits", "defence": "framework", "setting": setting, "seed": seed, "attack": attack, "weak": False}
+        | {"looks_at": looks_at, "auc": auc + 0.01 * seed, "test_accuracy": 0.8}
+        for setting, found in (("no noise", 1.0), ("8", 0.7))
+        for seed in (0, 1)
+        for attack, looks_at, auc in (("nearest", "release", found - 0.01), ("loss", "classifier", 0.55))
+    ]
+    pictures = {setting: torch.zeros(2, 16) for setting in ("no noise", "8")}
+    _, leakage, _ = comparison_figures.in_one_picture(pictures, pd.DataFrame(rows), (4, 4)).axes
+    assert [text.get_text() for text in leakage.texts] == ["attack on the release", "attack on the classifier"]
+    assert leakage.get_legend() is None
+    heights = [text.get_window_extent().y0 for text in leakage.texts]
+    assert heights[0] > heights[1]
+
+
 def test_the_loss_histogram_has_both_groups() -> None:
     losses = pd.DataFrame({"loss": [0.1, 0.2, 1.0, 2.0], "group": ["members", "members", "non-members", "non-members"]})
     ax = figures.loss_histogram(losses)
@@ -123,7 +141,7 @@ def test_each_training_gets_an_auc_and_an_accuracy() -> None:
         for training in ("private records", "DP-SGD, epsilon 8")
         for seed in (0, 1)
     ]
-    axes = figures.by_training(pd.DataFrame(rows))
+    axes = comparison_figures.by_training(pd.DataFrame(rows))
     assert [label.get_text() for label in axes[0].get_yticklabels()] == ["private records", "DP-SGD, epsilon 8"]
     assert [ax.get_xlabel() for ax in axes] == ["AUC of the attack", "test accuracy"]
 

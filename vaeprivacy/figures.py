@@ -14,7 +14,7 @@ from vaeprivacy.tables import WEAK, WEAK_NOTE, attack_labels
 
 # Like Okabe and Ito's, but darker: the colour-blind can tell them apart, and each stands out from white (both tested).
 COLOURS = ("#0050C8", "#D97D00", "#24A76D", "#B274AD", "#7A3B0A", "#222222")
-MARKERS = ("o", "s", "^", "D", "v", "X")
+MARKERS = 4 * ["o", "s", "^", "D", "v", "X", "P", "*"]  # so that colour is not all that tells curves apart
 
 
 def _note_weak(ax: Axes, labels: Mapping[str, str]) -> None:
@@ -194,7 +194,8 @@ def against_setting(
     )
     ax = sns.pointplot(
         results, x="setting", y=y, hue=hue, dodge=0.3 if hue else False, capsize=0.15, linewidth=1.2, markersize=4,
-        err_kws={"linewidth": 1.2}, errorbar=lambda values: mean_interval(values)[1:], ax=ax,
+        err_kws={"linewidth": 1.2}, errorbar=lambda values: mean_interval(values)[1:],
+        markers=MARKERS if hue else "o", ax=ax,
     )  # fmt: skip
     if chance is not None:
         ax.axhline(chance, color="0.5", linestyle="--", zorder=0)
@@ -253,29 +254,6 @@ def roc_under_bound(curves: pd.DataFrame) -> np.ndarray:
         ax.set_title(f"epsilon x distance = {distance:g}", fontsize="medium")
     axes[0].set_ylabel("true-positive rate")
     axes[-1].legend(fontsize="small", loc="lower right")
-    return axes
-
-
-def by_training(results: pd.DataFrame) -> np.ndarray:
-    """Draw the AUC of an attack and the target's accuracy for each way to train encoder and decoder.
-
-    Parameters
-    ----------
-    results : pandas.DataFrame
-        Rows of one attack, as from :func:`vaeprivacy.sweep.tidy`, one a seed and way.
-
-    Returns
-    -------
-    numpy.ndarray of Axes
-    """
-    axes = plt.subplots(1, 2, figsize=(8, 2.6), sharey=True, layout="constrained")[1]
-    for ax, column, label in zip(axes, ("auc", "test_accuracy"), ("AUC of the attack", "test accuracy"), strict=True):
-        sns.pointplot(
-            results, x=column, y="training", errorbar=lambda values: mean_interval(values)[1:], capsize=0.2,
-            linestyle="none", markersize=5, err_kws={"linewidth": 1.2}, ax=ax,
-        )  # fmt: skip
-        ax.set(xlabel=label, ylabel="")
-    axes[0].axvline(0.5, color="0.5", linestyle="--", zorder=0)
     return axes
 
 
