@@ -144,7 +144,9 @@ def _panel(ax: Axes, points: pd.DataFrame) -> None:
         limits(low - margin, high + margin)
 
 
-def place_labels(ax: Axes, x: Sequence[float], y: Sequence[float], labels: Sequence[str]) -> None:
+def place_labels(
+    ax: Axes, x: Sequence[float], y: Sequence[float], labels: Sequence[str], *, fontsize: float = 7.5
+) -> None:
     """Write a label beside each point, where it covers neither another label nor a point; else a thin line leads there.
 
     Each label in turn takes the nearest place that is free, or if none is, the one where it covers least.
@@ -157,6 +159,8 @@ def place_labels(ax: Axes, x: Sequence[float], y: Sequence[float], labels: Seque
         The points, in units of the axes.
     labels : sequence of str
         Empty ones are left out.
+    fontsize : float
+        Height of the letters, in points.
     """
     pixels = ax.figure.dpi / 72
     places = ax.transData.transform(np.column_stack([x, y]))
@@ -165,8 +169,9 @@ def place_labels(ax: Axes, x: Sequence[float], y: Sequence[float], labels: Seque
         if not label:
             continue
         text = ax.annotate(
-            label, ax.transData.inverted().transform(place), xytext=(0, 0), textcoords="offset points", fontsize=7.5,
+            label, ax.transData.inverted().transform(place), xytext=(0, 0), textcoords="offset points",
             arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "0.5", "shrinkA": 0, "shrinkB": 3}, zorder=4,
+            fontsize=fontsize,
         )  # fmt: skip
         size = np.array(text.get_window_extent().size)
         boxes = [_box(place, np.array(way) * far * pixels, size) for far in DISTANCES for way in DIRECTIONS]
@@ -219,7 +224,7 @@ def in_one_picture(rows: Mapping[str, torch.Tensor], results: pd.DataFrame, imag
     points = [
         (*point, name if number == 1 else "") for name, curve in drawn.items() for number, point in enumerate(curve)
     ]
-    place_labels(leakage, *zip(*points, strict=True))
+    place_labels(leakage, *zip(*points, strict=True), fontsize=11)
     return figure
 
 
