@@ -1,5 +1,6 @@
 """The colours of figures: each stands out from the ground, and the colour-blind can tell any two apart."""
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import matplotlib as mpl
@@ -23,12 +24,20 @@ GRAPHICS, TEXT = 3, 4.5  # contrasts that WCAG 2.2 asks for, 1.4.11 and 1.4.3
 APART = 20  # of CIE 1976; around 2 is a just noticeable difference of large patches, and lines are thin
 
 
-def linear(colour: str) -> np.ndarray:
+def in_dark(colour: str) -> tuple[float, ...]:
+    """Return what the dark theme makes of a colour in a picture: its style is brightness(.8) contrast(1.2)."""
+    return tuple(np.clip((0.8 * np.array(to_rgb(colour)) - 0.5) * 1.2 + 0.5, 0, 1))
+
+
+THEMES = {"light": to_rgb, "dark": in_dark}
+
+
+def linear(colour: str | tuple[float, ...]) -> np.ndarray:
     value = np.array(to_rgb(colour))
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
 
 
-def contrast(colour: str, ground: str) -> float:
+def contrast(colour: str | tuple[float, ...], ground: str | tuple[float, ...]) -> float:
     dark, light = sorted(linear(each) @ [0.2126, 0.7152, 0.0722] for each in (colour, ground))
     return (light + 0.05) / (dark + 0.05)
 
@@ -40,7 +49,7 @@ def lab(rgb: np.ndarray) -> np.ndarray:
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
-def least_distance(colours: tuple[str, ...], sight: str) -> float:
+def least_distance(colours: Sequence[str | tuple[float, ...]], sight: str) -> float:
     seen = [lab(np.array(SIGHT[sight]) @ linear(colour)) for colour in colours]
     return min(np.linalg.norm(a - b) for a, b in combinations(seen, 2))
 
@@ -55,18 +64,21 @@ def test_contrast_and_distance_are_measured_as_they_are_defined():
     assert least_distance(pair, "all cones") > 2 * least_distance(pair, "deuteranopia")
 
 
+@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("sight", SIGHT)
 @pytest.mark.parametrize(
     "colours", [COLOURS, tuple(colour for _, colour, _ in FAMILIES.values())], ids=["style", "defences"]
 )
-def test_any_two_colours_are_far_apart(colours, sight):
-    assert least_distance(colours, sight) >= APART
+def test_any_two_colours_are_far_apart(colours, sight, theme):
+    assert least_distance([THEMES[theme](colour) for colour in colours], sight) >= APART
 
 
-def test_colours_and_words_stand_out_from_the_ground_of_figures():
+@pytest.mark.parametrize("theme", THEMES)
+def test_colours_and_words_stand_out_from_the_ground_of_figures(theme):
     use_style()
+    seen = THEMES[theme]
     ground = mpl.rcParams["figure.facecolor"]
-    assert to_rgb(ground) == to_rgb(mpl.rcParams["axes.facecolor"]) == (1, 1, 1)  # in both themes, see custom.css
-    assert min(contrast(colour, ground) for colour in COLOURS) >= GRAPHICS
+    assert to_rgb(ground) == to_rgb(mpl.rcParams["axes.facecolor"]) == (1, 1, 1)  # a picture has its ground with it
+    assert min(contrast(seen(colour), seen(ground)) for colour in COLOURS) >= GRAPHICS
     words = ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")
-    assert min(contrast(mpl.rcParams[name], ground) for name in words) >= TEXT
+    assert min(contrast(seen(mpl.rcParams[name]), seen(ground)) for name in words) >= TEXT
