@@ -1,6 +1,7 @@
 """The colours of figures: each stands out from the ground, and the colour-blind can tell any two apart."""
 
 from collections.abc import Sequence
+from importlib import resources
 from itertools import combinations
 
 import matplotlib as mpl
@@ -82,3 +83,8 @@ def test_colours_and_words_stand_out_from_the_ground_of_figures(theme):
     assert min(contrast(seen(colour), seen(ground)) for colour in COLOURS) >= GRAPHICS
     words = ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")
     assert min(contrast(seen(mpl.rcParams[name]), seen(ground)) for name in words) >= TEXT
+
+
+def test_the_dark_theme_does_to_pictures_what_these_tests_take_it_to_do():
+    [style] = resources.files("pydata_sphinx_theme").glob("**/static/styles/pydata-sphinx-theme.css")
+    assert "{filter:brightness(.8) contrast(1.2)}" in style.read_text(encoding="utf-8")
