@@ -16,7 +16,7 @@ export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: book test check-pages versions notebooks pair serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework record-convolutional record-paper benchmark-contest clean help
+.PHONY: book test check-pages versions pdf notebooks pair serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework benchmark-contest record-convolutional record-paper clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
@@ -40,6 +40,9 @@ notebooks: $(INSTALLED) ## run every changed notebook
 pair: $(INSTALLED) ## write the .ipynb for Colab from the text sources of the notebooks
 	$(BIN)/python tools/pair.py
 
+pdf: book ## build the book and print it into one PDF, _build/vaeprivacy-book.pdf (needs Chromium)
+	$(BIN)/python tools/pdf.py
+
 serve: book ## build the book and serve it on http://localhost:$(PORT)
 	$(BIN)/python -m http.server $(PORT) --directory _build/book/_build/html
 
@@ -59,11 +62,12 @@ benchmark-device: $(INSTALLED) ## measure what the GPU (or CPU) can do, and what
 benchmark-coursework: $(INSTALLED) ## time the grading of thirty submissions of each assignment (a few minutes)
 	$(BIN)/python benchmarks/coursework.py
 
+benchmark-contest: $(INSTALLED) ## make a contest, take part with three attacks, and rank them (two minutes)
+	$(BIN)/python benchmarks/contest.py
+
 record-convolutional: $(INSTALLED) ## compute the runs of vaeprivacy/records/convolutional.yaml, eight at a time (ten minutes of an H200)
 	$(BIN)/vaeprivacy sweep vaeprivacy/records/convolutional.yaml --directory runs/convolutional --jobs 8
 	cp runs/convolutional/results.parquet vaeprivacy/records/convolutional.parquet
-benchmark-contest: $(INSTALLED) ## make a contest, take part with three attacks, and rank them (two minutes)
-	$(BIN)/python benchmarks/contest.py
 
 record-paper: $(INSTALLED) ## compute the runs of vaeprivacy/records/paper.yaml on all GPUs and keep their record (very long)
 	$(BIN)/vaeprivacy sweep vaeprivacy/records/paper.yaml --directory runs/paper

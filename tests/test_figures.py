@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vaeprivacy import comparison_figures, figures, tables
-from vaeprivacy.metrics import evaluate
+from vaeprivacy.metrics import evaluate, roc
 
 
 @pytest.fixture
@@ -31,6 +31,8 @@ def test_each_attack_gets_a_curve_with_the_name_that_tables_use(results: pd.Data
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["loss threshold", "nearest to reconstruction"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["8", "16", "no\nnoise", "raw\ndata"]
     assert "varepsilon" in ax.get_xlabel()
+    drawn = [line for line in ax.lines if line.get_marker() not in ("None", "")]
+    assert len({line.get_color() for line in drawn}) == len({line.get_marker() for line in drawn}) == 2
 
 
 def test_the_error_bars_are_students_intervals(results: pd.DataFrame) -> None:
@@ -78,6 +80,32 @@ def test_roc_curves_are_logarithmic_with_the_line_of_guessing() -> None:
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["mine", "guessing"]
 
 
+def test_roc_curves_show_the_smallest_rate_that_the_sample_resolves() -> None:
+    is_member = np.arange(300) < 50
+    curves = roc(np.random.default_rng(0).random(300), is_member).assign(attack="mine")
+    ax = figures.roc_curves(curves)
+    shaded = ax.patches[0].get_extents().transformed(ax.transData.inverted())
+    assert (shaded.x0, shaded.x1) == pytest.approx((ax.get_xlim()[0], 1 / 250))
+    assert "below 1 in 250 non-members" in [text.get_text() for text in ax.texts]
+    assert figures.smallest_rate(roc([1.0] * 50 + [0.0] * 250, is_member)) == 1  # only all of them can be accused
+
+
+def test_in_one_picture_each_curve_is_named_beside_it() -> None:
+    rows = [
+        {"dataset": "digits", "defence": "framework", "setting": setting, "seed": seed, "attack": attack, "weak": False}
+        | {"looks_at": looks_at, "auc": auc + 0.01 * seed, "test_accuracy": 0.8}
+        for setting, found in (("no noise", 1.0), ("8", 0.7))
+        for seed in (0, 1)
+        for attack, looks_at, auc in (("nearest", "release", found - 0.01), ("loss", "classifier", 0.55))
+    ]
+    pictures = {setting: torch.zeros(2, 16) for setting in ("no noise", "8")}
+    _, leakage, _ = comparison_figures.in_one_picture(pictures, pd.DataFrame(rows), (4, 4)).axes
+    assert [text.get_text() for text in leakage.texts] == ["attack on the release", "attack on the classifier"]
+    assert leakage.get_legend() is None
+    heights = [text.get_window_extent().y0 for text in leakage.texts]
+    assert heights[0] > heights[1]
+
+
 def test_the_loss_histogram_has_both_groups() -> None:
     losses = pd.DataFrame({"loss": [0.1, 0.2, 1.0, 2.0], "group": ["members", "members", "non-members", "non-members"]})
     ax = figures.loss_histogram(losses)
@@ -102,6 +130,7 @@ def test_measured_rocs_are_solid_predicted_ones_dotted_and_bounds_dashed() -> No
     axes = figures.roc_under_bound(pd.DataFrame(rows))
     assert [ax.get_title() for ax in axes] == ["epsilon x distance = 1", "epsilon x distance = 2"]
     assert [line.get_linestyle() for line in axes[0].lines] == ["-", "--", ":"]
+    assert [text.get_text() for text in axes[0].texts] == ["below 1 in 1,000 outputs"]
     assert axes[0].lines[0].get_color() == axes[0].lines[2].get_color() != axes[0].lines[1].get_color()
     assert [text.get_text() for text in axes[-1].get_legend().get_texts()] == ["d = 1", "bound"]
 
@@ -112,7 +141,7 @@ def test_each_training_gets_an_auc_and_an_accuracy() -> None:
         for training in ("private records", "DP-SGD, epsilon 8")
         for seed in (0, 1)
     ]
-    axes = figures.by_training(pd.DataFrame(rows))
+    axes = comparison_figures.by_training(pd.DataFrame(rows))
     assert [label.get_text() for label in axes[0].get_yticklabels()] == ["private records", "DP-SGD, epsilon 8"]
     assert [ax.get_xlabel() for ax in axes] == ["AUC of the attack", "test accuracy"]
 

@@ -153,7 +153,11 @@ def test_linux_and_macos_run_the_commands_of_a_laptop() -> None:
     latest = commands(load("latest"))["test"]
     assert latest == ["make test CONSTRAINTS=", 'make versions CONSTRAINTS= >> "$GITHUB_STEP_SUMMARY"']
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert all(f"\n{name}: " in makefile for name in ("test", "book", "check-pages", "versions"))
+    release = load("release")
+    assert commands(release)["pdf"] == ["make pdf"]
+    assert release["jobs"]["github"]["needs"] == ["pypi", "pdf"]
+    assert "dist/* pdf/*" in commands(release)["github"][0]  # what is attached
+    assert all(f"\n{name}: " in makefile for name in ("test", "book", "check-pages", "versions", "pdf"))
 
 
 def test_windows_runs_what_make_test_runs() -> None:
@@ -173,7 +177,7 @@ def test_the_tests_run_with_every_python_that_is_supported() -> None:
 
 def test_jobs_without_a_gpu_take_pytorch_from_where_the_readme_says() -> None:
     index = re.search(r"PIP_EXTRA_INDEX_URL=(\S+)", (ROOT / "README.md").read_text(encoding="utf-8"))[1]
-    for name, job in (("tests", "linux"), ("book", "build"), ("latest", "test")):
+    for name, job in (("tests", "linux"), ("book", "build"), ("latest", "test"), ("release", "pdf")):
         assert load(name)["jobs"][job]["env"] == {"PIP_EXTRA_INDEX_URL": index}
 
 

@@ -20,11 +20,15 @@ REPOSITORY = CONFIG["repository"]["url"]
 BOOK_URL = CONFIG["html"]["baseurl"].rstrip("/")
 
 
+def book_pages() -> list[str]:
+    """Return the names of all pages, such as "notebooks/framework", in the order of the book's table of contents."""
+    contents = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
+    return [contents["root"], *(chapter["file"] for part in contents["parts"] for chapter in part["chapters"])]
+
+
 def notebook_sources() -> list[Path]:
     """Return the text sources of all notebooks, in the order of the book's table of contents."""
-    contents = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
-    pages = [chapter["file"] for part in contents["parts"] for chapter in part["chapters"]]
-    return [ROOT / f"{page}.md" for page in pages if page.startswith("notebooks/")]
+    return [ROOT / f"{page}.md" for page in book_pages() if page.startswith("notebooks/")]
 
 
 def read_source(path: Path) -> NotebookNode:

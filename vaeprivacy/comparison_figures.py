@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from vaeprivacy.comparison import pareto_front, strongest
-from vaeprivacy.figures import COLOURS
+from vaeprivacy.figures import COLOURS, MARKERS
 from vaeprivacy.metrics import mean_interval
 
 #: By a defence's name in the table: what the legend calls it, its colour and its marker.
@@ -53,10 +53,34 @@ def effects(panels: Mapping[str, pd.DataFrame], *, measures: Mapping[str, str]) 
             first = (row, column) == (0, 0)
             sns.pointplot(
                 runs, x="value", y=measure, hue="curve", errorbar=lambda values: mean_interval(values)[1:],
-                capsize=0.15, linewidth=1.2, markersize=4, err_kws={"linewidth": 1.2}, legend=first, ax=ax,
+                capsize=0.15, linewidth=1.2, markersize=4, err_kws={"linewidth": 1.2}, legend=first,
+                markers=MARKERS, ax=ax,
             )  # fmt: skip
             ax.set(xlabel=setting if row == len(measures) - 1 else "", ylabel=words if column == 0 else "")
     axes[0, 0].legend(title=None, fontsize="small")
+    return axes
+
+
+def by_training(results: pd.DataFrame) -> np.ndarray:
+    """Draw the AUC of an attack and the target's accuracy for each way to train encoder and decoder.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        Rows of one attack, as from :func:`vaeprivacy.sweep.tidy`, one a seed and way.
+
+    Returns
+    -------
+    numpy.ndarray of Axes
+    """
+    axes = plt.subplots(1, 2, figsize=(8, 2.6), sharey=True, layout="constrained")[1]
+    for ax, column, label in zip(axes, ("auc", "test_accuracy"), ("AUC of the attack", "test accuracy"), strict=True):
+        sns.pointplot(
+            results, x=column, y="training", errorbar=lambda values: mean_interval(values)[1:], capsize=0.2,
+            linestyle="none", markersize=5, err_kws={"linewidth": 1.2}, ax=ax,
+        )  # fmt: skip
+        ax.set(xlabel=label, ylabel="")
+    axes[0].axvline(0.5, color="0.5", linestyle="--", zorder=0)
     return axes
 
 
@@ -120,7 +144,9 @@ def _panel(ax: Axes, points: pd.DataFrame) -> None:
         limits(low - margin, high + margin)
 
 
-def place_labels(ax: Axes, x: Sequence[float], y: Sequence[float], labels: Sequence[str]) -> None:
+def place_labels(
+    ax: Axes, x: Sequence[float], y: Sequence[float], labels: Sequence[str], *, fontsize: float = 7.5
+) -> None:
     """Write a label beside each point, where it covers neither another label nor a point; else a thin line leads there.
 
     Each label in turn takes the nearest place that is free, or if none is, the one where it covers least.
@@ -133,6 +159,8 @@ def place_labels(ax: Axes, x: Sequence[float], y: Sequence[float], labels: Seque
         The points, in units of the axes.
     labels : sequence of str
         Empty ones are left out.
+    fontsize : float
+        Height of the letters, in points.
     """
     pixels = ax.figure.dpi / 72
     places = ax.transData.transform(np.column_stack([x, y]))
@@ -141,8 +169,9 @@ def place_labels(ax: Axes, x: Sequence[float], y: Sequence[float], labels: Seque
         if not label:
             continue
         text = ax.annotate(
-            label, ax.transData.inverted().transform(place), xytext=(0, 0), textcoords="offset points", fontsize=7.5,
+            label, ax.transData.inverted().transform(place), xytext=(0, 0), textcoords="offset points",
             arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "0.5", "shrinkA": 0, "shrinkB": 3}, zorder=4,
+            fontsize=fontsize,
         )  # fmt: skip
         size = np.array(text.get_window_extent().size)
         boxes = [_box(place, np.array(way) * far * pixels, size) for far in DISTANCES for way in DIRECTIONS]
@@ -183,21 +212,27 @@ def in_one_picture(rows: Mapping[str, torch.Tensor], results: pd.DataFrame, imag
     extent = (-0.5, len(rows) - 0.5, 0, n_images)
     top.imshow(np.concatenate(columns, axis=1), cmap="gray_r", vmin=0, vmax=1, extent=extent, interpolation="nearest")
     top.set_axis_off()
-    for looks_at in ("release", "classifier"):
-        _means(leakage, strongest(results, looks_at=looks_at), "auc", rows, label=f"attack on the {looks_at}")
+    attacks = {f"attack on the {what}": strongest(results, looks_at=what) for what in ("release", "classifier")}
+    drawn = {name: _means(leakage, runs, "auc", rows) for name, runs in attacks.items()}
     leakage.axhline(0.5, color="0.5", linestyle="--", zorder=0)
     leakage.set(ylabel="AUC", ylim=(0.45, 1.03))
-    leakage.legend(loc="upper right", title=None)
-    _means(utility, results[results.attack == "loss"], "test_accuracy", rows, label="")
+    _means(utility, results[results.attack == "loss"], "test_accuracy", rows)
     utility.set(ylabel="accuracy", ylim=(0, 1), xlabel=r"$\varepsilon$ per unit of latent distance")
     utility.set_xticks(list(places), [name.replace(" ", "\n") for name in rows])
+    figure.draw_without_rendering()  # settles where the axes are
+    # Each curve is named at its second point; the others are only there not to be covered.
+    points = [
+        (*point, name if number == 1 else "") for name, curve in drawn.items() for number, point in enumerate(curve)
+    ]
+    place_labels(leakage, *zip(*points, strict=True), fontsize=11)
     return figure
 
 
-def _means(ax: Axes, runs: pd.DataFrame, column: str, settings: Iterable[str], *, label: str) -> None:
-    """Draw the means of a column over the seeds of each setting, with intervals, where there are any."""
+def _means(ax: Axes, runs: pd.DataFrame, column: str, settings: Iterable[str]) -> list[tuple[int, float]]:
+    """Draw the means of a column over the seeds of each setting, where there are any, with intervals; return them."""
     by_setting = runs.groupby("setting")[column].agg(mean_interval)
     drawn = [(place, by_setting[name]) for place, name in enumerate(settings) if name in by_setting]
     places, means = [place for place, _ in drawn], [mean.value for _, mean in drawn]
     errors = [[mean.value - mean.low for _, mean in drawn], [mean.high - mean.value for _, mean in drawn]]
-    ax.errorbar(places, means, errors, marker="o", markersize=4, linewidth=1.2, capsize=4, label=label)
+    ax.errorbar(places, means, errors, marker="o", markersize=4, linewidth=1.2, capsize=4)
+    return list(zip(places, means, strict=True))

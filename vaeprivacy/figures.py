@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 from vaeprivacy.metrics import mean_interval
 from vaeprivacy.tables import WEAK, WEAK_NOTE, attack_labels
 
-# Okabe and Ito's colours, which the colour-blind can tell apart.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# Like Okabe and Ito's, but darker: the colour-blind can tell them apart, and each stands out from white (both tested).
+COLOURS = ("#0050C8", "#D97D00", "#24A76D", "#B274AD", "#7A3B0A", "#222222")
+MARKERS = 4 * ["o", "s", "^", "D", "v", "X", "P", "*"]  # so that colour is not all that tells curves apart
 
 
 def _note_weak(ax: Axes, labels: Mapping[str, str]) -> None:
@@ -133,14 +134,39 @@ def roc_curves(curves: pd.DataFrame, ax: Axes | None = None) -> Axes:
         curves.assign(attack=curves.attack.map(labels)),
         x="fpr", y="tpr", hue="attack", errorbar=None, estimator=None, drawstyle="steps-post", ax=ax,
     )  # fmt: skip
-    smallest = 1e-3
+    smallest = 0.3 * smallest_rate(curves)
     ax.plot([smallest, 1], [smallest, 1], color="0.5", linestyle="--", label="guessing")
     ax.set(xscale="log", yscale="log", xlim=(smallest, 1), ylim=(smallest, 1.05))
     ax.set(xlabel="false-positive rate", ylabel="true-positive rate")
+    _mark_unresolved(ax, smallest_rate(curves))
     ax.legend()  # with the line of guessing
     _legend_above(ax)
     _note_weak(ax, labels)
     return ax
+
+
+def smallest_rate(curves: pd.DataFrame) -> float:
+    """Return the smallest false-positive rate that a sample can resolve: that of accusing one non-member.
+
+    It is the smallest step of a curve (if all scores are tied with others, that of accusing the fewest together).
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        As for :func:`roc_curves`.
+    """
+    steps = np.diff(np.unique(curves.fpr))
+    return float(steps[steps > 1e-9].min())  # less is rounding
+
+
+def _mark_unresolved(ax: Axes, smallest: float, *, of: str = "non-members") -> None:
+    """Shade the false-positive rates that are smaller than one of a sample, and say so there."""
+    left, _ = ax.get_xlim()
+    ax.axvspan(left, smallest, color="0.9", zorder=0)
+    ax.text(
+        np.sqrt(left * smallest), 0.97, f"below 1 in {1 / smallest:,.0f} {of}", rotation=90, ha="center", va="top",
+        fontsize="x-small", color="0.3", transform=ax.get_xaxis_transform(),
+    )  # fmt: skip
 
 
 def against_setting(
@@ -168,7 +194,8 @@ def against_setting(
     )
     ax = sns.pointplot(
         results, x="setting", y=y, hue=hue, dodge=0.3 if hue else False, capsize=0.15, linewidth=1.2, markersize=4,
-        err_kws={"linewidth": 1.2}, errorbar=lambda values: mean_interval(values)[1:], ax=ax,
+        err_kws={"linewidth": 1.2}, errorbar=lambda values: mean_interval(values)[1:],
+        markers=MARKERS if hue else "o", ax=ax,
     )  # fmt: skip
     if chance is not None:
         ax.axhline(chance, color="0.5", linestyle="--", zorder=0)
@@ -205,7 +232,8 @@ def roc_under_bound(curves: pd.DataFrame) -> np.ndarray:
     ----------
     curves : pandas.DataFrame
         Columns ``distance``, ``kind`` (of curve), ``curve`` (its name), ``fpr`` and ``tpr``. Kinds are drawn as solid
-        lines ("measured"), dotted ("predicted") and dashed black ones ("bound").
+        lines ("measured"), dotted ("predicted") and dashed black ones ("bound"). The smallest ``fpr`` is to be what the
+        sample can resolve: one output.
 
     Returns
     -------
@@ -220,33 +248,12 @@ def roc_under_bound(curves: pd.DataFrame) -> np.ndarray:
             style = {"measured": "-", "predicted": ":", "bound": "--"}[kind]
             label = name if kind != "predicted" else None
             ax.plot(curve.fpr, curve.tpr, style, color=colours.get(name, "black"), linewidth=1.3, label=label)
-        ax.set(xscale="log", yscale="log", xlim=(1e-4, 1), ylim=(1e-4, 1.1), xlabel="false-positive rate")
+        limits = {"xlim": (0.3 * curves.fpr.min(), 1), "ylim": (0.3 * curves.fpr.min(), 1.1)}
+        ax.set(xscale="log", yscale="log", xlabel="false-positive rate", **limits)
+        _mark_unresolved(ax, curves.fpr.min(), of="outputs")
         ax.set_title(f"epsilon x distance = {distance:g}", fontsize="medium")
     axes[0].set_ylabel("true-positive rate")
     axes[-1].legend(fontsize="small", loc="lower right")
-    return axes
-
-
-def by_training(results: pd.DataFrame) -> np.ndarray:
-    """Draw the AUC of an attack and the target's accuracy for each way to train encoder and decoder.
-
-    Parameters
-    ----------
-    results : pandas.DataFrame
-        Rows of one attack, as from :func:`vaeprivacy.sweep.tidy`, one a seed and way.
-
-    Returns
-    -------
-    numpy.ndarray of Axes
-    """
-    axes = plt.subplots(1, 2, figsize=(8, 2.6), sharey=True, layout="constrained")[1]
-    for ax, column, label in zip(axes, ("auc", "test_accuracy"), ("AUC of the attack", "test accuracy"), strict=True):
-        sns.pointplot(
-            results, x=column, y="training", errorbar=lambda values: mean_interval(values)[1:], capsize=0.2,
-            linestyle="none", markersize=5, err_kws={"linewidth": 1.2}, ax=ax,
-        )  # fmt: skip
-        ax.set(xlabel=label, ylabel="")
-    axes[0].axvline(0.5, color="0.5", linestyle="--", zorder=0)
     return axes
 
 

@@ -1,12 +1,20 @@
-"""What tables and figures call the attacks, and the table of attacks on one target."""
+"""What tables and figures call the attacks, the tables of attacks on one target, and the controls of such tables."""
 
 import json
 import math
+from collections.abc import Mapping
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import torch
+from numpy.typing import ArrayLike
 
 from vaeprivacy.comparison import compared
-from vaeprivacy.metrics import Estimate
+from vaeprivacy.experiment import run_scores
+from vaeprivacy.grid import config_of
+from vaeprivacy.metrics import Estimate, auc, evaluate, tpr_at_fpr
+from vaeprivacy.randomness import seeded_generator
 
 ATTACKS = {
     "gap": "label right or wrong",
@@ -34,6 +42,8 @@ ATTACKS = {
     "vae": "reconstruction, calibrated",
 }
 ADVERSARIES = {"adaptive_": ", adaptive", "through_": ", adaptive, through"}
+# Attacks that have nothing to find, measured as all others are.
+SHUFFLED, COIN = "control: shuffled membership", "control: coin flip"
 WEAK = "\u2020"  # a dagger
 WEAK_NOTE = f"{WEAK} weak: its shadow models do not behave like the target"
 
@@ -158,3 +168,80 @@ def full_setting(defence: str, setting: str) -> str:
     if defence != "framework":
         return setting
     return f"framework, {setting}" if setting.startswith("no noise") else f"framework, epsilon {setting}"
+
+
+def controls(
+    scores: ArrayLike, is_member: ArrayLike, *, generator: torch.Generator
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return two attacks that have nothing to find: what they find shows what chance makes of a measurement.
+
+    Parameters
+    ----------
+    scores, is_member : array-like
+        Of a real attack, as in :func:`vaeprivacy.metrics.roc`.
+    generator : torch.Generator
+        Shuffles, and tosses the coins.
+
+    Returns
+    -------
+    dict
+        By control, its scores and memberships: the real scores against memberships in random order, and random scores
+        against the real memberships.
+    """
+    scores, is_member = (np.asarray(torch.as_tensor(each).cpu()) for each in (scores, is_member))
+    order = torch.randperm(len(is_member), generator=generator).numpy()
+    coins = torch.rand(len(is_member), generator=generator, dtype=torch.float64).numpy()
+    return {SHUFFLED: (scores, is_member[order]), COIN: (coins, is_member)}
+
+
+def strengths(scores: Mapping[str, ArrayLike], is_member: ArrayLike, *, generator: torch.Generator) -> pd.DataFrame:
+    """Return attacks on one target as a table to read, and under them the controls, of the strongest of the attacks.
+
+    Parameters
+    ----------
+    scores : mapping of str to array-like
+        By attack: one score a candidate.
+    is_member : array-like
+        Whether each candidate is a member, bool.
+    generator : torch.Generator
+        See :func:`controls`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By attack: ``AUC`` and ``TPR at 1% FPR``, each with its interval, as text.
+    """
+    strongest = max(scores.values(), key=lambda of_one: auc(of_one, is_member).value)
+    attacks = {attack_label(name): (of_one, is_member) for name, of_one in scores.items()}
+    attacks |= controls(strongest, is_member, generator=generator)
+    rows = {name: {"AUC": auc(*each), "TPR at 1% FPR": tpr_at_fpr(*each, fpr=0.01)} for name, each in attacks.items()}
+    return pd.DataFrame(rows).T.map(str)
+
+
+def with_controls(results: pd.DataFrame, *, directory: Path | str) -> pd.DataFrame:
+    """Return a table of runs, and after it the controls of each run, from the scores of its strongest attack.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        As from :func:`vaeprivacy.sweep.sweep`, or some rows of it.
+    directory : path-like
+        Where the runs left their scores.
+    """
+    strongest = results.loc[results.groupby("key", sort=False).auc.idxmax()]
+    rows = [row for _, attack in strongest.iterrows() for row in _controls_of_run(attack, Path(directory))]
+    return pd.concat([results, pd.DataFrame(rows)], ignore_index=True)
+
+
+def _controls_of_run(attack: pd.Series, directory: Path) -> list[dict[str, object]]:
+    """Return the rows of the controls of an attack: metrics are averages over the targets, as in its own row."""
+    config = config_of(json.loads(attack.config))
+    arrays = run_scores(config, directory=directory)
+    generator = seeded_generator(config.seed, f"controls of {attack.attack}, {attack.setting}")
+    found: dict[str, list[dict[str, float]]] = {SHUFFLED: [], COIN: []}
+    members = arrays["is_member"][arrays[f"targets/{attack.attack}"]]
+    for scores, is_member in zip(arrays[f"scores/{attack.attack}"], members, strict=True):
+        for name, each in controls(scores, is_member, generator=generator).items():
+            found[name].append(evaluate(*each, threshold=float(np.median(each[0]))))
+    about = attack.to_dict() | {"weak": False, "knowledge": "nothing"}
+    return [about | {"attack": name} | pd.DataFrame(of_each).mean().to_dict() for name, of_each in found.items()]

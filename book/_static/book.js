@@ -9,10 +9,16 @@ window.addEventListener("load", async () => {
 });
 window.addEventListener("resize", letKeysScroll);
 
-// Paper is white: a dark page is printed in the colours of the light one.
-let before;
+// Paper is white: a dark page is printed in the colours of the light one. And nothing can be unfolded there: answers of a
+// quiz and solutions are printed open.
+let before, folded;
 window.addEventListener("beforeprint", () => {
   before = document.documentElement.dataset.theme;
   document.documentElement.dataset.theme = "light";
+  folded = [...document.querySelectorAll("article details.sd-dropdown:not([open])")];
+  for (const answer of folded) answer.open = true;
 });
-window.addEventListener("afterprint", () => { document.documentElement.dataset.theme = before; });
+window.addEventListener("afterprint", () => {
+  document.documentElement.dataset.theme = before;
+  for (const answer of folded) answer.open = false;
+});

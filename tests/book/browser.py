@@ -9,8 +9,8 @@ from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from pathlib import Path
-from shutil import which
 
+from pdf import CHROMIUM, READY
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 WIDTHS = (390, 768, 1440)  # a phone, a tablet, a laptop
@@ -22,14 +22,8 @@ ALLOWED = {  # what generators of pages write, which no style can mend
     ("aria-required-children", ".citation-list"),  # docutils calls it a list; sphinxcontrib-bibtex puts anchors into it
     ("list", "article > ul"),  # sphinx.ext.viewcode puts the list of a package's modules beside its entry, not into it
 }
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-EXECUTABLE = next((path for path in map(which, NAMES) if path), None)
-NO_CHROMIUM = f"There is no Chromium: none of the commands {', '.join(NAMES)} is installed."
 # Nothing but this machine has an address, so that not even a faulty page or the browser itself reaches another one.
 ARGUMENTS = ("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--disable-background-networking")
-
-# MathJax sets formulas, and fonts arrive, after the page has loaded; both change its width.
-READY = "async () => { await window.MathJax?.startup?.promise; await document.fonts.ready }"
 
 # Elements that end right of the window, the farthest first. What an element on the way up clips or scrolls is no
 # fault, nor is a folded sidebar, which waits beside the window.
@@ -187,7 +181,7 @@ def serving(folder: Path) -> Iterator[str]:
 def running() -> Iterator[Browser]:
     """Run the machine's Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield browser
         browser.close()
 

@@ -7,9 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from browser import (
-    EXECUTABLE,
     MOST_BYTES,
-    NO_CHROMIUM,
     THEMES,
     Browser,
     Reader,
@@ -21,8 +19,9 @@ from browser import (
 )
 from common import REPOSITORY
 from conftest import NOTEBOOKS, ROOT
+from pdf import CHROMIUM, NO_CHROMIUM
 
-pytestmark = pytest.mark.skipif(EXECUTABLE is None, reason=NO_CHROMIUM)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
 # All that is written, the lists that Sphinx makes, and two of the pages with the package's source, which are all alike.
 PAGES = [
     *(f"book/{path.stem}.html" for path in sorted((ROOT / "book").glob("*.md"))),
@@ -119,13 +118,15 @@ def test_a_dark_page_is_printed_light_whole_and_alone(reader):
         assert dark != "rgb(255, 255, 255)"
         assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert tab.eval_on_selector_all("button, .bd-sidebar, .headerlink, .prev-next-area", shown) == []
-        assert tab.eval_on_selector_all(".solution p, article img", "(all) => all.length") > 2
-        assert tab.eval_on_selector_all(".solution p, article img", hidden) == []
+        content = ".solution p, .sd-dropdown p, article img"  # answers of the quiz, too
+        assert tab.eval_on_selector_all(content, "(all) => all.length") > 2
+        assert tab.eval_on_selector_all(content, hidden) == []
         addresses = "(links) => links.map((link) => getComputedStyle(link, '::after').content)"
         assert set(tab.eval_on_selector_all("article a[href]", addresses)) == {"none"}
     finally:
         tab.evaluate("window.dispatchEvent(new Event('afterprint'))")
         assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+        assert tab.eval_on_selector_all(".sd-dropdown[open]", "(all) => all.length") == 0
         tab.emulate_media(media="screen")
 
 
