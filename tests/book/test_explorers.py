@@ -10,7 +10,7 @@ import explorer
 import numpy as np
 import pytest
 import torch
-from browser import EXECUTABLE, NO_CHROMIUM, running
+from browser import CHROMIUM, NO_CHROMIUM, running
 from playwright.sync_api import Browser, Locator, Page
 from scipy.stats import ks_2samp
 
@@ -19,7 +19,7 @@ from vaeprivacy.grid import read_grid
 from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian
 from vaeprivacy.sweep import sweep
 
-in_browser = pytest.mark.skipif(EXECUTABLE is None, reason=NO_CHROMIUM)
+in_browser = pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
 RECORD = json.loads(explorer.RECORD.read_text(encoding="utf-8"))
 MECHANISMS = {
     "euclidean-laplace": EuclideanLaplace,
