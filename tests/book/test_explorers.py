@@ -10,7 +10,8 @@ import explorer
 import numpy as np
 import pytest
 import torch
-from browser import CHROMIUM, NO_CHROMIUM, running
+from browser import running
+from pdf import CHROMIUM, NO_CHROMIUM
 from playwright.sync_api import Browser, Locator, Page
 from scipy.stats import ks_2samp
 
