@@ -80,6 +80,7 @@ from scipy.special import logsumexp
 from scipy.stats import gaussian_kde
 from sklearn.datasets import load_digits
 
+from vaeprivacy.course.linear_vae import LinearVAE, with_noise
 from vaeprivacy.course.variants import lettered
 
 N_VAE, N = 300, 300
@@ -92,27 +93,6 @@ EVERYBODY = [
 ]
 
 
-def linear_vae(x, dimension):
-    """Return mean, encoder and decoder of the best linear VAE: probabilistic PCA, with codes of variance 1."""
-    mean = x.mean(axis=0)
-    _, sizes, directions = np.linalg.svd(x - mean, full_matrices=False)
-    scale = sizes[:dimension] / len(x) ** 0.5
-    return mean, directions[:dimension].T / scale, scale[:, None] * directions[:dimension]
-
-
-def codes_of(x, vae, radius):
-    """Return the projected codes of records."""
-    codes = (x - vae[0]) @ vae[1]
-    return codes * np.minimum(1, radius / np.maximum(np.linalg.norm(codes, axis=1, keepdims=True), 1e-12))
-
-
-def with_noise(codes, epsilon, rng):
-    """Return noisy codes."""
-    direction = rng.normal(size=codes.shape)
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    return codes + direction * rng.gamma(codes.shape[1], 1 / epsilon, size=(len(codes), 1))
-
-
 def make(public, secret):
     """Draw records, members, the release, the parameters and the order of the options."""
     dimension = int(public.integers(8, 11))
@@ -120,14 +100,14 @@ def make(public, secret):
     x, y = load_digits(return_X_y=True)
     order = secret.permutation(len(x))
     parts = np.split(order, [N_VAE, N_VAE + 2 * N])
-    vae = linear_vae(x[parts[0]] / 16, dimension)
-    arrays = {"mean": vae[0], "encoder": vae[1], "decoder": vae[2]}
+    vae = LinearVAE.fit(x[parts[0]] / 16, dimension=dimension, radius=radius)
+    arrays = vae.arrays()
     for name, part in zip(("candidate", "population"), parts[1:], strict=True):
         arrays |= {f"{name}_x": x[part] / 16, f"{name}_y": y[part]}
     is_member = secret.permutation(2 * N) < N
     members = secret.permutation(np.flatnonzero(is_member))
-    noisy = with_noise(codes_of(arrays["candidate_x"][members], vae, radius), epsilon, secret)
-    arrays |= {"release_x": np.clip(vae[0] + noisy @ vae[2], 0, 1), "release_y": arrays["candidate_y"][members]}
+    noisy = with_noise(vae.encode(arrays["candidate_x"][members]), epsilon=epsilon, rng=secret)
+    arrays |= {"release_x": vae.decode(noisy), "release_y": arrays["candidate_y"][members]}
     constants, everybody = lettered(public, "everybody", EVERYBODY)
     epsilons, max_auc = [1.0, 2.0, 4.0, 8.0, 16.0], 0.62
     constants |= {"dimension": dimension, "radius": radius, "epsilon": epsilon, "max_auc": max_auc}
@@ -193,13 +173,13 @@ def reference_rehearsals(variant):
 
 def rehearsed(variant, epsilon, rng):
     """Return the mean AUCs of the attacks on releases of the population itself."""
-    data, radius = variant.files["release.npz"], variant.constants["radius"]
-    vae = data["mean"], data["encoder"], data["decoder"]
-    codes, y, found = codes_of(data["population_x"], vae, radius), data["population_y"], []
+    data = variant.files["release.npz"]
+    vae = LinearVAE.read(data, radius=variant.constants["radius"])
+    codes, y, found = vae.encode(data["population_x"]), data["population_y"], []
     for _ in range(REHEARSALS):
         members, others, rest = np.split(rng.permutation(len(y)), [N, 2 * N])
         both, is_member = np.append(members, others), np.arange(2 * N) < N
-        noisy = with_noise(codes[members], epsilon, rng)
+        noisy = with_noise(codes[members], epsilon=epsilon, rng=rng)
         scores = all_attacks(noisy, y[members], codes[both], y[both], codes[rest], y[rest], epsilon)
         found.append([exact_auc(each, is_member).value for each in scores])
     return np.mean(found, axis=0)
@@ -208,10 +188,10 @@ def rehearsed(variant, epsilon, rng):
 def reference_on_candidates(variant):
     """Return the scores of the three attacks on the candidates; computed once for a variant."""
     if "scores" not in variant.hidden:
-        data, radius = variant.files["release.npz"], variant.constants["radius"]
-        vae = data["mean"], data["encoder"], data["decoder"]
-        codes, population = (codes_of(data[f"{name}_x"], vae, radius) for name in ("candidate", "population"))
-        noisy = read(data["release_x"], vae[0], vae[2])
+        data = variant.files["release.npz"]
+        vae = LinearVAE.read(data, radius=variant.constants["radius"])
+        codes, population = (vae.encode(data[f"{name}_x"]) for name in ("candidate", "population"))
+        noisy = read(data["release_x"], vae.mean, vae.decoder)
         of_population = population, data["population_y"], variant.constants["epsilon"]
         scores = all_attacks(noisy, data["release_y"], codes, data["candidate_y"], *of_population)
         variant.hidden["scores"] = dict(zip(ATTACKS, scores, strict=True))

@@ -71,6 +71,7 @@ from scipy.spatial.distance import cdist
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
+from vaeprivacy.course.linear_vae import LinearVAE, with_noise
 from vaeprivacy.course.variants import lettered
 
 N = 400
@@ -80,37 +81,6 @@ PROMISES = [
     "It is that no attack on the release has an AUC above what you accept, since you measured that with an interval.",
     "It is about the attack by which you chose epsilon. Against another attack you would have to choose again.",
 ]
-
-
-def linear_vae(x, dimension):
-    """Return mean, encoder and decoder of the best linear VAE: probabilistic PCA, with codes of variance 1."""
-    mean = x.mean(axis=0)
-    _, sizes, directions = np.linalg.svd(x - mean, full_matrices=False)
-    scale = sizes[:dimension] / len(x) ** 0.5
-    return mean, directions[:dimension].T / scale, scale[:, None] * directions[:dimension]
-
-
-def clipped(codes, radius):
-    """Return codes projected to the ball."""
-    return codes * np.minimum(1, radius / np.maximum(np.linalg.norm(codes, axis=1, keepdims=True), 1e-12))
-
-
-def codes_of(x, vae, radius):
-    """Return the projected codes of records."""
-    return clipped((x - vae[0]) @ vae[1], radius)
-
-
-def decoded(codes, vae):
-    """Return records of codes."""
-    return np.clip(vae[0] + codes @ vae[2], 0, 1)
-
-
-def released(x, vae, epsilon, radius, rng):
-    """Return synthetic records, in the order of the originals."""
-    direction = rng.normal(size=(len(x), vae[1].shape[1]))
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    length = rng.gamma(direction.shape[1], 1 / epsilon, size=(len(x), 1))
-    return decoded(codes_of(x, vae, radius) + length * direction, vae)
 
 
 def nearest(release_x, release_y, x, y):
@@ -129,15 +99,15 @@ def make(public, secret):
     parts = dict(
         zip(("private", "other", "public", "test"), np.split(np.arange(len(x)), [N, 2 * N, 3 * N]), strict=True)
     )
-    vae = linear_vae(x[parts["public"]], dimension)
+    vae = LinearVAE.fit(x[parts["public"]], dimension=dimension, radius=radius)
     arrays = {
         f"{name}_{part}": values[parts[name]]
         for name in ("private", "other", "test")
         for part, values in zip("xy", (x, y), strict=True)
     }
-    arrays |= dict(zip(("mean", "encoder", "decoder"), vae, strict=True))
+    arrays |= vae.arrays()
     # A pair of records of the same label, of which one is clipped.
-    far = np.linalg.norm((x[:N] - vae[0]) @ vae[1], axis=1) > 1.1 * radius
+    far = np.linalg.norm((x[:N] - vae.mean) @ vae.encoder, axis=1) > 1.1 * radius
     first = int(public.choice(np.flatnonzero(far)))
     second = int(public.choice(np.flatnonzero(~far & (y[:N] == y[first]))))
     constants, what_promised = lettered(public, "promise", PROMISES)
@@ -159,13 +129,13 @@ def reference_table(variant):
 
 def measured(variant, epsilon, rng):
     """Return accuracy and AUC of one release."""
-    data, radius = variant.files["records.npz"], variant.constants["radius"]
-    vae = data["mean"], data["encoder"], data["decoder"]
+    data = variant.files["records.npz"]
+    vae = LinearVAE.read(data, radius=variant.constants["radius"])
     x, y = data["private_x"], data["private_y"]
-    release_x = released(x, vae, epsilon, radius, rng)
+    release_x = vae.decode(with_noise(vae.encode(x), epsilon=epsilon, rng=rng))
     accuracy = LogisticRegression(max_iter=300).fit(release_x, y).score(data["test_x"], data["test_y"])
     candidates = np.concatenate([x, data["other_x"]]), np.concatenate([y, data["other_y"]])
-    scores = nearest(release_x, y, decoded(codes_of(candidates[0], vae, radius), vae), candidates[1])
+    scores = nearest(release_x, y, vae.decode(vae.encode(candidates[0])), candidates[1])
     return accuracy, exact_auc(scores, np.arange(2 * N) < N).value
 
 
@@ -200,13 +170,14 @@ def test_encode_hidden(student, variant):
     vae, radius = small_vae(rng), 2.0
     codes = rng.normal(size=(40, 3)) * 2
     codes[0] = 0
-    got = array(student.call("encode", vae[0] + codes @ vae[2], vae, radius), "encode", shape=(40, 3))
+    x = vae[0] + codes @ vae[2]
+    got = array(student.call("encode", x, vae, radius), "encode", shape=(40, 3))
     assert np.isfinite(got).all(), "The code of a record can be zero, and must not be divided by its length then."
     assert not np.allclose(got, codes), "Codes outside of the ball are not clipped."
     assert not np.allclose(got, np.clip(codes, -radius, radius)), (
         "This clips to a box: its corners are not in the ball."
     )
-    assert np.allclose(got, clipped(codes, radius)), (
+    assert np.allclose(got, LinearVAE(*vae, radius).encode(x)), (
         "The codes are not the right ones: encode first, then clip the code."
     )
 
@@ -266,9 +237,9 @@ def test_release_rows(student, variant):
     vae, labels = small_vae(rng), rng.permutation(300)
     codes = rng.normal(size=(300, 3)) * 3
     # With this epsilon there is hardly any noise: each synthetic record is the portrait of one original.
-    args = vae[0] + codes @ vae[2], labels, vae, 1e5, 2.5
-    records, kept = ask_release(student, *args, int(rng.integers(2**31)))
-    found, originals = (records - vae[0]) @ vae[1], clipped(codes, 2.5)
+    x, seed = vae[0] + codes @ vae[2], int(rng.integers(2**31))
+    records, kept = ask_release(student, x, labels, vae, 1e5, 2.5, seed)
+    found, originals = (records - vae[0]) @ vae[1], LinearVAE(*vae, 2.5).encode(x)
     row_of = cdist(found, originals).argmin(axis=1)
     assert np.abs(found - originals[row_of]).max() < 0.01, (
         "With an epsilon of 100,000 there is hardly any noise, but the codes behind your records are not the clipped ones."
@@ -361,13 +332,14 @@ def test_leakage_public(student, variant):
 def test_leakage_hidden(student, variant):
     data, radius, rng = variant.files["records.npz"], variant.constants["radius"], variant.rng("leakage")
     vae = data["mean"], data["encoder"], data["decoder"]
+    known = LinearVAE(*vae, radius)
     x, y = (np.concatenate([data[f"private_{part}"][:150], data[f"other_{part}"][:150]]) for part in "xy")
     order = rng.permutation(300)
     x, y, is_member = x[order], y[order], order < 150
-    release_x, release_y = released(x[is_member], vae, 6.0, radius, rng), y[is_member]
+    release_x, release_y = known.decode(with_noise(known.encode(x[is_member]), epsilon=6.0, rng=rng)), y[is_member]
     value = student.call("leakage", release_x, release_y, x, y, is_member, vae, radius)
     got, low, high = array(value, "leakage", shape=(3,))
-    portraits = decoded(codes_of(x, vae, radius), vae)
+    portraits = known.decode(known.encode(x))
     right, raw, unlabelled = (
         exact_auc(scores, is_member)
         for scores in (
@@ -568,7 +540,7 @@ def test_promise_pair(student, variant):
     x = data["private_x"][[constants["first"], constants["second"]]]
     got = number(student.value("pair_epsilon"), "pair_epsilon")
     codes, radius = (x - vae[0]) @ vae[1], constants["radius"]
-    right = epsilon * np.linalg.norm(np.subtract(*clipped(codes, radius)))
+    right = epsilon * np.linalg.norm(np.subtract(*LinearVAE(*vae, radius).encode(x)))
     assert not np.isclose(got, epsilon * np.linalg.norm(codes[0] - codes[1])), (
         "One of the two codes lies outside of the ball: it is clipped before the noise is added."
     )

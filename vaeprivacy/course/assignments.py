@@ -169,6 +169,7 @@ def _add(cell: nbformat.NotebookNode, question: Question) -> None:
 def _limits(cells: list[nbformat.NotebookNode], path: Path) -> Limits:
     """Return the limits that a cell names; the usual ones stand for all others."""
     given = {name: value for cell in cells if "limits" in tags(cell) for name, value in cell.metadata.items()}
+    # Names that begin with "lines_to" are jupytext's own, about empty lines.
     given = {name: value for name, value in given.items() if name != "tags" and not name.startswith("lines_to")}
     known = {each.name for each in fields(Limits)}
     if not set(given) <= known:
