@@ -16,7 +16,7 @@ export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: book test check-pages versions pdf notebooks pair serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework benchmark-contest record-convolutional record-paper clean help
+.PHONY: book test check-pages versions pdf notebooks pair pin changes serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework benchmark-contest record-convolutional record-paper clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
@@ -39,6 +39,13 @@ notebooks: $(INSTALLED) ## run every changed notebook
 
 pair: $(INSTALLED) ## write the .ipynb for Colab from the text sources of the notebooks
 	$(BIN)/python tools/pair.py
+
+pin: notebooks ## keep what the notebooks report as the reference that later runs are compared with
+	$(BIN)/python tools/values.py
+	$(BIN)/python tools/pair.py
+
+changes: $(INSTALLED) ## list the pages and numbers that differ from another checkout of the repository (BASE=folder)
+	@$(BIN)/python tools/changes.py $(BASE)
 
 pdf: book ## build the book and print it into one PDF, _build/vaeprivacy-book.pdf (needs Chromium)
 	$(BIN)/python tools/pdf.py

@@ -149,7 +149,8 @@ def test_our_rules_refuse(problem: str) -> None:
 def test_linux_and_macos_run_the_commands_of_a_laptop() -> None:
     tests, book = commands(load("tests")), commands(load("book"))
     assert tests["linux"] == tests["macos"] == ["make test"]
-    assert book["build"] == ["make book", "make check-pages"]
+    changes = 'make changes BASE=_build/base >> "$GITHUB_STEP_SUMMARY"'
+    assert book["build"] == ["make book", "make check-pages", changes]
     latest = commands(load("latest"))["test"]
     assert latest == ["make test CONSTRAINTS=", 'make versions CONSTRAINTS= >> "$GITHUB_STEP_SUMMARY"']
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -157,7 +158,7 @@ def test_linux_and_macos_run_the_commands_of_a_laptop() -> None:
     assert commands(release)["pdf"] == ["make pdf"]
     assert release["jobs"]["github"]["needs"] == ["pypi", "pdf"]
     assert "dist/* pdf/*" in commands(release)["github"][0]  # what is attached
-    assert all(f"\n{name}: " in makefile for name in ("test", "book", "check-pages", "versions", "pdf"))
+    assert all(f"\n{name}: " in makefile for name in ("test", "book", "check-pages", "versions", "pdf", "changes"))
 
 
 def test_windows_runs_what_make_test_runs() -> None:
@@ -188,6 +189,14 @@ def test_the_weekly_book_takes_over_no_notebook_and_only_main_is_published() -> 
     assert cache["with"]["path"] == "_build/executed"
     assert book["jobs"]["publish"]["if"] == "github.ref == 'refs/heads/main'"
     assert "schedule" in book[True]  # YAML reads the key "on" as true
+
+
+def test_a_pull_request_is_compared_with_its_base_even_if_the_book_was_not_built() -> None:
+    steps = load("book")["jobs"]["build"]["steps"]
+    base, changes = (step for step in steps if "_build/base" in f"{step.get('with')} {step.get('run')}")
+    assert base["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
+    assert base["if"] == changes["if"] == "${{ !cancelled() && github.event_name == 'pull_request' }}"
+    assert f"BASE={base['with']['path']} " in changes["run"]
 
 
 def test_no_pull_request_waits_for_the_weekly_reports() -> None:

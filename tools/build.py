@@ -18,6 +18,7 @@ import yaml
 from common import CONFIG, EXECUTED, ROOT, notebook_sources, read_source, with_outputs, write_notebook
 from inserts import duration, insert, machine, minutes_to_read
 from nbformat import NotebookNode
+from values import Results, check, executed_results, filled, filled_notebook
 
 from vaeprivacy import __version__
 
@@ -30,10 +31,11 @@ NAMES = re.compile(
 LOOKED_UP = ("_toc.yml", "glossary.md", "references.bib")
 
 
-def stage(executed: Path, folder: Path) -> None:
+def stage(executed: Path, folder: Path, results: dict[str, Results]) -> None:
     """Lay out configuration, read-only pages and notebooks (our text, the executed copies' outputs) for Jupyter Book.
 
-    The names of pages stay those of the repository, so that Colab and edit buttons lead to the right files.
+    The names of pages stay those of the repository, so that Colab and edit buttons lead to the right files. What the
+    notebooks reported is put into the sentences of all pages.
     """
     before = folder.with_name(f"{folder.name}-before")
     shutil.rmtree(before, ignore_errors=True)
@@ -44,6 +46,8 @@ def stage(executed: Path, folder: Path) -> None:
     (folder / "_config.yml").write_text(yaml.safe_dump(CONFIG | {"html": html}), encoding="utf-8")
     shutil.copy(ROOT / "book" / "_toc.yml", folder)
     shutil.copytree(ROOT / "book", folder / "book")
+    for page in (folder / "book").glob("*.md"):
+        page.write_text(filled(page.read_text(encoding="utf-8"), page.stem, results), encoding="utf-8")
     (folder / "book" / "_static" / "in-one-picture.png").write_bytes(picture(executed, "fig-in-one-picture"))
     (folder / "book" / "_static" / "noise-clouds.png").write_bytes(picture(executed, "fig-four-clouds"))
     explorer.write_script(folder / "book" / "_static" / "explorer-data.js")
@@ -54,6 +58,7 @@ def stage(executed: Path, folder: Path) -> None:
         took = {"seconds": run.metadata.papermill.duration, "hardware": run.metadata.hardware}
         chapters.append((read_source(source), took))
         page = with_times(with_outputs(read_source(source), run), **took)
+        page = filled_notebook(page, source.stem, results)
         write_notebook(page, folder / "notebooks" / f"{source.stem}.ipynb")
     for page in (folder / "book").glob("*.md"):
         insert(page, chapters)
@@ -137,8 +142,10 @@ def drop_icon_script(html: Path) -> None:
 
 
 def build(executed: Path, folder: Path) -> Path:
-    """Build the book in a folder and return where its pages are; exit on any warning."""
-    stage(executed, folder / "stage")
+    """Build the book in a folder and return where its pages are; exit on any warning, and if a claim does not hold."""
+    results = executed_results(executed)
+    check(results)
+    stage(executed, folder / "stage", results)
     known, now = folder / "outline.txt", outline(folder / "stage")
     if not known.exists() or known.read_text() != now:
         shutil.rmtree(folder / "book", ignore_errors=True)
@@ -173,4 +180,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ValueError as error:
+        sys.exit(str(error))

@@ -41,7 +41,7 @@ def read_source(path: Path) -> NotebookNode:
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     """Return the code cells that come from the source: not what papermill or the Colab converter put in."""
-    added = {"injected-parameters", "install"}
+    added = {"injected-parameters", "install", "compare"}
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     return [cell for cell in cells if not added & set(cell.metadata.get("tags", []))]
 

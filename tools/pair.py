@@ -2,7 +2,8 @@
 
 The source is MyST Markdown, which Colab does not know: directives, roles and labels become plain Markdown, and what
 only the book has (citations, equations, other chapters) becomes a link into the published book. The first cells say
-where the notebook comes from and, on Colab, install the package.
+where the notebook comes from and, on Colab, install the package; the last ones set the reader's numbers beside the
+book's. Sentences get the numbers of the book (tools/values.py).
 """
 
 import argparse
@@ -15,12 +16,19 @@ from common import BOOK_URL, REPOSITORY, ROOT, notebook_sources, read_source, wr
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from pybtex.database import parse_file
+from values import Results, filled_notebook, pinned_results
 
 INSTALL = f"""\
 import sys
 
 if "google.colab" in sys.modules:  # elsewhere the package is installed already
     %pip install --quiet "vaeprivacy @ git+{REPOSITORY}"
+"""
+COMPARE = """\
+## Your numbers beside the book's
+
+The numbers of this run, and those of the book with their 95% intervals. With other parameters, another seed or a
+smaller data set, expect some outside; with none of these changed, few.
 """
 BIBLIOGRAPHY = parse_file(str(ROOT / "book" / "references.bib"))
 GLOSSARY = re.findall(r"^(\w.*)\n  ", (ROOT / "book" / "glossary.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
@@ -95,9 +103,9 @@ def plain_markdown(text: str, page: str) -> str:
     return text
 
 
-def for_colab(source: Path) -> NotebookNode:
-    """Return the notebook that Colab opens: no outputs, plain Markdown, a first code cell that installs the package."""
-    notebook = read_source(source)
+def for_colab(source: Path, results: dict[str, Results]) -> NotebookNode:
+    """Return the notebook that Colab opens: no outputs, plain Markdown, cells that install the package and compare."""
+    notebook = filled_notebook(read_source(source), source.stem, results)
     page = f"notebooks/{source.stem}"
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -108,7 +116,9 @@ def for_colab(source: Path) -> NotebookNode:
     )
     head = new_markdown_cell(f"{badge} This notebook is a [page of the book]({link(page)}).", id="head")
     install = new_code_cell(INSTALL.strip(), id="install", metadata={"tags": ["install"]})
-    notebook.cells = [head, install, *notebook.cells]
+    heading = new_markdown_cell(COMPARE.strip(), id="compare-head")
+    compare = new_code_cell("chapter.compare()", id="compare", metadata={"tags": ["compare"]})
+    notebook.cells = [head, install, *notebook.cells, heading, compare]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata = {"accelerator": "GPU", "kernelspec": kernel, "language_info": {"name": "python"}}
     return notebook
@@ -119,9 +129,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a notebook is out of step")
     check = parser.parse_args().check
-    stale = []
+    stale, results = [], pinned_results()
     for source in notebook_sources():
-        notebook, path = for_colab(source), source.with_suffix(".ipynb")
+        notebook, path = for_colab(source, results), source.with_suffix(".ipynb")
         written = nbformat.writes(notebook, version=4, indent=1) + "\n"
         if not path.exists() or path.read_text(encoding="utf-8") != written:
             stale.append(path.name)
@@ -133,4 +143,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ValueError as error:
+        sys.exit(str(error))

@@ -51,6 +51,7 @@ The modules, in the order in which data flows through them::
     provenance     versions, hardware and time of a result
     sweep          many runs, resumable, as one tidy table
     records        tables of sweeps that take longer than a build of the book
+    reported       what a chapter says: numbers that its notebook reports, and sentences that it claims
     promises       what defences promise, in one form
     comparison     defences compared: utility at equal leakage
     trials         settings of the framework tried on records without a name

@@ -107,7 +107,7 @@ def advantage(scores: ArrayLike, is_member: ArrayLike, *, threshold: float) -> E
     """
     scores, is_member = _checked(scores, is_member)
     accused = scores > np.nan_to_num(threshold)  # as the scores: minus infinity is not above minus infinity
-    tpr, fpr = (_wilson(accused[group]) for group in (is_member, ~is_member))
+    tpr, fpr = (share(int(accused[group].sum()), of=group.sum()) for group in (is_member, ~is_member))
     value = tpr.value - fpr.value
     below = np.hypot(tpr.value - tpr.low, fpr.high - fpr.value)
     above = np.hypot(tpr.high - tpr.value, fpr.value - fpr.low)
@@ -121,6 +121,12 @@ def attack_accuracy(scores: ArrayLike, is_member: ArrayLike, *, threshold: float
     the same, as they do in the usual membership game.
     """
     return Estimate(*((1 + value) / 2 for value in advantage(scores, is_member, threshold=threshold)))
+
+
+def share(hits: int, *, of: int) -> Estimate:
+    """Return the share that some hits are of all trials, with Wilson's interval."""
+    interval = stats.binomtest(hits, of).proportion_ci(LEVEL, method="wilson")
+    return Estimate(hits / of, interval.low, interval.high)
 
 
 # Names of metrics in rows and tables, and of the columns with the ends of their intervals.
@@ -186,12 +192,6 @@ def rate_interval(rates: Sequence[float]) -> Estimate:
     """
     value, low, high = mean_interval(rates)
     return Estimate(value, max(0.0, low), min(1.0, high))
-
-
-def _wilson(accused: np.ndarray) -> Estimate:
-    """Return the share of true values with Wilson's interval."""
-    interval = stats.binomtest(int(accused.sum()), len(accused)).proportion_ci(LEVEL, method="wilson")
-    return Estimate(float(accused.mean()), interval.low, interval.high)
 
 
 def _checked(scores: ArrayLike, is_member: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
