@@ -22,6 +22,9 @@ MIME = "application/vnd.vaeprivacy.reported+json"
 #: The values and claims of the book, chapter by chapter, as its last build was accepted.
 REFERENCE = FOLDER / "reference.json"
 EXACT = 1e-6  # relative tolerance of a number without an interval: it is computed, not measured
+#: Tolerance of a number measured on one training, in widths of its interval. That speaks of the records, and a
+#: processor that rounds in another way trains other weights: on one that was tried, one number moved by 2.1 widths.
+OF_ONE_TRAINING = 4
 
 
 @dataclass(frozen=True)
@@ -67,14 +70,15 @@ class Reported:
 
     @property
     def tolerance(self) -> float:
-        """How far another run's number may lie from this one: as far as its interval is wide.
+        """How far another run's number may lie from this one.
 
-        Of a hundred means over three to twenty seeds, measured anew with other randomness, one to three lie further
-        off. A mean of one measurement says nothing of its spread; any number is near it.
+        A mean over seeds: as far as its interval is wide. (Of a hundred such means, measured anew with other
+        randomness, one to three lie further off.) A number of one training: :data:`OF_ONE_TRAINING` times as far. A
+        mean of one measurement says nothing of its spread; any number is near it.
         """
         if self.low is None or self.high is None:
             return math.inf if self.n == 1 else EXACT * abs(self.value or 0)
-        return self.high - self.low
+        return (self.high - self.low) * (OF_ONE_TRAINING if self.n is None else 1)
 
     def agrees(self, other: "Reported") -> bool:
         """Say whether another run's number is written alike, or lies within the tolerance of this one."""
