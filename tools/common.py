@@ -69,7 +69,9 @@ def known_parameters(notebook: Path, parameters: dict[str, Any]) -> dict[str, An
 
 def execution_key(notebook: NotebookNode, parameters: dict[str, Any]) -> str:
     """Return a hash of all that the outputs of a notebook depend on: code, parameters, package and locked versions."""
-    sources = [*sorted((ROOT / "vaeprivacy").rglob("*.py")), *sorted((ROOT / "vaeprivacy").rglob("*.parquet"))]
+    # What notebooks read of the package: code and records, but not the reference, which they are compared with.
+    patterns = ("*.py", "*.parquet", "*.csv", "device-*.json")
+    sources = [path for pattern in patterns for path in sorted((ROOT / "vaeprivacy").rglob(pattern))]
     sources.append(ROOT / "requirements.lock")
     # Of the metadata only tags: captions and alternative texts are prose.
     cells = [[cell.source, cell.metadata.get("tags", [])] for cell in code_cells(notebook)]
