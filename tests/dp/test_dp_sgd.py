@@ -1,8 +1,6 @@
-"""The steps of DP-SGD that all trainings share; what the VAE's are is tested in test_coverage.py."""
+"""The steps of DP-SGD that all trainings share; what those of a VAE are is tested in test_steps_of_a_vae.py."""
 
 import math
-import warnings
-from collections.abc import Iterator
 
 import dp_accounting
 import pytest
@@ -18,19 +16,13 @@ from vaeprivacy.dp_sgd import checked_budget, dp_sgd_plan, dp_sgd_schedule, trai
 from vaeprivacy.randomness import SYSTEM_ENTROPY
 from vaeprivacy.training import mlp
 
+pytestmark = pytest.mark.filterwarnings("error")  # those of Opacus' hooks are no news
+
 X = torch.randn(12, 4, generator=seeded(7))
 Y = torch.arange(12) % 3
 ONE_STEP = {
     "sample_rate": 1.0, "steps": 1, "noise_multiplier": 0.0, "max_grad_norm": 0.5, "learning_rate": 0.01,
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def no_warning() -> Iterator[None]:
-    """Turn warnings into errors: those of Opacus' hooks are no news."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
 
 
 @pytest.fixture
