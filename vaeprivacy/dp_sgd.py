@@ -145,14 +145,19 @@ def train_with_dp_sgd(
     adam = torch.optim.Adam(weights, lr=learning_rate)
     for _ in progress_bar(range(steps), show=progress, desc=desc, unit="step"):
         taken = (uniforms((n,), generator=generator) < sample_rate).to(device)
-        of_records = losses(taken)
-        with warnings.catch_warnings():  # of Opacus' hooks: records need no gradient
-            warnings.filterwarnings("ignore", "Full backward hook is firing")
-            of_records.sum().backward(retain_graph=True)
-            adam.zero_grad()
-            hooked.disable_hooks()
-            (hooked.get_clipping_coef() * of_records).sum().backward()
-            hooked.enable_hooks()
+        _sum_clipped_gradients(hooked, losses(taken))
         for weight in weights:
             weight.grad += noise_multiplier * max_grad_norm * normals(weight.shape, generator=generator).to(weight)
         adam.step()
+
+
+def _sum_clipped_gradients(hooked: GradSampleModuleFastGradientClipping, losses: torch.Tensor) -> None:
+    """Leave in each weight the sum of the clipped gradients of the losses of records, shape (records,)."""
+    with warnings.catch_warnings():  # of Opacus' hooks: records need no gradient
+        warnings.filterwarnings("ignore", "Full backward hook is firing")
+        losses.sum().backward(retain_graph=True)
+        for weight in hooked.parameters():
+            weight.grad = None  # these were wanted for their lengths only
+        hooked.disable_hooks()
+        (hooked.get_clipping_coef() * losses).sum().backward()
+        hooked.enable_hooks()

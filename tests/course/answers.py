@@ -3,10 +3,13 @@
 import contextlib
 import json
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import FunctionType
 from typing import Any
+
+import pytest
 
 from vaeprivacy.course import student_runner
 from vaeprivacy.course.assignments import Assignment, find_assignment, read_submission, student_version
@@ -25,6 +28,18 @@ def check_grade(grade: QuestionGrade, points: float, reason: str = "") -> None:
     assert reason in " ".join(grade.feedback), grade.feedback
     assert bool(grade.feedback) == (points < grade.possible)
     assert not grade.feedback or "https://" in grade.feedback[-1]
+
+
+def each_answer(
+    questions: Mapping[str, Mapping[str, tuple[float, str]]], reasons: Mapping[tuple[str, str], str]
+) -> pytest.MarkDecorator:
+    """Give a test each answer to each question: the question, its code, the points, and words of the feedback."""
+    cases = [
+        pytest.param(question, code, points, reasons.get((question, what), ""), id=f"{question}-{what}")
+        for question, answers in questions.items()
+        for what, (points, code) in answers.items()
+    ]
+    return pytest.mark.parametrize(("question", "code", "points", "reason"), cases)
 
 
 @cache

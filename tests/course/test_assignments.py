@@ -206,3 +206,11 @@ def test_keys_are_read_and_short_ones_refused(tmp_path):
         read_key(tmp_path / "key")
     with pytest.raises(FileNotFoundError, match="openssl"):
         read_key(tmp_path / "none")
+
+
+@pytest.mark.parametrize("name", ["measure-a-leak", "shadow-models", "attack-release"])
+def test_hidden_members_need_the_key(name):
+    assignment, ours = assignment_of(name), variant_of(name, "1002").hidden["is_member"]
+    assert (assignment.variant("1002", key=KEY).hidden["is_member"] == ours).all()
+    other = assignment.variant("1002", key=b"another teacher's key").hidden["is_member"]
+    assert 0.3 < (ours == other).mean() < 0.7

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from course.answers import KEY, assignment_of, check_grade, letters, variant_of
+from course.answers import assignment_of, check_grade, each_answer, letters, variant_of
 
 from vaeprivacy import metrics
 
@@ -268,13 +268,11 @@ REASONS = {
     ("safe", "the smallest"): "At a larger epsilon",
     ("safe", "from the largest epsilon"): "the mean AUC of the nearest is",
 }
-CASES = [(question, what) for question, answers in QUESTIONS.items() for what in answers]
 
 
-@pytest.mark.parametrize(("question", "what"), CASES)
-def test_each_answer_gets_its_points(graded, question, what):
-    points, code = QUESTIONS[question][what]
-    check_grade(graded(ASSIGNMENT, question, code), points, REASONS.get((question, what), ""))
+@each_answer(QUESTIONS, REASONS)
+def test_each_answer_gets_its_points(graded, question, code, points, reason):
+    check_grade(graded(ASSIGNMENT, question, code), points, reason)
 
 
 @pytest.mark.parametrize("student", ["1001", "1002"])
@@ -287,11 +285,3 @@ def test_what_the_question_teaches_is_so_in_other_variants_too(student):
     scores, is_member = namespace["reference_on_candidates"](variant), variant.hidden["is_member"]
     found = {name: metrics.auc(each, is_member).value for name, each in scores.items()}
     assert found["likelihood ratio"] > found["nearest"] + 0.03 > found["density ratio"]
-
-
-def test_hidden_members_need_the_key():
-    ours = variant_of(ASSIGNMENT, "1002").hidden["is_member"]
-    assignment = assignment_of(ASSIGNMENT)
-    assert (assignment.variant("1002", key=KEY).hidden["is_member"] == ours).all()
-    other = assignment.variant("1002", key=b"another teacher's key").hidden["is_member"]
-    assert 0.3 < (ours == other).mean() < 0.7

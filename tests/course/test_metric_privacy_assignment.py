@@ -1,7 +1,7 @@
 """Answers to "Metric privacy": right ones written differently, and wrong ones that students write."""
 
 import pytest
-from course.answers import assignment_of, check_grade, variant_of
+from course.answers import assignment_of, check_grade, each_answer, variant_of
 
 from vaeprivacy.course.grading import grade_submission
 
@@ -104,7 +104,6 @@ def between(u, v, epsilon, radius):
 """),
 }  # fmt: skip
 QUESTIONS = {"noise": NOISE, "guarantee": GUARANTEE}
-CASES = [(question, what) for question, answers in QUESTIONS.items() for what in answers]
 
 # Another right witness for each kind, beside that of the solution.
 OTHER_WITNESS = {
@@ -120,10 +119,9 @@ OTHER_WITNESS = {
 }
 
 
-@pytest.mark.parametrize(("question", "what"), CASES)
-def test_each_answer_gets_its_points(graded, question, what):
-    points, code = QUESTIONS[question][what]
-    check_grade(graded(ASSIGNMENT, question, code), points)
+@each_answer(QUESTIONS, {})
+def test_each_answer_gets_its_points(graded, question, code, points, reason):
+    check_grade(graded(ASSIGNMENT, question, code), points, reason)
 
 
 def witness(letter: str, codes: str, event: str) -> str:

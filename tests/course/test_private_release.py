@@ -1,7 +1,7 @@
 """Answers to "A release of your own": right ones written differently, and wrong ones that students write."""
 
 import pytest
-from course.answers import assignment_of, check_grade, letters, variant_of
+from course.answers import assignment_of, check_grade, each_answer, letters, variant_of
 
 ASSIGNMENT = "private-release"
 
@@ -359,13 +359,11 @@ REASONS = {
     ("promise", "releases for free"): "add up",
     ("promise", "an AUC of the exponent of any two"): "allows another AUC",
 }
-CASES = [(question, what) for question, answers in QUESTIONS.items() for what in answers]
 
 
-@pytest.mark.parametrize(("question", "what"), CASES)
-def test_each_answer_gets_its_points(graded, question, what):
-    points, code = QUESTIONS[question][what]
-    check_grade(graded(ASSIGNMENT, question, code), points, REASONS.get((question, what), ""))
+@each_answer(QUESTIONS, REASONS)
+def test_each_answer_gets_its_points(graded, question, code, points, reason):
+    check_grade(graded(ASSIGNMENT, question, code), points, reason)
 
 
 @pytest.mark.parametrize("student", ["1002", "1003"])

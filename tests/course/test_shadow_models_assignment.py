@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from course.answers import assignment_of, check_grade, letters, variant_of
+from course.answers import assignment_of, check_grade, each_answer, letters, variant_of
 
 from vaeprivacy import metrics
 
@@ -307,13 +307,11 @@ REASONS = {
     ("target", "losses"): "members get the lower scores",
     ("target", "confidence"): "the loss threshold, which needs no shadow models",
 }
-CASES = [(question, what) for question, answers in QUESTIONS.items() for what in answers]
 
 
-@pytest.mark.parametrize(("question", "what"), CASES)
-def test_each_answer_gets_its_points(graded, question, what):
-    points, code = QUESTIONS[question][what]
-    check_grade(graded(ASSIGNMENT, question, code), points, REASONS.get((question, what), ""))
+@each_answer(QUESTIONS, REASONS)
+def test_each_answer_gets_its_points(graded, question, code, points, reason):
+    check_grade(graded(ASSIGNMENT, question, code), points, reason)
 
 
 @pytest.mark.parametrize("student", ["1001", "1002"])
