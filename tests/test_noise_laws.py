@@ -49,7 +49,7 @@ def test_the_noise_has_the_law_that_it_should_have(name: str, d: int, epsilon: f
 @pytest.mark.parametrize("d", DIMENSIONS)
 @each
 def test_many_lengths_have_the_law_that_they_should_have(name: str, d: int, epsilon: float, dtype: torch.dtype) -> None:
-    # A million, but not in 512 dimensions: there they would take a minute and a half for all mechanisms.
+    # A million, but not in 512 dimensions, where that takes too long.
     mechanism, generator = make(name, epsilon, d=d), seeded(10 + d)
     n, part = (1_000_000, 250_000) if d < 512 else (100_000, 20_000)
     lengths = torch.cat(

@@ -57,6 +57,7 @@ The modules, in the order in which data flows through them::
     trials         settings of the framework tried on records without a name
     choosing       a setting for your own records
     files          attacks on a target that comes in files
+    mistakes       what the command says if something is wrong
     tables         what tables call things
     figures, comparison_figures
                    every figure of the book

@@ -14,6 +14,7 @@ from rich.table import Table
 from vaeprivacy.attack_command import attack_file, attack_run, pooled_scores, run_title
 from vaeprivacy.audit import Audit, audit_mechanism, audit_release
 from vaeprivacy.config import Config
+from vaeprivacy.course.contest_command import app as contest
 from vaeprivacy.course.course_command import app as course
 from vaeprivacy.data import LOADERS, find_fashion_mnist, load
 from vaeprivacy.defences import DEFENCES, Defence
@@ -23,6 +24,7 @@ from vaeprivacy.law import p_values
 from vaeprivacy.mechanism import Mechanism
 from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian
 from vaeprivacy.metrics import roc
+from vaeprivacy.mistakes import interrupted, mistaken
 from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.storage import RESULTS, write_arrays, write_whole
 from vaeprivacy.sweep import compute, tidy
@@ -37,6 +39,7 @@ MISTAKES = (ValueError, TypeError, FileNotFoundError, ConnectionError, ImportErr
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 app.add_typer(course, name="course")
+course.add_typer(contest, name="contest")
 
 
 @app.callback()
@@ -59,7 +62,7 @@ def data(dataset: Annotated[str, typer.Argument(help=f"One of {', '.join(LOADERS
     try:
         records = load(dataset)
     except MISTAKES as error:
-        raise typer.Exit(_fail(error)) from error
+        raise typer.Exit(mistaken(error)) from error
     if dataset == "fashion-mnist":
         where = str(find_fashion_mnist("train-images-idx3-ubyte").parent)
     else:
@@ -88,9 +91,9 @@ def run(
         config = Config(dataset=dataset, defence=made, seed=seed, n_members=members, n_models=models)
         rows = compute([config], directory=directory, executor=OnThisMachine(), progress=True)
     except MISTAKES as error:
-        raise typer.Exit(_fail(error)) from error
+        raise typer.Exit(mistaken(error)) from error
     except KeyboardInterrupt as error:
-        raise typer.Exit(_interrupted()) from error
+        raise typer.Exit(interrupted()) from error
     results, console = tidy(rows.values()), Console()
     first = results.iloc[0]
     if first.error:
@@ -134,9 +137,9 @@ def sweep_runs(
     try:
         failed = sweep_file(grid, directory=directory, n_jobs=jobs, dask=dask, console=Console())
     except MISTAKES as error:
-        raise typer.Exit(_fail(error)) from error
+        raise typer.Exit(mistaken(error)) from error
     except KeyboardInterrupt as error:
-        raise typer.Exit(_interrupted()) from error
+        raise typer.Exit(interrupted()) from error
     raise typer.Exit(int(failed > 0))
 
 
@@ -158,9 +161,9 @@ def attack(
             options = {"n_shadows": shadows, "epochs": epochs, "seed": seed, "directory": directory}
             arrays, rows, notes, title = attack_file(source, target, **options)
     except (*MISTAKES, RuntimeError) as error:
-        raise typer.Exit(_fail(error)) from error
+        raise typer.Exit(mistaken(error)) from error
     except KeyboardInterrupt as error:
-        raise typer.Exit(_interrupted()) from error
+        raise typer.Exit(interrupted()) from error
     console = Console()
     results = pd.DataFrame([{"attack": name, **row} for name, row in rows.items()])
     _print_attacks(console, results, title)
@@ -231,7 +234,7 @@ def audit(
         if dataset:
             audits[f"release of {dataset}"] = _release_audit(dataset, noise, radius=radius, seed=seed, level=confidence)
     except MISTAKES as error:
-        raise typer.Exit(_fail(error)) from error
+        raise typer.Exit(mistaken(error)) from error
     for what, result in audits.items():
         print(f"{what}: {result}")
     fine = min(law.values()) > (1 - confidence) / len(law)
@@ -261,16 +264,6 @@ def _release_audit(dataset: str, noise: Mechanism, *, radius: float, seed: int, 
     synthesizer = Synthesizer(noise, VAESettings(latent_dim=2), radius=radius)
     synthesizer.fit(x, y, generator=seeded_generator(seed, "vae"))
     return audit_release(synthesizer, x, y, generator=seeded_generator(seed, "release"), level=level)
-
-
-def _fail(error: Exception) -> int:
-    typer.echo(f"vaeprivacy: {error}", err=True)
-    return 2
-
-
-def _interrupted() -> int:
-    typer.echo("vaeprivacy: interrupted; what is done is kept, and the same command continues.", err=True)
-    return 130
 
 
 if __name__ == "__main__":

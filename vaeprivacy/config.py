@@ -176,7 +176,7 @@ class Config:
 NOT_IN_RUNS = {"figures.py", "tables.py", "cli.py", "attack_command.py", "files.py", "grid.py", "yaml_files.py"}
 NOT_IN_RUNS |= {"audit.py", "law.py", "bug.py", "noise.py", "releases.py"}
 NOT_IN_RUNS |= {"comparison.py", "comparison_figures.py", "promises.py", "choosing.py", "trials.py"}
-NOT_IN_RUNS |= {"executors.py", "sweep.py", "sweep_command.py", "provenance.py", "reported.py"}
+NOT_IN_RUNS |= {"executors.py", "sweep.py", "sweep_command.py", "provenance.py", "reported.py", "mistakes.py"}
 COURSE = "course"  # and all of this folder
 
 

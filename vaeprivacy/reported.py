@@ -23,7 +23,7 @@ MIME = "application/vnd.vaeprivacy.reported+json"
 REFERENCE = FOLDER / "reference.json"
 EXACT = 1e-6  # relative tolerance of a number without an interval: it is computed, not measured
 #: Tolerance of a number measured on one training, in widths of its interval. That speaks of the records, and a
-#: processor that rounds in another way trains other weights: on one that was tried, one number moved by 2.1 widths.
+#: processor that rounds in another way trains other weights.
 OF_ONE_TRAINING = 4
 
 

@@ -7,18 +7,17 @@ import typer
 
 from vaeprivacy.course.contest import Contest, make_contest, read_contest
 from vaeprivacy.course.contest_entries import baselines, read_entries
+from vaeprivacy.course.course_command import MISTAKES, KeyFile, warn_without_key
 from vaeprivacy.course.gradebook import write_text
 from vaeprivacy.course.leaderboard import as_json, as_markdown, standings
 from vaeprivacy.course.variants import read_key
 from vaeprivacy.data import LOADERS
+from vaeprivacy.mistakes import mistaken
 from vaeprivacy.randomness import SYSTEM_ENTROPY
 
-MISTAKES = (ValueError, TypeError, OSError)
 BOARD = "leaderboard"
 
 app = typer.Typer(help="The contest: make one, and rank the submissions to it.")
-
-KeyFile = Annotated[Path | None, typer.Option("--key", help="File with the teacher's key; without it, a known one.")]
 
 
 @app.command("make")
@@ -35,10 +34,10 @@ def make(
     try:
         contest = Contest(name or output.resolve().name, dataset, practice, final, epsilon)
         secret = read_key(key)
-        _warn(key)
+        warn_without_key(key, hidden="the members")
         make_contest(contest, output, key=secret, generator=SYSTEM_ENTROPY)
     except MISTAKES as error:
-        raise typer.Exit(_fail(error)) from error
+        raise typer.Exit(mistaken(error)) from error
     print(f"{output}: {practice:,} candidates for practice and {final:,} of hidden membership. Hand out all of it.")
 
 
@@ -52,7 +51,7 @@ def rank(
     """Rank all submissions of a folder, beside the baselines; a broken one costs only itself."""
     try:
         secret, made = read_key(key), read_contest(contest)
-        _warn(key)
+        warn_without_key(key, hidden="the members")
         if made.proof != made.proof_of(secret):
             raise ValueError(f"This key is not the one that {contest} was made with: pass that one as --key.")
         entries, refused = read_entries(folder, made)
@@ -64,16 +63,6 @@ def rank(
         for suffix, text in texts.items():
             write_text(output / f"{BOARD}.{suffix}", text)
     except MISTAKES as error:
-        raise typer.Exit(_fail(error)) from error
+        raise typer.Exit(mistaken(error)) from error
     print(page)
     print(f"{output}: {', '.join(f'{BOARD}.{suffix}' for suffix in texts)}.")
-
-
-def _warn(key: Path | None) -> None:
-    if key is None:
-        typer.echo("vaeprivacy: no --key, so everybody can compute the members: good for trying it out.", err=True)
-
-
-def _fail(error: Exception) -> int:
-    typer.echo(f"vaeprivacy: {error}", err=True)
-    return 2

@@ -15,10 +15,10 @@ from vaeprivacy.attacks import LikelihoodRatio
 from vaeprivacy.attacks.signals import loss_score
 from vaeprivacy.course.contest import Contest, OpenContest, open_contest
 from vaeprivacy.course.leaderboard import Entry
+from vaeprivacy.course.variants import NAME
 from vaeprivacy.storage import read_arrays, stored, write_arrays
 
 SUFFIXES = (".csv", ".npy")
-NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 TOO_LARGE = 4 * 2**20
 COIN, LOSS, REFERENCE = "coin flip", "loss threshold", "likelihood of the release"
 

@@ -15,18 +15,16 @@ from vaeprivacy.course.assignments import (
     student_checks,
     student_version,
 )
-from vaeprivacy.course.contest_command import app as contest
 from vaeprivacy.course.gradebook import GRADES, REPORT, TABLE, find_submissions, grade_folder, write_text
 from vaeprivacy.course.grading import Grade, grade_submission
 from vaeprivacy.course.otter import HANDOUT, TESTS, write_otter_folder
 from vaeprivacy.course.variants import read_key, read_variant, write_files
+from vaeprivacy.mistakes import interrupted, mistaken
 
 MISTAKES = (ValueError, TypeError, OSError)
 CHECKS = "checks.py"
 
 app = typer.Typer(help="Assignments: make a student's version, check a submission, grade a folder of them.")
-
-app.add_typer(contest, name="contest")
 
 Sources = Annotated[Path, typer.Option("--coursework", help="Folder with the sources of the assignments.")]
 KeyFile = Annotated[Path | None, typer.Option("--key", help="File with the teacher's key; without it, a known one.")]
@@ -45,7 +43,7 @@ def make_assignment(
     """Write a student's version of an assignment: questions, data, and the tests that the student may see."""
     try:
         made = find_assignment(assignment, folder=coursework)
-        _warn(key)
+        warn_without_key(key)
         variant = made.variant(student, key=read_key(key))
         output.mkdir(parents=True, exist_ok=True)
         path = output / f"{assignment.replace('-', '_')}.{suffix}"
@@ -53,7 +51,7 @@ def make_assignment(
         write_text(output / CHECKS, student_checks(made))
         write_files(variant, output)
     except MISTAKES as error:
-        raise typer.Exit(_fail(error)) from error
+        raise typer.Exit(mistaken(error)) from error
     print(f"{path}: {made.title}, for {student}. Beside it: {', '.join([CHECKS, *variant.files])}.")
 
 
@@ -72,7 +70,7 @@ def check(
         assignment = read_assignment(folder / CHECKS, name=variant.assignment)
         grade = grade_submission(assignment, submission, variant, public_only=True)
     except MISTAKES as error:
-        raise typer.Exit(_fail(error)) from error
+        raise typer.Exit(mistaken(error)) from error
     wrong = _print_check(grade)
     raise typer.Exit(int(wrong > 0))
 
@@ -94,7 +92,7 @@ def grade_submissions(
         submissions = find_submissions(folder)
         name = assignment or folder.resolve().name
         made = find_assignment(name, folder=coursework)
-        _warn(key)
+        warn_without_key(key)
         output = output or folder.resolve().with_name(f"{folder.resolve().name}-grades")
         with Progress(console=console) as progress:
             task = progress.add_task(made.title, total=len(submissions))
@@ -108,10 +106,9 @@ def grade_submissions(
                 tell=lambda student: progress.advance(task),
             )
     except MISTAKES as error:
-        raise typer.Exit(_fail(error)) from error
+        raise typer.Exit(mistaken(error)) from error
     except KeyboardInterrupt as error:
-        typer.echo("vaeprivacy: interrupted; what is done is kept, and the same command continues.", err=True)
-        raise typer.Exit(130) from error
+        raise typer.Exit(interrupted()) from error
     mean = sum(row["points"] for row in rows) / len(rows)
     print(f"{len(rows)} submissions, on average {mean:.1f} of {rows[0]['possible']:g} points that the machine gives.")
     print(f"{output}: {GRADES}, {TABLE}, {REPORT}.")
@@ -128,10 +125,10 @@ def export(
     """Write an assignment in the form that otter-grader takes, and through it Gradescope."""
     try:
         made = find_assignment(assignment, folder=coursework)
-        _warn(key)
+        warn_without_key(key)
         beside = write_otter_folder(made, made.variant(student, key=read_key(key)), output)
     except MISTAKES as error:
-        raise typer.Exit(_fail(error)) from error
+        raise typer.Exit(mistaken(error)) from error
     print(f"{output}: tests for otter, and what students get in {output / HANDOUT}. Next, in {output}:")
     print(f"otter generate --tests-dir {TESTS} --output-path autograder.zip {' '.join(beside)}")
 
@@ -150,11 +147,7 @@ def _print_check(grade: Grade) -> int:
     return sum(bool(question.feedback) for question in grade.questions)
 
 
-def _warn(key: Path | None) -> None:
+def warn_without_key(key: Path | None, *, hidden: str = "the hidden parts") -> None:
+    """Say that nothing is hidden without a key."""
     if key is None:
-        typer.echo("vaeprivacy: no --key, so everybody can compute the hidden parts: good for trying it out.", err=True)
-
-
-def _fail(error: Exception) -> int:
-    typer.echo(f"vaeprivacy: {error}", err=True)
-    return 2
+        typer.echo(f"vaeprivacy: no --key, so everybody can compute {hidden}: good for trying it out.", err=True)

@@ -17,6 +17,7 @@ TRIAL_KEY = b"for trying it out, and no secret"
 LEAST_KEY = 16
 VARIANT_FILE = "variant.json"
 OPTIONS = ("A", "B", "C", "D")
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"  # of a student or a team: part of a file's name
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def lettered(rng: np.random.Generator, name: str, options: list[str]) -> tuple[d
 
 def checked_student(student: str) -> str:
     """Return a student's number, or raise ValueError if it could not be part of a file's name."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", student):
+    if not re.fullmatch(NAME, student):
         raise ValueError(f"A student's number has letters, digits, - and _ only (at most 64), unlike {student!r}.")
     return student
 
