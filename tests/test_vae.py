@@ -125,8 +125,10 @@ def by_hand(vae: VAE, x: torch.Tensor, generator: torch.Generator) -> tuple[torc
 
 @torch.no_grad()
 def test_the_elbo_is_bernoulli_log_likelihood_minus_kl_divergence(vae: VAE, digits: Dataset) -> None:
-    elbo = vae.elbo(digits.x[:50], generator=seeded(3))
+    elbo, of_each = vae.elbo(digits.x[:50], generator=seeded(3)), vae.elbos(digits.x[:50], generator=seeded(3))
     reconstruction, kl = by_hand(vae, digits.x[:50], seeded(3))
+    torch.testing.assert_close(of_each.reconstruction, reconstruction, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(of_each.kl, kl, rtol=1e-5, atol=1e-4)
     assert elbo.reconstruction.item() == pytest.approx(reconstruction.mean().item(), rel=1e-5)
     assert elbo.kl.item() == pytest.approx(kl.mean().item(), rel=1e-5)
     assert elbo.value.item() == pytest.approx((reconstruction - kl).mean().item(), rel=1e-5)
