@@ -9,16 +9,17 @@ from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.channels import PRIOR_CHANNEL, Channel
 from vaeprivacy.dp_sgd import checked_budget, dp_sgd_plan, dp_sgd_schedule, train_with_dp_sgd
 from vaeprivacy.guarantee import NOT_COVERED, ModelCoverage
-from vaeprivacy.randomness import RandomSource, torch_generator
+from vaeprivacy.randomness import RandomSource, SeedNamed, torch_generator
 from vaeprivacy.training import checked_positive
 from vaeprivacy.vae import VAE, VAESettings
 from vaeprivacy.vae_training import checked_images, fit_vae, labels_to_tell, new_vae
 
 
 @dataclass(frozen=True)
-class OnPrivateRecords:
+class OnPrivateRecords(SeedNamed):
     """Train on the private records, without protection: the default of the literature, and not covered."""
 
+    seed_text: ClassVar[str] = "OnPrivateRecords(name='private records')"
     name: str = field(default="private records", init=False)
     coverage: ClassVar[ModelCoverage] = NOT_COVERED
 
@@ -34,7 +35,7 @@ class OnPrivateRecords:
 
 
 @dataclass(frozen=True)
-class OnDisjointRecords:
+class OnDisjointRecords(SeedNamed):
     """Train on public records, or on private ones that are not released: nothing to cover in those of the release.
 
     The records that it is trained on get nothing from the mechanism.
@@ -53,6 +54,9 @@ class OnDisjointRecords:
         If one of them is not in its range.
     """
 
+    seed_text: ClassVar[str] = (
+        "OnDisjointRecords(share={share}, first_classes={first_classes}, name='disjoint records')"
+    )
     share: float = 1.0
     first_classes: int | None = None
     name: str = field(default="disjoint records", init=False)
@@ -109,7 +113,7 @@ class OnDisjointRecords:
 
 
 @dataclass(frozen=True)
-class WithDPSGD:
+class WithDPSGD(SeedNamed):
     """Train on the private records with DP-SGD (Abadi et al., arXiv 1607.00133), by way of Opacus.
 
     Each step takes every record with the same probability, clips the gradient of each, and adds Gaussian noise to their
@@ -131,6 +135,9 @@ class WithDPSGD:
         If one of them is not in its range.
     """
 
+    seed_text: ClassVar[str] = (
+        "WithDPSGD(epsilon={epsilon}, delta={delta}, max_grad_norm={max_grad_norm}, name='DP-SGD')"
+    )
     epsilon: float
     delta: float = 1e-8
     max_grad_norm: float = 1.0

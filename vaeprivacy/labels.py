@@ -2,16 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.randomness import RandomSource, uniforms
+from vaeprivacy.randomness import RandomSource, SeedNamed, uniforms
 from vaeprivacy.training import checked_positive
 
 
 @dataclass(frozen=True)
-class RandomisedResponse:
+class RandomisedResponse(SeedNamed):
     """Keep a label with a certain probability, else report one of the others, each as likely (Warner, 1965).
 
     Any two labels are epsilon-indistinguishable (:prf:ref:`response-is-private`).
@@ -29,6 +30,7 @@ class RandomisedResponse:
         If `epsilon` is not a positive, finite number, or there are fewer than two classes.
     """
 
+    seed_text: ClassVar[str] = "RandomisedResponse(epsilon={epsilon}, n_classes={n_classes})"
     epsilon: float
     n_classes: int
 

@@ -3,8 +3,10 @@
 import hashlib
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -30,6 +32,32 @@ def seeded_generator(seed: int, use: str) -> torch.Generator:
     """
     digest = hashlib.sha256(f"{seed}/{use}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big"))
+
+
+def seed_name(value: Any) -> str:
+    """Return the text that stands for a value where noise is seeded: a frozen one for settings, else its repr."""
+    return value.seed_name if isinstance(value, SeedNamed) else repr(value)
+
+
+class SeedNamed:
+    """Settings that noise is seeded by: two different ones never share random numbers.
+
+    Seeds hang on this text and not on the repr, so a class or a field can get a better name, and a class new fields,
+    without changing the noise of any run. Once a class has results, its text must stay as it is.
+
+    Attributes
+    ----------
+    seed_text : str
+        The text, with the names of attributes in braces; each stands for :func:`seed_name` of the attribute.
+    """
+
+    seed_text: ClassVar[str]
+
+    @property
+    def seed_name(self) -> str:
+        """The text of these settings."""
+        names = re.findall(r"{(\w+)}", self.seed_text)
+        return self.seed_text.format(**{name: seed_name(getattr(self, name)) for name in names})
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def released(config: Config, directory: Path, number: int) -> tuple[Synthesizer 
     """Return what one classifier of the pool is trained on, and the synthesizer that made it of the members, if any."""
     data, mine = load_once(config.dataset), members(config, number)
     model = None if config.defence.model is None else fitted_model(config, directory, number)
-    generator = seeded_generator(config.seed, f"model {number} noise {config.defence!r}")
+    generator = seeded_generator(config.seed, f"model {number} noise {config.defence.seed_name}")
     options = {"model": model, "n_classes": data.n_classes, "generator": generator}
     synthesizer = config.defence.synthesizer(model, n_features=data.x.shape[1])
     return synthesizer, config.defence.release(data.x[mine], data.y[mine], **options)

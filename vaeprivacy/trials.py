@@ -143,7 +143,7 @@ def try_setting(trial: Trial, defence: Framework, vaes: Sequence[VAE]) -> list[d
 
 def released(trial: Trial, defence: Framework, vaes: Sequence[VAE], number: int) -> Release:
     """Return what one classifier is trained on."""
-    generator = trial.generator(f"noise {number} {defence!r}")
+    generator = trial.generator(f"noise {number} {defence.seed_name}")
     options = {"model": vaes[number], "n_classes": trial.n_classes, "generator": generator}
     return defence.release(*trial.members(number), **options)
 

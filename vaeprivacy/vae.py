@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
@@ -12,11 +12,12 @@ from torch import nn
 
 from vaeprivacy.channels import PRIOR_CHANNEL, Channel
 from vaeprivacy.convolutional import ConvolutionalEncoder, convolutional_decoder
+from vaeprivacy.randomness import SeedNamed
 from vaeprivacy.training import PRECISIONS, checked_choice, drawn, mlp
 
 
 @dataclass(frozen=True)
-class VAESettings:
+class VAESettings(SeedNamed):
     """Sizes and training of a VAE (our choice: the paper's are unknown to us).
 
     Attributes
@@ -48,6 +49,11 @@ class VAESettings:
         If no records are held out, or all, or `n_classes` is negative, or there is no such architecture or precision.
     """
 
+    seed_text: ClassVar[str] = (
+        "VAESettings(latent_dim={latent_dim}, hidden={hidden}, epochs={epochs}, patience={patience}, "
+        "held_out={held_out}, batch_size={batch_size}, learning_rate={learning_rate}, n_classes={n_classes}, "
+        "architecture={architecture}, precision={precision})"
+    )
     latent_dim: int = 16
     hidden: int = 256
     epochs: int = 60

@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifiers
+from vaeprivacy.randomness import SeedNamed
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE
 
 
 @dataclass(frozen=True)
-class Defence:
+class Defence(SeedNamed):
     """A way to train a classifier that should not give its training records away.
 
     Records pass through up to three stages: a generative model is fitted (:meth:`fit_model`); it makes the records that
@@ -152,6 +153,7 @@ def fit_on_releases(
 class NoDefence(Defence):
     """Train the classifier on the private records."""
 
+    seed_text: ClassVar[str] = "NoDefence(name='none')"
     name: str = field(default="none", init=False)
 
     @property

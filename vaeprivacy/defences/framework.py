@@ -65,6 +65,10 @@ class Framework(Defence):
         If a field has an impossible value.
     """
 
+    seed_text: ClassVar[str] = (
+        "Framework(name='framework', epsilon={epsilon}, mechanism={mechanism}, radius={radius}, training={training}, "
+        "vae={vae}, noise_aware={noise_aware}, denoiser={denoiser}, labels={labels})"
+    )
     epsilon: float | None = None
     mechanism: str = "euclidean-laplace"
     radius: float | None = None

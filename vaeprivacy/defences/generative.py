@@ -32,6 +32,7 @@ class PriorSampling(Defence):
         Its size and training.
     """
 
+    seed_text: ClassVar[str] = "PriorSampling(name='prior', training={training}, vae={vae})"
     training: Training = field(default_factory=OnPrivateRecords)
     vae: VAESettings = field(default_factory=VAESettings)
     name: str = field(default="prior", init=False)
@@ -116,6 +117,7 @@ class RecordNoise(Defence):
         If a field has an impossible value.
     """
 
+    seed_text: ClassVar[str] = "RecordNoise(name='record noise', local_epsilon={local_epsilon}, radius={radius})"
     local_epsilon: float = 64.0
     radius: float | None = None
     name: str = field(default="record noise", init=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -36,6 +37,10 @@ class Regularised(Defence):
         If all are None, or one has an impossible value.
     """
 
+    seed_text: ClassVar[str] = (
+        "Regularised(name='regularised', epochs={epochs}, weight_decay={weight_decay}, "
+        "label_smoothing={label_smoothing}, relax_loss={relax_loss})"
+    )
     epochs: int | None = None
     weight_decay: float | None = None
     label_smoothing: float | None = None
@@ -89,6 +94,7 @@ class DPSGD(Defence):
         If a field has an impossible value.
     """
 
+    seed_text: ClassVar[str] = "DPSGD(name='DP-SGD', epsilon={epsilon}, delta={delta}, scattering={scattering})"
     epsilon: float = 8.0
     delta: float = 1e-4
     scattering: bool = False
