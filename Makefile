@@ -72,13 +72,13 @@ benchmark-coursework: $(INSTALLED) ## time the grading of thirty submissions of 
 benchmark-contest: $(INSTALLED) ## make a contest, take part with three attacks, and rank them (two minutes)
 	$(BIN)/python benchmarks/contest.py
 
-record-convolutional: $(INSTALLED) ## compute the runs of vaeprivacy/records/convolutional.yaml, eight at a time (ten minutes of an H200)
-	$(BIN)/vaeprivacy sweep vaeprivacy/records/convolutional.yaml --directory runs/convolutional --jobs 8
-	cp runs/convolutional/results.parquet vaeprivacy/records/convolutional.parquet
+record-convolutional: $(INSTALLED) ## compute the runs of vaeprivacy/reporting/results/convolutional.yaml, eight at a time (ten minutes of an H200)
+	$(BIN)/vaeprivacy sweep vaeprivacy/reporting/results/convolutional.yaml --directory runs/convolutional --jobs 8
+	cp runs/convolutional/results.parquet vaeprivacy/reporting/results/convolutional.parquet
 
-record-paper: $(INSTALLED) ## compute the runs of vaeprivacy/records/paper.yaml on all GPUs and keep their record (very long)
-	$(BIN)/vaeprivacy sweep vaeprivacy/records/paper.yaml --directory runs/paper
-	cp runs/paper/results.parquet vaeprivacy/records/paper.parquet
+record-paper: $(INSTALLED) ## compute the runs of vaeprivacy/reporting/results/paper.yaml on all GPUs and keep their record (very long)
+	$(BIN)/vaeprivacy sweep vaeprivacy/reporting/results/paper.yaml --directory runs/paper
+	cp runs/paper/results.parquet vaeprivacy/reporting/results/paper.parquet
 
 clean: ## delete the book, executed notebooks and results; the environment stays (delete .venv to renew it)
 	rm -rf _build runs

@@ -26,15 +26,15 @@ from safetensors.torch import save_file
 from torch import nn
 
 from vaeprivacy import attacks as mia
-from vaeprivacy.attacks import Attack, ClassifierRecipe, Knowledge, Records, Shadows, train_shadows
+from vaeprivacy.attacks import Attack, Candidates, ClassifierRecipe, Knowledge, Shadows, train_shadows
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifier, predict
-from vaeprivacy.data import load, split
-from vaeprivacy.devices import processor
-from vaeprivacy.files import load_classifier
+from vaeprivacy.compute.devices import processor
+from vaeprivacy.compute.files import append_row, read_arrays, read_rows, write_arrays
+from vaeprivacy.compute.parallel import in_parallel
+from vaeprivacy.datasets import load, split
+from vaeprivacy.experiments.external import load_classifier
 from vaeprivacy.metrics import auc, tpr_at_fpr
-from vaeprivacy.parallel import in_parallel
 from vaeprivacy.randomness import seeded_generator
-from vaeprivacy.storage import append_row, read_arrays, read_rows, write_arrays
 
 Row = dict[str, Any]
 MEMBERS, CLASSES = 2500, 10
@@ -113,7 +113,7 @@ def our_attack(attack: Attack, inputs: Inputs, shadows: Shadows) -> torch.Tensor
     sides = []
     for part in (slice(None, 2 * MEMBERS), slice(2 * MEMBERS, None)):
         x, about = inputs.x[part], shadows.about(part)
-        sides.append(Records(x=x, y=about.y, log_posteriors=predict(inputs.target, x), shadows=about))
+        sides.append(Candidates(x=x, y=about.y, log_posteriors=predict(inputs.target, x), shadows=about))
     population, candidates = sides
     return attack.fit(Knowledge(shadows=population.shadows, population=population)).score(candidates)
 

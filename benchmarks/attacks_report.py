@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from attacks import CLASSES, JOBS, MEMBERS, ONCE, OUTPUT, SETTINGS
 
-from vaeprivacy.storage import read_rows
+from vaeprivacy.compute.files import read_rows
 
 Row = dict[str, Any]
 TRAINING = ("shadow models", "tool", "training, s", "relative to ours", "share of peak", "peak memory, MB")

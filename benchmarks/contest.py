@@ -15,15 +15,9 @@ from pathlib import Path
 
 import torch
 
-from vaeprivacy.attacks import (
-    ClassifierRecipe,
-    LikelihoodRatio,
-    LiRA,
-    draw_balanced_memberships,
-    train_shadows,
-)
+from vaeprivacy.attacks import ClassifierRecipe, LikelihoodRatio, LiRA, draw_balanced_memberships, train_shadows
+from vaeprivacy.compute.provenance import hardware
 from vaeprivacy.course.contest import open_contest, write_scores
-from vaeprivacy.provenance import hardware
 from vaeprivacy.randomness import seeded_generator
 
 RECORD = Path(__file__).parent / "results" / "contest.json"
@@ -33,7 +27,7 @@ N_SHADOWS = 8
 def course(*arguments: object) -> float:
     """Run a command of the contest; return how many seconds it took."""
     begin = time.perf_counter()
-    command = [sys.executable, "-m", "vaeprivacy.cli", "course", "contest", *map(str, arguments)]
+    command = [sys.executable, "-m", "vaeprivacy.cli.app", "course", "contest", *map(str, arguments)]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     return round(time.perf_counter() - begin, 1)
 

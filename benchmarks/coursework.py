@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from vaeprivacy.compute.provenance import hardware
 from vaeprivacy.course.assignments import find_assignment, find_assignments, student_version
 from vaeprivacy.course.gradebook import GRADES
 from vaeprivacy.course.variants import TRIAL_KEY
-from vaeprivacy.provenance import hardware
 
 HERE = Path(__file__).parent
 SOURCES = HERE.parent / "coursework"
@@ -37,7 +37,7 @@ def write_submissions(name: str, folder: Path, n: int) -> None:
 
 def grade(name: str, folder: Path) -> dict[str, Any]:
     """Grade a folder by the command, and return seconds and how many submissions got all points."""
-    command = [sys.executable, "-m", "vaeprivacy.cli", "course", "grade", str(folder), "--coursework", str(SOURCES)]
+    command = [sys.executable, "-m", "vaeprivacy.cli.app", "course", "grade", str(folder), "--coursework", str(SOURCES)]
     begin = time.perf_counter()
     done = {"capture_output": True, "check": True, "env": os.environ | {"OMP_NUM_THREADS": "1"}}
     subprocess.run([*command, "--assignment", name], **done)

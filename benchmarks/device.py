@@ -21,12 +21,12 @@ from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifiers
-from vaeprivacy.devices import best_device, device_name
-from vaeprivacy.mechanisms import EuclideanLaplace
-from vaeprivacy.provenance import hardware, versions
+from vaeprivacy.compute.devices import best_device, device_name
+from vaeprivacy.compute.provenance import hardware, versions
+from vaeprivacy.mechanisms.laplace import EuclideanLaplace
+from vaeprivacy.networks import PRECISIONS
 from vaeprivacy.randomness import seeded_generator
-from vaeprivacy.records import FOLDER
-from vaeprivacy.training import PRECISIONS
+from vaeprivacy.reporting.results import FOLDER
 from vaeprivacy.vae import VAESettings
 from vaeprivacy.vae_training import fit_vae
 

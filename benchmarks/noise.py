@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vaeprivacy.devices import processor
-from vaeprivacy.mechanism import Mechanism
-from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian
+from vaeprivacy.compute.devices import processor
+from vaeprivacy.mechanisms.base import Mechanism
+from vaeprivacy.mechanisms.gaussian import Gaussian
+from vaeprivacy.mechanisms.laplace import CoordinateLaplace, EuclideanLaplace
 from vaeprivacy.randomness import SYSTEM_ENTROPY
 
 GENERATOR = torch.Generator().manual_seed(0)

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vaeprivacy.provenance import hardware, versions
-from vaeprivacy.sweep import TABLE
+from vaeprivacy.compute.provenance import hardware, versions
+from vaeprivacy.experiments.sweeps import TABLE
 
 HERE = Path(__file__).parent
 TIMES = ["seconds", "finished"]  # columns that differ between sweeps
@@ -29,7 +29,7 @@ TIMES = ["seconds", "finished"]  # columns that differ between sweeps
 
 def start(grid: Path, directory: Path, *, jobs: int) -> subprocess.Popen[bytes]:
     """Start a sweep in a process group of its own, so that it can be killed with all of its processes."""
-    command = [sys.executable, "-m", "vaeprivacy.cli", "sweep", str(grid)]
+    command = [sys.executable, "-m", "vaeprivacy.cli.app", "sweep", str(grid)]
     command += ["--directory", str(directory), "--jobs", str(jobs)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)

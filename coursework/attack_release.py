@@ -81,7 +81,7 @@ from scipy.stats import gaussian_kde
 from sklearn.datasets import load_digits
 
 from vaeprivacy.course.linear_vae import LinearVAE, with_noise
-from vaeprivacy.course.variants import lettered
+from vaeprivacy.course.variants import letter_options
 
 N_VAE, N = 300, 300
 REHEARSALS = 5
@@ -108,7 +108,7 @@ def make(public, secret):
     members = secret.permutation(np.flatnonzero(is_member))
     noisy = with_noise(vae.encode(arrays["candidate_x"][members]), epsilon=epsilon, rng=secret)
     arrays |= {"release_x": vae.decode(noisy), "release_y": arrays["candidate_y"][members]}
-    constants, everybody = lettered(public, "everybody", EVERYBODY)
+    constants, everybody = letter_options(public, "everybody", EVERYBODY)
     epsilons, max_auc = [1.0, 2.0, 4.0, 8.0, 16.0], 0.62
     constants |= {"dimension": dimension, "radius": radius, "epsilon": epsilon, "max_auc": max_auc}
     constants |= {"epsilons": epsilons, "epsilon_list": ", ".join(f"{each:g}" for each in epsilons)}

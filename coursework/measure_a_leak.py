@@ -28,7 +28,7 @@ candidate_labels = data["candidate_labels"]
 import numpy as np
 
 from vaeprivacy.course.grading import array, letter, number
-from vaeprivacy.course.student_process import Seed
+from vaeprivacy.course.sandbox import Seed
 from vaeprivacy.metrics import auc as exact_auc
 from vaeprivacy.metrics import roc as exact_roc
 from vaeprivacy.metrics import tpr_at_fpr as exact_tpr
@@ -53,7 +53,7 @@ def draw_posteriors(rng, n):
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
-from vaeprivacy.course.variants import lettered
+from vaeprivacy.course.variants import letter_options
 
 N, WRONG_LABELS = 800, 0.25
 OPTIONS = [
@@ -81,7 +81,7 @@ def make(public, secret):
     arrays = {f"{name}_log_posteriors": log_posteriors[part] for name, part in parts.items()}
     arrays |= {f"{name}_labels": y[part] for name, part in parts.items()}
     arrays["practice_is_member"] = is_member[parts["practice"]]
-    constants, conclusion = lettered(public, "option", OPTIONS)
+    constants, conclusion = letter_options(public, "option", OPTIONS)
     constants["tpr_percent"] = int(public.integers(5, 10))
     hidden = {"is_member": is_member[parts["candidate"]], "solution": {"conclusion": conclusion}}
     return {"constants": constants, "files": {"posteriors.npz": arrays}, "hidden": hidden}

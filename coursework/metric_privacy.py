@@ -23,9 +23,9 @@ import torch
 from scipy import stats
 
 from vaeprivacy.course.grading import array, number
-from vaeprivacy.course.student_process import Seed
-from vaeprivacy.law import p_values
-from vaeprivacy.mechanisms import EuclideanLaplace
+from vaeprivacy.course.sandbox import Seed
+from vaeprivacy.audit.noise_tests import noise_p_values
+from vaeprivacy.mechanisms.laplace import EuclideanLaplace
 
 DIMENSION = 3
 FALSE_ALARM = 1e-4  # of all statistical tests of one question together
@@ -191,7 +191,7 @@ def smallest_p(student, variant, names):
         seed = int(variant.rng(f"noise {dimension}").integers(2**31))
         noise = torch.tensor(ask_noise(student, 5000, dimension, epsilon, seed))
         assert torch.isfinite(noise).all(), "Noise must be finite."
-        p = p_values(noise, EuclideanLaplace(epsilon))
+        p = noise_p_values(noise, EuclideanLaplace(epsilon))
         found += [(p[name], name, dimension) for name in names]
     return min(found)
 

@@ -44,9 +44,9 @@ import numpy as np
 import torch
 
 from vaeprivacy.course.grading import array, letter, number
-from vaeprivacy.course.student_process import Seed
-from vaeprivacy.law import p_values
-from vaeprivacy.mechanisms import EuclideanLaplace
+from vaeprivacy.course.sandbox import Seed
+from vaeprivacy.audit.noise_tests import noise_p_values
+from vaeprivacy.mechanisms.laplace import EuclideanLaplace
 from vaeprivacy.metrics import auc as exact_auc
 
 FALSE_ALARM = 1e-4  # of all statistical tests of one question together
@@ -72,7 +72,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from vaeprivacy.course.linear_vae import LinearVAE, with_noise
-from vaeprivacy.course.variants import lettered
+from vaeprivacy.course.variants import letter_options
 
 N = 400
 PROMISES = [
@@ -110,7 +110,7 @@ def make(public, secret):
     far = np.linalg.norm((x[:N] - vae.mean) @ vae.encoder, axis=1) > 1.1 * radius
     first = int(public.choice(np.flatnonzero(far)))
     second = int(public.choice(np.flatnonzero(~far & (y[:N] == y[first]))))
-    constants, what_promised = lettered(public, "promise", PROMISES)
+    constants, what_promised = letter_options(public, "promise", PROMISES)
     constants |= {"dimension": dimension, "radius": radius, "epsilons": epsilons, "max_auc": max_auc}
     constants |= {"first": first, "second": second, "epsilon_list": ", ".join(f"{each:g}" for each in epsilons)}
     constants["parameters"] = f"epsilons, radius, max_auc = {epsilons}, {radius}, {max_auc}"
@@ -224,7 +224,7 @@ def test_release_noise(student, variant):
     records, _ = ask_release(student, x, np.zeros(4000, int), vae, epsilon, 3.0, seed)
     noise = (records - vae[0]) @ vae[1] - code
     assert np.abs(noise).max() > 1e-3, "The codes have no noise."
-    found = p_values(torch.tensor(noise), EuclideanLaplace(epsilon))
+    found = noise_p_values(torch.tensor(noise), EuclideanLaplace(epsilon))
     p, name = min((found[name], name) for name in NOISE)
     assert p > FALSE_ALARM / len(NOISE), (
         f"The noise of the codes does not have the law that is asked for ({name}: p = {p:.1g})."
@@ -449,7 +449,8 @@ chosen_epsilon = choose(epsilons, table, max_auc)  # SOLUTION
 
 # %% tags=["helper"]
 def draw_rows(rng, n):
-    """Return a table of which the rows are in no order; every other interval has its AUC, but not its end, below 0.65."""
+    """Return a table of which the rows are in no order; every other interval has its AUC, but not its end, below
+    0.65."""
     auc = np.where(np.arange(n) % 2, 0.64, rng.uniform(0.5, 0.6, n))
     return np.column_stack([rng.uniform(0.3, 0.6, n) + 0.3 * (np.arange(n) % 2), auc, auc - 0.04, auc + 0.04])
 

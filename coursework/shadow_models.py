@@ -46,7 +46,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from vaeprivacy.course.grading import array, letter
-from vaeprivacy.course.student_process import Seed
+from vaeprivacy.course.sandbox import Seed
 from vaeprivacy.metrics import auc as exact_auc
 
 
@@ -110,7 +110,7 @@ def ask_scores(student, learnt, asked):
 # %% tags=["teacher"]
 from sklearn.datasets import load_digits
 
-from vaeprivacy.course.variants import lettered
+from vaeprivacy.course.variants import letter_options
 
 N, WRONG_LABELS, MODELS = 400, 0.3, 8
 WHY_HALVES = [
@@ -151,8 +151,8 @@ def make(public, secret):
     target = train_model(candidate_x[is_member], candidate_y[is_member])
     arrays = {"reference_x": x[:N], "reference_y": y[:N], "candidate_x": candidate_x, "candidate_y": candidate_y}
     arrays["candidate_log_posteriors"] = answers_of(target, candidate_x)
-    halves, why_halves = lettered(public, "halves", WHY_HALVES)
-    follows, what_follows = lettered(public, "follows", WHAT_FOLLOWS)
+    halves, why_halves = letter_options(public, "halves", WHY_HALVES)
+    follows, what_follows = letter_options(public, "follows", WHAT_FOLLOWS)
     constants = {**halves, **follows, "shadow_percent": int(public.integers(66, 75))}
     solution = {"why_halves": why_halves, "what_follows": what_follows}
     return {

@@ -20,10 +20,10 @@ from hypothesis import settings
 from seeding import seeded
 
 from vaeprivacy.classifiers import ClassifierSettings
-from vaeprivacy.config import Config
-from vaeprivacy.data import Dataset, load
+from vaeprivacy.datasets import Dataset, load
 from vaeprivacy.defences import Framework
-from vaeprivacy.sweep import sweep
+from vaeprivacy.experiments.config import Config
+from vaeprivacy.experiments.sweeps import sweep
 from vaeprivacy.vae import VAE, VAESettings
 
 # The same examples at every run: a failure on one machine is a failure on all. No deadline, because machines differ.

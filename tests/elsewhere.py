@@ -101,8 +101,10 @@ def _here(function: Any) -> Any:
 @contextmanager
 def elsewhere(monkeypatch: Any) -> Iterator[torch.device]:
     """Pretend that there is such a device, and that it is the best one."""
-    from vaeprivacy import classifiers, devices, executors, stages, vae_training
+    from vaeprivacy import classifiers, vae_training
     from vaeprivacy.attacks import likelihood
+    from vaeprivacy.compute import devices, executors
+    from vaeprivacy.experiments import stages
 
     monkeypatch.setattr(devices, "WITHOUT_FLOAT64", {ELSEWHERE.type})
     for module in (devices, stages):

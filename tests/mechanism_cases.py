@@ -4,8 +4,10 @@ import pytest
 import torch
 from seeding import seeded
 
-from vaeprivacy.mechanism import Mechanism
-from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, WhitenedLaplace
+from vaeprivacy.mechanisms.base import Mechanism
+from vaeprivacy.mechanisms.gaussian import Gaussian
+from vaeprivacy.mechanisms.laplace import CoordinateLaplace, EuclideanLaplace
+from vaeprivacy.mechanisms.whitened import WhitenedLaplace
 
 
 def covariance(dimension: int) -> torch.Tensor:

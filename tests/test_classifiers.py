@@ -9,16 +9,10 @@ from seeding import seeded
 from torch import nn
 
 from vaeprivacy.attacks import ClassifierRecipe
-from vaeprivacy.classifiers import (
-    ClassifierSettings,
-    accuracy,
-    fit_classifier,
-    fit_classifiers,
-    predict,
-)
-from vaeprivacy.data import Dataset
+from vaeprivacy.classifiers import ClassifierSettings, accuracy, fit_classifier, fit_classifiers, predict
+from vaeprivacy.datasets import Dataset
+from vaeprivacy.networks import mlp
 from vaeprivacy.relax_loss import relax_loss
-from vaeprivacy.training import mlp
 
 QUICK = ClassifierSettings(hidden=16, epochs=30, batch_size=20, learning_rate=0.01)
 

@@ -12,9 +12,9 @@ from torch import nn
 from vaeprivacy.attacks.likelihood import noisy_codes
 from vaeprivacy.classifiers import ClassifierSettings, accuracy, fit_classifier, new_classifier, predict
 from vaeprivacy.convolutional import ConvolutionalEncoder, convolutional_decoder, image_shape_of, resnet9
-from vaeprivacy.coverage import WithDPSGD
-from vaeprivacy.data import load
-from vaeprivacy.training import drawn
+from vaeprivacy.datasets import load
+from vaeprivacy.dp_sgd import DPSGDTrainer
+from vaeprivacy.networks import init_weights
 from vaeprivacy.vae import VAE, VAESettings
 from vaeprivacy.vae_training import fit_vae
 
@@ -66,7 +66,7 @@ def test_dp_sgd_refuses_convolutions_and_half_precision(digits):
     with pytest.raises(
         ValueError, match='DP-SGD needs architecture="mlp" and precision="float32", not \'convolutional\''
     ):
-        WithDPSGD(1.0).fit(digits[0], SETTINGS, generator=seeded())
+        DPSGDTrainer(1.0).fit(digits[0], SETTINGS, generator=seeded())
 
 
 # Known answers
@@ -98,7 +98,7 @@ def test_a_resnet9_has_nine_layers_with_weights_and_any_image():
 
 
 def test_the_label_that_follows_the_image_reaches_the_outputs():
-    encoder = drawn(NETWORKS["encoder"], generator=seeded())
+    encoder = init_weights(NETWORKS["encoder"], generator=seeded())
     rows = torch.rand(1, 66, generator=seeded(1))
     other = rows.clone()
     other[0, 65] += 1
@@ -110,7 +110,7 @@ def test_the_label_that_follows_the_image_reaches_the_outputs():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_what_is_said_about_a_record_does_not_depend_on_others(name):
-    network = drawn(NETWORKS[name], generator=seeded())
+    network = init_weights(NETWORKS[name], generator=seeded())
     rows = torch.rand(5, 64 if name == "resnet9" else 66, generator=seeded(1))
     together, alone = network(rows), torch.cat([network(row[None]) for row in rows])
     assert torch.allclose(together, alone, atol=1e-5)
@@ -119,7 +119,7 @@ def test_what_is_said_about_a_record_does_not_depend_on_others(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_all_weights_come_from_the_generator(name):
     before = torch.get_rng_state()
-    one, two, other = (drawn(NETWORKS[name], generator=seeded(seed)) for seed in (0, 0, 1))
+    one, two, other = (init_weights(NETWORKS[name], generator=seeded(seed)) for seed in (0, 0, 1))
     assert torch.equal(torch.get_rng_state(), before)
     for a, b, c in zip(one.parameters(), two.parameters(), other.parameters(), strict=True):
         assert torch.equal(a, b) and a.isfinite().all()

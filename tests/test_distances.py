@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from seeding import seeded
 
-from vaeprivacy.distances import EUCLIDEAN, MANHATTAN, Mahalanobis, Metric, checked_codes, clip
+from vaeprivacy.distances import EUCLIDEAN, MANHATTAN, Metric, check_codes, clip
+from vaeprivacy.mechanisms.whitened import Mahalanobis
 
 # Most of these tests are of balls that nearly all codes lie outside of.
 pytestmark = pytest.mark.filterwarnings("ignore:The radius .* is smaller than:UserWarning")
@@ -48,7 +49,7 @@ BAD_CODES = [
 @pytest.mark.parametrize(("codes", "error", "naming"), BAD_CODES)
 def test_what_is_no_table_of_codes_is_refused(codes: object, error: type[Exception], naming: str) -> None:
     with pytest.raises(error, match=f"^codes .*{naming}"):
-        checked_codes(codes)
+        check_codes(codes)
 
 
 @metrics

@@ -7,9 +7,9 @@ import torch
 from seeding import seeded
 
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifier, predict
-from vaeprivacy.data import Dataset
+from vaeprivacy.datasets import Dataset
 from vaeprivacy.metrics import auc
-from vaeprivacy.relax_loss import flattened_posteriors, relax_loss
+from vaeprivacy.relax_loss import flatten_posteriors, relax_loss
 
 # Two models, two records each, with these posteriors; every record's label is 0.
 POSTERIORS = torch.tensor([[[0.5, 0.3, 0.2], [0.5, 0.1, 0.4]], [[0.25, 0.5, 0.25], [0.25, 0.25, 0.5]]])
@@ -67,7 +67,7 @@ def test_in_odd_epochs_below_the_level_it_is_the_cross_entropy_to_flattened_post
 
 def test_flattened_posteriors_by_hand() -> None:
     expected = torch.tensor([[[0.5, 0.25, 0.25]] * 2, [[0.25, 0.375, 0.375]] * 2])
-    assert torch.allclose(flattened_posteriors(POSTERIORS.log(), LABELS), expected)
+    assert torch.allclose(flatten_posteriors(POSTERIORS.log(), LABELS), expected)
 
 
 def test_flattening_leaves_the_right_class_alone_and_takes_no_gradient_through_its_labels() -> None:
@@ -91,7 +91,7 @@ def test_each_models_loss_is_its_own(epoch: int) -> None:
 def test_flattened_posteriors_are_posteriors() -> None:
     logits = 5 * torch.randn(100, 10, generator=seeded())
     y = torch.randint(10, (100,), generator=seeded(1))
-    flat = flattened_posteriors(logits.requires_grad_(), y)
+    flat = flatten_posteriors(logits.requires_grad_(), y)
     assert torch.allclose(flat.sum(dim=1), torch.ones(100))
     assert torch.allclose(flat.gather(1, y[:, None]), logits.softmax(dim=1).gather(1, y[:, None]))
     assert not flat.requires_grad

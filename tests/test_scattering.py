@@ -8,7 +8,7 @@ import torch
 from seeding import seeded
 
 from vaeprivacy.classifiers import accuracy
-from vaeprivacy.data import Dataset
+from vaeprivacy.datasets import Dataset
 from vaeprivacy.dp_classifier import LINEAR_SETTINGS, fit_dp_classifier
 from vaeprivacy.scattering import CHUNK, scattering
 

@@ -8,13 +8,16 @@ import torch
 from seeding import seeded
 
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training, WithDPSGD
-from vaeprivacy.data import Dataset
+from vaeprivacy.datasets import Dataset
+from vaeprivacy.dp_sgd import DPSGDTrainer
 from vaeprivacy.guarantee import Guarantee, ModelCoverage
-from vaeprivacy.labels import RandomisedResponse
-from vaeprivacy.mechanism import Mechanism
-from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, WhitenedLaplace
+from vaeprivacy.mechanisms.base import Mechanism
+from vaeprivacy.mechanisms.gaussian import Gaussian
+from vaeprivacy.mechanisms.laplace import CoordinateLaplace, EuclideanLaplace
+from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
+from vaeprivacy.mechanisms.whitened import WhitenedLaplace
 from vaeprivacy.synthesizer import Synthesizer
+from vaeprivacy.trainers import PlainTrainer, PublicTrainer, Trainer
 from vaeprivacy.vae import VAE, VAESettings
 
 SETTINGS = VAESettings(latent_dim=3, hidden=16, epochs=2)
@@ -60,14 +63,14 @@ def test_what_is_no_table_of_records_is_not_released(
         fitted.release(records, torch.zeros(2), generator=seeded())
 
 
-@pytest.mark.parametrize("training", ["disjoint", OnDisjointRecords, None])
+@pytest.mark.parametrize("training", ["disjoint", PublicTrainer, None])
 def test_what_is_no_way_to_train_is_refused(training: object) -> None:
-    with pytest.raises(TypeError, match=r"training must be OnPrivateRecords\(\), OnDisjointRecords\(\) or WithDPSGD"):
+    with pytest.raises(TypeError, match=r"training must be PlainTrainer\(\), PublicTrainer\(\) or DPSGDTrainer"):
         Synthesizer(None, SETTINGS, training=training)
 
 
 def test_records_that_a_disjoint_model_was_trained_on_are_not_released(x: torch.Tensor, y: torch.Tensor) -> None:
-    synthesizer = Synthesizer(EuclideanLaplace(1.0), SETTINGS, training=OnDisjointRecords())
+    synthesizer = Synthesizer(EuclideanLaplace(1.0), SETTINGS, training=PublicTrainer())
     synthesizer.fit(x[:20], y[:20], generator=seeded())
     overlapping = slice(15, 40)
     for each in (synthesizer, replace(synthesizer, mechanism=EuclideanLaplace(2.0))):
@@ -215,8 +218,8 @@ def test_noise_of_every_mechanism_lies_on_its_grid(
     assert (steps != 0).any()
 
 
-@pytest.mark.parametrize("training", [OnPrivateRecords(), OnDisjointRecords(), WithDPSGD(8.0)], ids=str)
-def test_a_trained_encoder_looks_at_one_record_at_a_time(training: Training, digits: Dataset) -> None:
+@pytest.mark.parametrize("training", [PlainTrainer(), PublicTrainer(), DPSGDTrainer(8.0)], ids=str)
+def test_a_trained_encoder_looks_at_one_record_at_a_time(training: Trainer, digits: Dataset) -> None:
     # And gives it the same code each time: no dropout, no statistics of a batch.
     synthesizer = Synthesizer(None, SETTINGS, training=training)
     synthesizer.fit(digits.x[100:200], digits.y[100:200], generator=seeded())
@@ -346,8 +349,8 @@ def test_features_and_labels_of_one_seed_have_noise_of_their_own(vae: VAE, x: to
 def test_each_training_is_carried_into_the_guarantee(x: torch.Tensor, y: torch.Tensor) -> None:
     others = x.flip(1)
     for training, how in (
-        (OnDisjointRecords(), "disjoint records"),
-        (WithDPSGD(5.0, 1e-6), "DP-SGD"),
+        (PublicTrainer(), "disjoint records"),
+        (DPSGDTrainer(5.0, 1e-6), "DP-SGD"),
     ):
         synthesizer = Synthesizer(EuclideanLaplace(1.0), SETTINGS, training=training)
         synthesizer.fit(others if how == "disjoint records" else x, y, generator=seeded())
@@ -378,7 +381,7 @@ def test_everything_covered_adds_up_to_differential_privacy(x: torch.Tensor, y: 
         EuclideanLaplace(0.5),
         SETTINGS,
         radius=2.0,
-        training=WithDPSGD(1.0, 1e-8),
+        training=DPSGDTrainer(1.0, 1e-8),
         labels=RandomisedResponse(3.0, 10),
     )
     release = synthesizer.fit(x, y, generator=seeded()).release(x, y)

@@ -6,13 +6,14 @@ import pytest
 import torch
 from seeding import seeded
 
-from vaeprivacy.channels import PrivateChannel
-from vaeprivacy.denoising import DENOISERS, Projection
-from vaeprivacy.directional import VonMisesFisher
-from vaeprivacy.labels import RandomisedResponse
-from vaeprivacy.mechanism import Mechanism
-from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, WhitenedLaplace
-from vaeprivacy.synthesizer import Synthesizer
+from vaeprivacy.mechanisms.base import Mechanism
+from vaeprivacy.mechanisms.denoisers import DENOISERS, Projection
+from vaeprivacy.mechanisms.gaussian import Gaussian
+from vaeprivacy.mechanisms.laplace import CoordinateLaplace, EuclideanLaplace
+from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
+from vaeprivacy.mechanisms.von_mises_fisher import VonMisesFisher
+from vaeprivacy.mechanisms.whitened import WhitenedLaplace
+from vaeprivacy.synthesizer import MechanismNoise, Synthesizer
 from vaeprivacy.vae import VAE, VAESettings
 
 SETTINGS = VAESettings(latent_dim=3, hidden=16, epochs=2)
@@ -53,7 +54,7 @@ def test_a_noise_aware_synthesizer_is_trained_through_its_own_noise(
     Synthesizer(mechanism, SETTINGS, radius=0.2).fit(x, y, generator=seeded())
     assert not seen
     synthesizer = Synthesizer(mechanism, SETTINGS, radius=0.2, noise_aware=True).fit(x, y, generator=seeded())
-    assert synthesizer.channel == PrivateChannel(mechanism, 0.2)
+    assert synthesizer.channel == MechanismNoise(mechanism, 0.2)
     assert len(seen) == 2 * SETTINGS.epochs  # a batch of training, and the records held out
     assert all(noise is mechanism and (codes.norm(dim=1) <= 0.2).all() for noise, codes in seen)
 

@@ -11,9 +11,10 @@ from safetensors.torch import save_file
 from seeding import seeded
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from vaeprivacy.data import Dataset
+from vaeprivacy.checks import check_unit_records
+from vaeprivacy.datasets import Dataset
 from vaeprivacy.vae import VAE, Elbo, VAESettings
-from vaeprivacy.vae_training import checked_images, fit_vae
+from vaeprivacy.vae_training import fit_vae
 
 QUICK = VAESettings(latent_dim=3, hidden=32, epochs=10)
 
@@ -54,12 +55,12 @@ def test_what_is_no_table_of_images_is_refused_with_what_to_do(
     x: object, error: type[Exception], sentence: str
 ) -> None:
     with pytest.raises(error, match=sentence):
-        checked_images(x)
+        check_unit_records(x)
 
 
 @pytest.mark.parametrize("x", [torch.zeros(10, 1), torch.ones(10, 3), -torch.zeros(11, 2), torch.rand(50, 64).double()])
 def test_images_are_returned_as_they_are_the_ends_of_the_range_included(x: torch.Tensor) -> None:
-    assert checked_images(x) is x
+    assert check_unit_records(x) is x
 
 
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:

@@ -9,18 +9,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import equations
-import explorer
 import nbformat
 import yaml
 from common import CONFIG, EXECUTED, ROOT, notebook_sources, read_source, with_outputs, write_notebook
 from inserts import duration, insert, machine, minutes_to_read
 from nbformat import NotebookNode
-from values import Results, check, executed_results, filled, filled_notebook
 
 from vaeprivacy import __version__
+
+if TYPE_CHECKING:  # what computes takes seconds to load, and a book that has not changed needs none of it
+    from values import Results
 
 #: The box at the head of a chapter: what stands in it, and its end.
 HEAD = re.compile(r"(^```\{admonition\} .*\n:class: chapter\n(?:.*\n)*?.+)(\n```$)", flags=re.MULTILINE)
@@ -29,19 +30,44 @@ NAMES = re.compile(
     r"""^\s*"?(#+ .*|[`:]{3,}\{.*|\(.*\)=.*|:(?:name|label): .*|\$\$ \(.*|name": .*)""", flags=re.MULTILINE
 )
 LOOKED_UP = ("_toc.yml", "glossary.md", "references.bib")
+#: What the book is made of, beside executed notebooks. A page lists tests, and scripts of tools/ make others.
+SOURCES = [
+    ROOT / name
+    for name in (
+        "_config.yml",
+        "benchmarks/results",
+        "book",
+        "notebooks",
+        "pyproject.toml",
+        "requirements.lock",
+        "tests",
+        "tools",
+        "vaeprivacy",
+    )
+]
 
 
-def stage(executed: Path, folder: Path, results: dict[str, Results]) -> None:
-    """Lay out configuration, read-only pages and notebooks (our text, the executed copies' outputs) for Jupyter Book.
-
-    The names of pages stay those of the repository, so that Colab and edit buttons lead to the right files. What the
-    notebooks reported is put into the sentences of all pages.
-    """
+def stage(executed: Path, folder: Path, results: "dict[str, Results]") -> None:
+    """Lay out all that Jupyter Book reads, in place of what was laid out before; what is the same keeps its times."""
     before = folder.with_name(f"{folder.name}-before")
     shutil.rmtree(before, ignore_errors=True)
     if folder.exists():
         folder.rename(before)
     folder.mkdir(parents=True)
+    lay_out(executed, folder, results)
+    keep_times(before, folder)
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def lay_out(executed: Path, folder: Path, results: "dict[str, Results]") -> None:
+    """Lay out configuration, read-only pages and notebooks (our text, the executed copies' outputs) for Jupyter Book.
+
+    The names of pages stay those of the repository, so that Colab and edit buttons lead to the right files. What the
+    notebooks reported is put into the sentences of all pages.
+    """
+    import explorer
+    from values import filled, filled_notebook
+
     html = CONFIG["html"] | {"extra_footer": f"Version {__version__}"}  # at the foot of every page
     (folder / "_config.yml").write_text(yaml.safe_dump(CONFIG | {"html": html}), encoding="utf-8")
     shutil.copy(ROOT / "book" / "_toc.yml", folder)
@@ -62,8 +88,6 @@ def stage(executed: Path, folder: Path, results: dict[str, Results]) -> None:
         write_notebook(page, folder / "notebooks" / f"{source.stem}.ipynb")
     for page in (folder / "book").glob("*.md"):
         insert(page, chapters)
-    keep_times(before, folder)
-    shutil.rmtree(before, ignore_errors=True)
 
 
 def keep_times(before: Path, now: Path) -> None:
@@ -80,8 +104,10 @@ def outline(folder: Path) -> str:
     Sphinx does not look again at pages that have not changed. So when this changes, all are built anew: else a
     reference that has lost its target would go unnoticed, and lists of chapters would keep an old title.
     """
-    looked_up = [folder / "_config.yml", *(folder / "book" / name for name in LOOKED_UP)]
-    looked_up += sorted((folder / "book" / "_static").glob("*.*")) + sorted((ROOT / "vaeprivacy").rglob("*.py"))
+    looked_up = [folder / "_config.yml", *(folder / "book" / name for name in LOOKED_UP), ROOT / "requirements.lock"]
+    for scripts, pattern in (("_static", "*.*"), ("_ext", "*.py")):
+        looked_up += sorted((folder / "book" / scripts).glob(pattern))
+    looked_up += sorted((ROOT / "vaeprivacy").rglob("*.py"))
     parts = [path.read_bytes() for path in looked_up]
     for path in sorted([*folder.rglob("*.md"), *folder.rglob("*.ipynb")]):
         names = NAMES.findall(path.read_text(encoding="utf-8"))
@@ -134,18 +160,33 @@ def offer_clean_downloads(html: Path) -> None:
 
 
 def drop_icon_script(html: Path) -> None:
-    """Take the theme's script of all icons (1.5 MB) off all pages: its style sheet has those that we use."""
+    """Take the theme's script of all icons (1.5 MB) off all pages: its style sheet has those that we use.
+
+    Sphinx brings the tag back to each page that it builds, and the script if it builds any.
+    """
     for page in html.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        page.write_text(re.sub(r"<script [^>]*/fontawesome\.js[^>]*></script>", "", text), encoding="utf-8")
-    (html / "_static" / "scripts" / "fontawesome.js").unlink()
+        without = re.sub(r"<script [^>]*/fontawesome\.js[^>]*></script>", "", text)
+        if without != text:
+            page.write_text(without, encoding="utf-8")
+    for file in (html / "_static" / "scripts").glob("fontawesome.js*"):  # also its map and its licence
+        file.unlink()
 
 
-def build(executed: Path, folder: Path) -> Path:
-    """Build the book in a folder and return where its pages are; exit on any warning, and if a claim does not hold."""
-    results = executed_results(executed)
-    check(results)
-    stage(executed, folder / "stage", results)
+def contents(*places: Path) -> str:
+    """Return a hash of files and of all files in folders: their names and what they hold."""
+    digest = hashlib.sha256()
+    for place in places:
+        files = [place] if place.is_file() else sorted(path for path in place.rglob("*") if path.is_file())
+        for path in files:
+            if "__pycache__" not in path.parts:
+                digest.update(f"{path.relative_to(place.parent)} {path.stat().st_size}\n".encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def run_sphinx(folder: Path) -> None:
+    """Run Jupyter Book on what was laid out in a folder; exit on any warning."""
     known, now = folder / "outline.txt", outline(folder / "stage")
     if not known.exists() or known.read_text() != now:
         shutil.rmtree(folder / "book", ignore_errors=True)
@@ -162,9 +203,25 @@ def build(executed: Path, folder: Path) -> Path:
     if status != 0:
         sys.exit("The book was not built: mend the warnings above.")
     known.write_text(now)
-    html = folder / "book" / "_build" / "html"
+
+
+def build(executed: Path, folder: Path) -> Path:
+    """Build the book in a folder and return where its pages are; exit on any warning, and if a claim does not hold.
+
+    Nothing is done if neither what the book is made of nor its pages have changed since it was last built.
+    """
+    html, stamp, made_of = folder / "book" / "_build" / "html", folder / "contents.txt", contents(*SOURCES, executed)
+    if stamp.exists() and stamp.read_text() == f"{made_of} {contents(html)}":
+        return html
+    from values import check, executed_results
+
+    results = executed_results(executed)
+    check(results)
+    stage(executed, folder / "stage", results)
+    run_sphinx(folder)
     offer_clean_downloads(html)
     drop_icon_script(html)
+    stamp.write_text(f"{made_of} {contents(html)}")
     return html
 
 

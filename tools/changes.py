@@ -11,7 +11,7 @@ from pathlib import Path
 from common import EXECUTED, ROOT
 from values import Results, executed_results, pinned_results
 
-from vaeprivacy.reported import REFERENCE
+from vaeprivacy.reporting.chapter import REFERENCE
 
 PAGES = ("README.md", "book/*.md", "notebooks/*.md")
 
@@ -76,7 +76,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not (arguments.base / "notebooks").is_dir():
         sys.exit(f"{arguments.base} is no checkout of this repository: it has no folder notebooks.")
-    kept = arguments.base / "vaeprivacy" / "records" / REFERENCE.name
+    kept = arguments.base / "vaeprivacy" / "reporting" / "results" / REFERENCE.name
     old = pinned_results(kept) if kept.exists() else {}
     new = {name: results for name, results in executed_results(arguments.executed).items() if results.of_book}
     missing = [path.stem for path in sorted((ROOT / "notebooks").glob("*.md")) if path.stem not in new]

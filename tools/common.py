@@ -11,7 +11,7 @@ import papermill
 import yaml
 from nbformat import NotebookNode
 
-from vaeprivacy.provenance import hardware
+from vaeprivacy.compute.source import BOOK_ROOMS, code_hash
 
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTED = ROOT / "_build" / "executed"
@@ -69,19 +69,18 @@ def known_parameters(notebook: Path, parameters: dict[str, Any]) -> dict[str, An
 
 def execution_key(notebook: NotebookNode, parameters: dict[str, Any]) -> str:
     """Return a hash of all that the outputs of a notebook depend on: code, parameters, package and locked versions."""
-    # What notebooks read of the package: code and records, but not the reference, which they are compared with.
-    patterns = ("*.py", "*.parquet", "*.csv", "device-*.json")
-    sources = [path for pattern in patterns for path in sorted((ROOT / "vaeprivacy").rglob(pattern))]
-    sources.append(ROOT / "requirements.lock")
     # Of the metadata only tags: captions and alternative texts are prose.
     cells = [[cell.source, cell.metadata.get("tags", [])] for cell in code_cells(notebook)]
-    parts = [json.dumps([cells, parameters], sort_keys=True).encode()]
-    parts += [path.read_bytes() for path in sources if path.name != "cli.py" and path.parent.name != "course"]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    return hashlib.sha256(
+        json.dumps([cells, parameters, code_hash(BOOK_ROOMS), lock], sort_keys=True).encode()
+    ).hexdigest()
 
 
 def note_hardware(executed: Path) -> None:
     """Note in an executed notebook what it was run on: the pages may be built elsewhere."""
+    from vaeprivacy.compute.provenance import hardware  # takes seconds to load: only if something was run
+
     run = nbformat.read(executed, as_version=4)
     run.metadata["hardware"] = hardware()
     write_notebook(run, executed)

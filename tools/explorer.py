@@ -1,7 +1,7 @@
 """The epsilon explorer of the page "Explore": keep what it shows of a finished sweep, and write it for the page.
 
-``python tools/explorer.py runs`` reads the runs of ``vaeprivacy/records/explorer.yaml`` from a directory and writes
-``explorer.json`` beside that file. A build of the book adds the guarantees and bounds, which need no run.
+``python tools/explorer.py runs`` reads the runs of ``vaeprivacy/reporting/results/explorer.yaml`` from a directory and
+writes ``explorer.json`` beside that file. A build of the book adds the guarantees and bounds, which need no run.
 """
 
 import argparse
@@ -17,17 +17,17 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from vaeprivacy.config import Config, run_key
 from vaeprivacy.defences.framework import Framework
-from vaeprivacy.experiment import run_scores
-from vaeprivacy.grid import read_grid
+from vaeprivacy.experiments.cache import run_key
+from vaeprivacy.experiments.config import Config
+from vaeprivacy.experiments.grids import read_grid
+from vaeprivacy.experiments.runs import run_scores
+from vaeprivacy.experiments.stages import encoder_of, load_once, members
+from vaeprivacy.experiments.sweeps import sweep
 from vaeprivacy.guarantee import Guarantee
 from vaeprivacy.metrics import auc, mean_interval, rate_interval, roc
-from vaeprivacy.provenance import made_with
-from vaeprivacy.records import FOLDER
-from vaeprivacy.stages import encoder_of, load_once, members
-from vaeprivacy.sweep import sweep
-from vaeprivacy.tables import attack_label
+from vaeprivacy.reporting.results import FOLDER
+from vaeprivacy.reporting.tables import attack_label, made_with
 from vaeprivacy.vae import VAESettings
 
 GRID, RECORD = FOLDER / "explorer.yaml", FOLDER / "explorer.json"

@@ -16,8 +16,8 @@ import nbformat
 from common import EXECUTED, notebook_sources
 from nbformat import NotebookNode
 
-from vaeprivacy.provenance import versions
-from vaeprivacy.reported import MIME, REFERENCE, Reported, pinned_values, reference
+from vaeprivacy.compute.provenance import versions
+from vaeprivacy.reporting.chapter import MIME, REFERENCE, Reported, pinned_values, reference
 
 HOW = "Compare it with the call in that notebook; if it is new, run `make pin`."
 PLACE = re.compile(r"\{(value|number|claim)\}`([^`]+)`")
@@ -30,7 +30,7 @@ class Results:
     Attributes
     ----------
     values : dict
-        Name to :class:`vaeprivacy.reported.Reported`.
+        Name to :class:`vaeprivacy.reporting.chapter.Reported`.
     claims : dict
         Sentence to whether it holds.
     shown : dict

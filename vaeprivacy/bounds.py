@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from scipy.optimize import brentq
 from scipy.special import log_ndtr, ndtr, ndtri
 
-from vaeprivacy.training import checked_positive, checked_probability
+from vaeprivacy.checks import check_positive, check_probability
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Indistinguishability:
     delta: float = 0.0
 
     def __post_init__(self) -> None:
-        checked_positive(self.epsilon, "epsilon", zero=True)
-        checked_probability(self.delta, "delta")
+        check_positive(self.epsilon, "epsilon", zero=True)
+        check_probability(self.delta, "delta")
 
     @classmethod
     def for_tpr(cls, tpr: float, *, fpr: float) -> "Indistinguishability":
@@ -69,7 +69,7 @@ class Indistinguishability:
         fpr : float
             False-positive rate of the attack, from 0 to 1.
         """
-        checked_probability(fpr, "fpr")
+        check_probability(fpr, "fpr")
         factor = self._factor
         return max(0.0, min(factor * fpr + self.delta, 1 - (1 - self.delta - fpr) / factor, 1.0))
 
@@ -157,7 +157,7 @@ class GaussianIndistinguishability:
     mu: float
 
     def __post_init__(self) -> None:
-        checked_positive(self.mu, "mu", zero=True)
+        check_positive(self.mu, "mu", zero=True)
 
     @classmethod
     def for_epsilon(cls, epsilon: float, *, delta: float) -> "GaussianIndistinguishability":
@@ -178,8 +178,8 @@ class GaussianIndistinguishability:
         TypeError, ValueError
             If they are not.
         """
-        checked_positive(epsilon, "epsilon")
-        if not 0 < checked_probability(delta, "delta") < 1:
+        check_positive(epsilon, "epsilon")
+        if not 0 < check_probability(delta, "delta") < 1:
             raise ValueError(f"delta must be above 0 and below 1, not {delta!r}: Gaussian noise has no pure guarantee.")
         # delta grows with mu. It is below mu / 2, and at this upper end far above any that can be asked for.
         upper = math.sqrt(2 * epsilon) + 40.0
@@ -200,7 +200,7 @@ class GaussianIndistinguishability:
 
     def delta(self, epsilon: float) -> float:
         """Return the delta that goes with an epsilon (:eq:`gaussian-delta` of the mechanisms chapter)."""
-        checked_positive(epsilon, "epsilon", zero=True)
+        check_positive(epsilon, "epsilon", zero=True)
         if self.mu == 0:
             return 0.0
         first, second = log_ndtr(-epsilon / self.mu + self.mu / 2), log_ndtr(-epsilon / self.mu - self.mu / 2)
@@ -211,7 +211,7 @@ class GaussianIndistinguishability:
 
     def epsilon(self, delta: float) -> float:
         """Return the smallest epsilon that goes with a delta above 0."""
-        if not 0 < checked_probability(delta, "delta") < 1:
+        if not 0 < check_probability(delta, "delta") < 1:
             raise ValueError(f"delta must be above 0 and below 1, not {delta!r}: Gaussian noise has no pure guarantee.")
         if self.delta(0.0) <= delta:
             return 0.0
@@ -221,7 +221,7 @@ class GaussianIndistinguishability:
 
     def max_tpr(self, fpr: float) -> float:
         """Return the highest true-positive rate of any attack (:eq:`gaussian-tpr` of the mechanisms chapter)."""
-        return float(ndtr(ndtri(checked_probability(fpr, "fpr")) + self.mu))
+        return float(ndtr(ndtri(check_probability(fpr, "fpr")) + self.mu))
 
     def max_advantage(self) -> float:
         """Return the highest difference of true-positive and false-positive rate."""
@@ -252,8 +252,8 @@ Measure = Indistinguishability | GaussianIndistinguishability
 
 
 def _check_rates(tpr: float, fpr: float) -> None:
-    checked_probability(tpr, "tpr")
-    checked_probability(fpr, "fpr")
+    check_probability(tpr, "tpr")
+    check_probability(fpr, "fpr")
     if not 0 < fpr <= tpr < 1:
         raise ValueError(
             f"Rates must satisfy 0 < fpr <= tpr < 1, not fpr {fpr:g} and tpr {tpr:g}: guessing gives tpr = fpr."

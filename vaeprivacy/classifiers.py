@@ -9,22 +9,18 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
 from torch import nn
 
-from vaeprivacy.checkpoints import Checkpoint, fingerprint, restore_training, training_state
+from vaeprivacy.checks import check_choice, check_labels, check_positive, check_records
+from vaeprivacy.compute.checkpoints import Checkpoint, fingerprint, restore_training, training_state
+from vaeprivacy.compute.devices import memory_of
+from vaeprivacy.compute.ensemble import models_that_fit, stack_models
+from vaeprivacy.compute.progress import progress_bar
 from vaeprivacy.convolutional import resnet9
+from vaeprivacy.networks import PRECISIONS, autocast, init_weights, mlp
 from vaeprivacy.relax_loss import relax_loss
-from vaeprivacy.stacking import stacked
-from vaeprivacy.training import (
-    PRECISIONS,
-    autocast,
-    checked_choice,
-    checked_positive,
-    checked_records,
-    drawn,
-    mlp,
-    progress_bar,
-)
 
-ASKED_AT_ONCE = 10_000  # records: what a convolutional network makes of more may not fit into memory
+RECORDS_AT_ONCE = 10_000  # records: what a convolutional network makes of more may not fit into memory
+#: On a CPU, more perceptrons gain nothing (benchmarks/attacks.py), and convolutions lose (benchmarks/device.py).
+ON_CPU = {"mlp": 4, "resnet9": 1}
 
 
 @dataclass(frozen=True)
@@ -70,17 +66,17 @@ class ClassifierSettings:
     precision: str = "float32"
 
     def __post_init__(self) -> None:
-        checked_choice(self.architecture, "architecture", ("mlp", "resnet9"))
-        checked_choice(self.precision, "precision", PRECISIONS)
+        check_choice(self.architecture, "architecture", ("mlp", "resnet9"))
+        check_choice(self.precision, "precision", PRECISIONS)
         # As floats, so that 1 and 1.0 are the same settings. A frozen dataclass sets its fields this way.
         for name in ("weight_decay", "label_smoothing"):
-            object.__setattr__(self, name, checked_positive(getattr(self, name), name, zero=True))
+            object.__setattr__(self, name, check_positive(getattr(self, name), name, zero=True))
         if self.label_smoothing >= 1:
             raise ValueError(
                 f"label_smoothing must be below 1, where labels say nothing, not {self.label_smoothing!r}."
             )
         if self.relax_loss is not None:
-            object.__setattr__(self, "relax_loss", checked_positive(self.relax_loss, "relax_loss"))
+            object.__setattr__(self, "relax_loss", check_positive(self.relax_loss, "relax_loss"))
             if self.label_smoothing > 0:
                 raise ValueError(
                     f"relax_loss makes its own soft labels, so label_smoothing must be 0, not {self.label_smoothing!r}."
@@ -167,7 +163,7 @@ def fit_classifiers(
         If `x` is not a finite floating-point table, the labels do not fit it, or the subsets differ in length.
     """
     settings = settings or ClassifierSettings()
-    check_labels(checked_records(x), y, n_classes)
+    check_labels(check_records(x), y, n_classes)
     _check_subsets(subsets, generators)
     about = "" if checkpoint is None else fingerprint(settings, x, y, *subsets, *(g.get_state() for g in generators))
     file = Checkpoint(checkpoint, about)
@@ -197,7 +193,7 @@ class _Training:
     def __init__(
         self, models: Sequence[nn.Module], settings: ClassifierSettings, generators: Sequence[torch.Generator]
     ) -> None:
-        self.stack, self.settings, self.generators, self.epoch = stacked(models), settings, generators, 0
+        self.stack, self.settings, self.generators, self.epoch = stack_models(models), settings, generators, 0
         options = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
         self.optimizer = torch.optim.Adam(self.stack.weights, **options, fused=True)  # as plain Adam, in one kernel
 
@@ -236,7 +232,7 @@ def new_classifier(
     """
     if settings.architecture == "mlp":
         return mlp([features, settings.hidden, n_classes], generator=generator)
-    return drawn(lambda: resnet9(features, settings.hidden, n_classes), generator=generator)
+    return init_weights(lambda: resnet9(features, settings.hidden, n_classes), generator=generator)
 
 
 def _summed_loss(logits: torch.Tensor, y: torch.Tensor, settings: ClassifierSettings, *, epoch: int) -> torch.Tensor:
@@ -247,38 +243,33 @@ def _summed_loss(logits: torch.Tensor, y: torch.Tensor, settings: ClassifierSett
     return F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="sum", label_smoothing=smoothing) / y.shape[1]
 
 
-def check_labels(x: torch.Tensor, y: torch.Tensor, n_classes: int) -> None:
-    """Refuse labels that do not fit the records.
-
-    Parameters
-    ----------
-    x, y : torch.Tensor
-        Records, shape (records, features), and labels, shape (records,).
-    n_classes : int
-        Number of classes.
-
-    Raises
-    ------
-    TypeError
-        If the labels are no integers.
-    ValueError
-        If there is not one a record, or one is no number from 0 to ``n_classes - 1``.
-    """
-    if y.is_floating_point():
-        raise TypeError(f"y must hold integer labels, not {y.dtype}; convert it with .long().")
-    if y.shape != (len(x),) or y.min() < 0 or y.max() >= n_classes:
-        raise ValueError(
-            f"y must hold one label from 0 to {n_classes - 1} for each of the {len(x)} records, but has shape "
-            f"{tuple(y.shape)} and values {sorted(set(y.flatten().tolist()))[:20]}."
-        )
-
-
 @torch.no_grad()
 def predict(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """Return a classifier's posteriors as logarithms, shape (records, classes)."""
-    return torch.cat([F.log_softmax(model(part), dim=1) for part in x.split(ASKED_AT_ONCE)])
+    return torch.cat([F.log_softmax(model(part), dim=1) for part in x.split(RECORDS_AT_ONCE)])
 
 
 def accuracy(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
     """Return the share of records whose most probable class is their label."""
     return (predict(model, x).argmax(dim=1) == y).sum().item() / len(y)
+
+
+def models_at_once(x: torch.Tensor, settings: ClassifierSettings, *, n_classes: int) -> int:
+    """Return how many classifiers to train in one call of :func:`vaeprivacy.classifiers.fit_classifiers`.
+
+    On a GPU, these are as many as half of its memory holds.
+
+    Parameters
+    ----------
+    x : torch.Tensor
+        Records, shape (records, features), on the device to train on.
+    settings : ClassifierSettings
+        Size and training.
+    n_classes : int
+        Number of outputs.
+    """
+    if x.device.type == "cpu":
+        return ON_CPU[settings.architecture]
+    model = new_classifier(x.shape[1], settings, n_classes=n_classes, generator=torch.Generator())
+    memory = memory_of(x.device) // 2
+    return models_that_fit(model, x.shape[1], batch_size=settings.batch_size, memory=memory)

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import torch
 
-from vaeprivacy.devices import in_double
-from vaeprivacy.training import checked_positive, checked_records
+from vaeprivacy.checks import check_positive, check_records
+from vaeprivacy.compute.devices import to_double
 
 
 class Metric(Protocol):
@@ -33,7 +33,7 @@ class Euclidean:
 
     def norm(self, codes: torch.Tensor) -> torch.Tensor:
         """Return the root of the sum of squares of each code, shape (records,), float64."""
-        return in_double(codes).norm(dim=1)
+        return to_double(codes).norm(dim=1)
 
     def typical_norm(self, dimension: int) -> float:
         """Return the root of the mean squared norm of a standard normal code."""
@@ -49,79 +49,11 @@ class Manhattan:
 
     def norm(self, codes: torch.Tensor) -> torch.Tensor:
         """Return the sum of absolute values of each code, shape (records,), float64."""
-        return in_double(codes).abs().sum(dim=1)
+        return to_double(codes).abs().sum(dim=1)
 
     def typical_norm(self, dimension: int) -> float:
         """Return the mean norm of a standard normal code."""
         return dimension * math.sqrt(2 / math.pi)
-
-
-class Mahalanobis:
-    """The Euclidean distance after whitening: directions in which codes vary more count for less.
-
-    Parameters
-    ----------
-    covariance : torch.Tensor
-        Covariance C of the codes, shape (latent_dim, latent_dim). It becomes part of what is published: it must come
-        from public records (or be chosen), or the distance itself tells something about the private ones.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `covariance` is not a tensor of real numbers, or not a symmetric, positive definite matrix, or so close to
-        a singular one that float32 codes cannot be kept in a ball of this distance.
-    """
-
-    name = "Mahalanobis distance"
-
-    def __init__(self, covariance: torch.Tensor) -> None:
-        if not isinstance(covariance, torch.Tensor) or covariance.is_complex():
-            raise TypeError(f"covariance must be a torch.Tensor of real numbers, not {type(covariance).__name__}.")
-        square = covariance.ndim == 2 and 0 < covariance.shape[0] == covariance.shape[1]
-        symmetric = square and covariance.isfinite().all() and torch.allclose(covariance, covariance.mT)
-        factor, failed = torch.linalg.cholesky_ex(in_double(covariance)) if symmetric else (None, True)
-        if failed:
-            raise ValueError(
-                "covariance must be a symmetric, positive definite matrix, for example torch.cov(public_codes.T), not "
-                f"a tensor of shape {tuple(covariance.shape)} that is not one."
-            )
-        self.factor = factor
-        self.rounding = torch.linalg.cond(factor).item()
-        if self.rounding > 1e6:
-            raise ValueError(
-                "covariance is nearly singular: codes vary a million times more in one direction than in another. Add "
-                "a small number to its diagonal."
-            )
-
-    def whiten(self, codes: torch.Tensor) -> torch.Tensor:
-        """Return the solution w of L w = u for each code u, where L L^T = C; shape of the input, float64.
-
-        Raises
-        ------
-        ValueError
-            If codes have another dimension than the covariance.
-        """
-        if codes.shape[-1] != len(self.factor):
-            raise ValueError(f"The covariance is for codes of dimension {len(self.factor)}, not {codes.shape[-1]}.")
-        codes = in_double(codes)
-        return torch.linalg.solve_triangular(self.factor.to(codes.device), codes.mT, upper=False).mT
-
-    def colour(self, white: torch.Tensor) -> torch.Tensor:
-        """Return L w for each row w: the inverse of :meth:`whiten`."""
-        return white @ self.factor.to(white.device).mT
-
-    @property
-    def log_volume(self) -> float:
-        """Logarithm of the factor by which :meth:`colour` stretches a volume, the root of det C."""
-        return self.factor.diagonal().log().sum().item()
-
-    def norm(self, codes: torch.Tensor) -> torch.Tensor:
-        """Return the Euclidean norm of each whitened code, shape (records,), float64."""
-        return self.whiten(codes).norm(dim=1)
-
-    def typical_norm(self, dimension: int) -> float:
-        """Return the root of the mean squared norm of a standard normal code, the root of the trace of C^-1."""
-        return self.whiten(torch.eye(dimension, dtype=torch.float64, device=self.factor.device)).norm().item()
 
 
 EUCLIDEAN = Euclidean()
@@ -158,12 +90,12 @@ def clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN, warn
     UserWarning
         If more than half of the codes are outside the ball and `warn` is true.
     """
-    checked_codes(codes)
-    checked_positive(radius, "radius")
+    check_codes(codes)
+    check_positive(radius, "radius")
     # Norms in float64 and a hair inside the ball: rounding to float32 must not carry a code out of it. Large codes are
     # scaled down first (and small ones up), since the squares in the norm would overflow (or vanish).
     tiny = torch.finfo(torch.float64).tiny
-    exact = in_double(codes)
+    exact = to_double(codes)
     largest = exact.abs().amax(dim=1, keepdim=True).clamp(min=tiny)
     scaled = exact / largest
     norms, limit = metric.norm(scaled)[:, None], radius * (1 - 2**-24 * max(16.0, metric.rounding))
@@ -179,7 +111,7 @@ def clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN, warn
     return torch.where(outside, on_surface, exact).to(codes)
 
 
-def checked_codes(codes: torch.Tensor) -> torch.Tensor:
+def check_codes(codes: torch.Tensor) -> torch.Tensor:
     """Return `codes` if they are a finite table in single or double precision.
 
     Raises
@@ -187,7 +119,7 @@ def checked_codes(codes: torch.Tensor) -> torch.Tensor:
     TypeError, ValueError
         If they are not.
     """
-    checked_records(codes, "codes")
+    check_records(codes, "codes")
     if codes.dtype not in (torch.float32, torch.float64):
         raise TypeError(
             f"codes must be float32 or float64, not {codes.dtype}: half precision would truncate the noise."

@@ -8,10 +8,10 @@ import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reade
 from torch import nn
 
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.classifiers import check_labels
-from vaeprivacy.dp_sgd import checked_budget, dp_sgd_plan, dp_sgd_schedule, train_with_dp_sgd
+from vaeprivacy.checks import check_labels, check_positive, check_records
+from vaeprivacy.dp_sgd import check_budget, dp_sgd_plan, dp_sgd_schedule, train_with_dp_sgd
+from vaeprivacy.networks import mlp
 from vaeprivacy.randomness import RandomSource, torch_generator
-from vaeprivacy.training import checked_positive, checked_records, mlp
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class DPClassifierSettings:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "learning_rate", "max_grad_norm"):
-            checked_positive(getattr(self, name), name)
-        checked_positive(self.hidden, "hidden", zero=True)
+            check_positive(getattr(self, name), name)
+        check_positive(self.hidden, "hidden", zero=True)
         if not math.isfinite(self.centre):
             raise ValueError(
                 f"centre must be a finite number, such as 0.5 for grey values from 0 to 1, not {self.centre!r}."
@@ -111,8 +111,8 @@ def fit_dp_classifier(
         If `x` is not a finite floating-point table, the labels do not fit it, or epsilon or delta is not in its range.
     """
     settings = settings or DPClassifierSettings()
-    check_labels(checked_records(x), y, n_classes)
-    epsilon, delta = checked_budget(epsilon, delta)
+    check_labels(check_records(x), y, n_classes)
+    epsilon, delta = check_budget(epsilon, delta)
     sample_rate, steps = dp_sgd_schedule(len(x), epochs=settings.epochs, batch_size=settings.batch_size)
     noise_multiplier, spent = dp_sgd_plan(epsilon, delta, sample_rate, steps)
     sizes = [x.shape[1], *([settings.hidden] if settings.hidden else []), n_classes]

@@ -2,19 +2,27 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from opacus.accountants import PRVAccountant
-from opacus.accountants.utils import get_noise_multiplier
-from opacus.grad_sample import GradSampleModuleFastGradientClipping
 from torch import nn
 
-from vaeprivacy.randomness import RandomSource, normals, uniforms
-from vaeprivacy.training import checked_positive, progress_bar
+from vaeprivacy.bounds import Indistinguishability
+from vaeprivacy.checks import check_positive, check_unit_records
+from vaeprivacy.compute.extras import extra
+from vaeprivacy.compute.progress import progress_bar
+from vaeprivacy.guarantee import ModelCoverage
+from vaeprivacy.randomness import RandomSource, SeedNamed, normals, torch_generator, uniforms
+from vaeprivacy.vae import REPARAMETERISATION, VAE, LatentNoise, VAESettings
+from vaeprivacy.vae_training import condition_labels, new_vae
+
+if TYPE_CHECKING:  # loaded where it is used: who trains without DP-SGD need not have it
+    from opacus.grad_sample import GradSampleModuleFastGradientClipping
 
 
-def checked_budget(epsilon: float, delta: float) -> tuple[float, float]:
+def check_budget(epsilon: float, delta: float) -> tuple[float, float]:
     """Return epsilon and delta, for adding or removing one record, as floats if the accountant works with them.
 
     Raises
@@ -24,7 +32,7 @@ def checked_budget(epsilon: float, delta: float) -> tuple[float, float]:
     ValueError
         If epsilon is not from 0.05 to 100, or delta is not positive and below 1.
     """
-    epsilon, delta = checked_positive(epsilon, "epsilon"), checked_positive(delta, "delta")
+    epsilon, delta = check_positive(epsilon, "epsilon"), check_positive(delta, "delta")
     if delta >= 1:
         raise ValueError(f"delta must be below 1, not {delta!r}.")
     if not 0.05 <= epsilon <= 100:
@@ -80,6 +88,9 @@ def dp_sgd_plan(epsilon: float, delta: float, sample_rate: float, steps: int) ->
     ValueError
         If `epsilon` (well below 0.05) or `delta` is too small for the accountant.
     """
+    with extra("dp", work="DP-SGD"):
+        from opacus.accountants import PRVAccountant
+        from opacus.accountants.utils import get_noise_multiplier
     accountant = PRVAccountant()
     with warnings.catch_warnings():  # of the bound from which the accountant starts, which need not be tight
         warnings.filterwarnings("ignore", "Optimal order is the")
@@ -138,6 +149,8 @@ def train_with_dp_sgd(
     progress : bool
         Show a progress bar, with the name `desc`.
     """
+    with extra("dp", work="DP-SGD"):
+        from opacus.grad_sample import GradSampleModuleFastGradientClipping
     weights = list(model.parameters())
     device = weights[0].device
     options = {"loss_reduction": "sum", "max_grad_norm": max_grad_norm}
@@ -151,7 +164,7 @@ def train_with_dp_sgd(
         adam.step()
 
 
-def _sum_clipped_gradients(hooked: GradSampleModuleFastGradientClipping, losses: torch.Tensor) -> None:
+def _sum_clipped_gradients(hooked: "GradSampleModuleFastGradientClipping", losses: torch.Tensor) -> None:
     """Leave in each weight the sum of the clipped gradients of the losses of records, shape (records,)."""
     with warnings.catch_warnings():  # of Opacus' hooks: records need no gradient
         warnings.filterwarnings("ignore", "Full backward hook is firing")
@@ -161,3 +174,111 @@ def _sum_clipped_gradients(hooked: GradSampleModuleFastGradientClipping, losses:
         hooked.disable_hooks()
         (hooked.get_clipping_coef() * losses).sum().backward()
         hooked.enable_hooks()
+
+
+@dataclass(frozen=True)
+class DPSGDTrainer(SeedNamed):
+    """Train on the private records with DP-SGD (Abadi et al., arXiv 1607.00133), by way of Opacus.
+
+    Each step takes every record with the same probability, clips the gradient of each, and adds Gaussian noise to their
+    sum. There are no held-out records and no early stopping, which would both look at the private records again: the
+    number of steps is fixed beforehand. Smaller networks and larger steps than without noise do better, see
+    ``DP_SETTINGS``.
+
+    Attributes
+    ----------
+    epsilon, delta : float
+        For adding or removing one record; from 0.05 to 100, and below 1. Replacing one costs
+        (2 epsilon, (1 + e^epsilon) delta), so delta must be much smaller than the one that is wanted in the end.
+    max_grad_norm : float
+        Length to which the gradient of each record is clipped.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is not in its range.
+    """
+
+    seed_text: ClassVar[str] = (
+        "WithDPSGD(epsilon={epsilon}, delta={delta}, max_grad_norm={max_grad_norm}, name='DP-SGD')"
+    )
+    epsilon: float
+    delta: float = 1e-8
+    max_grad_norm: float = 1.0
+    name: str = field(default="DP-SGD", init=False)
+
+    def __str__(self) -> str:
+        return f"{self.name}, epsilon {self.epsilon:g}"
+
+    @property
+    def coverage(self) -> ModelCoverage:
+        """What is promised before it is trained; :meth:`fit` returns what was spent, which is not more."""
+        return ModelCoverage("DP-SGD", Indistinguishability(self.epsilon, self.delta))
+
+    def __post_init__(self) -> None:
+        epsilon, delta = check_budget(self.epsilon, self.delta)
+        checked = {
+            "epsilon": epsilon,
+            "delta": delta,
+            "max_grad_norm": check_positive(self.max_grad_norm, "max_grad_norm"),
+        }
+        # As floats, so that epsilon 8 and 8.0 are the same run. A frozen dataclass sets its fields this way.
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    def fit(
+        self,
+        x: torch.Tensor,
+        settings: VAESettings,
+        *,
+        y: torch.Tensor | None = None,
+        channel: LatentNoise = REPARAMETERISATION,
+        generator: RandomSource,
+        progress: bool = False,
+    ) -> tuple[VAE, ModelCoverage]:
+        """Train a VAE on the records `x` for ``settings.epochs`` epochs of expected batches of ``batch_size``.
+
+        For `y` and `channel` see :func:`vaeprivacy.vae_training.fit_vae`. Noise and batches come from `generator`, also
+        when it is the system's entropy; initial weights and the VAE's own samples are no secret.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for :func:`vaeprivacy.vae_training.fit_vae`, or if the networks are convolutional, or of half precision.
+        """
+        check_unit_records(x)
+        if (settings.architecture, settings.precision) != ("mlp", "float32"):
+            raise ValueError(
+                f'DP-SGD needs architecture="mlp" and precision="float32", not {settings.architecture!r} and '
+                f"{settings.precision!r}: the lengths of single gradients are computed for linear layers, and exactly."
+            )
+        y = condition_labels(y, settings, like=x)
+        public = torch_generator(generator)
+        sample_rate, steps = dp_sgd_schedule(len(x), epochs=settings.epochs, batch_size=settings.batch_size)
+        noise_multiplier, spent = dp_sgd_plan(self.epsilon, self.delta, sample_rate, steps)
+
+        vae = new_vae(x.shape[1], settings, generator=public).to(x.device)
+        train_with_dp_sgd(
+            vae,
+            lambda taken: -vae.elbos(x[taken], y[taken], channel=channel, generator=public).value,
+            len(x),
+            sample_rate=sample_rate,
+            steps=steps,
+            noise_multiplier=noise_multiplier,
+            max_grad_norm=self.max_grad_norm,
+            learning_rate=settings.learning_rate,
+            generator=generator,
+            progress=progress,
+            desc="VAE with DP-SGD",
+        )
+        # Opacus leaves lengths of gradients of single records in the weights' attributes: a new VAE has none.
+        clean = VAE(**vae.sizes, generator=torch.Generator()).to(x.device)
+        clean.load_state_dict(vae.state_dict())
+        coverage = ModelCoverage(
+            "DP-SGD", Indistinguishability(spent, self.delta), seeded=isinstance(generator, torch.Generator)
+        )
+        return clean, coverage
+
+
+# Larger steps and a smaller network than without noise: the noise on the gradients grows with the number of weights.
+DP_SETTINGS = VAESettings(hidden=64, epochs=10, batch_size=250, learning_rate=1e-2)

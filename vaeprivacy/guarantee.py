@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from vaeprivacy.bounds import Indistinguishability, Measure
+from vaeprivacy.checks import check_positive
 from vaeprivacy.distances import EUCLIDEAN, Metric
-from vaeprivacy.training import checked_positive
 
 How = Literal["private records", "disjoint records", "DP-SGD"]
 
@@ -110,7 +110,7 @@ class Guarantee:
     seeded: bool = False
 
     def __post_init__(self) -> None:
-        checked_positive(self.radius, "radius")
+        check_positive(self.radius, "radius")
         if not isinstance(self.per_unit, Measure):
             raise TypeError(f"per_unit must be a measure, such as Indistinguishability(1.0), not {self.per_unit!r}.")
         self.per_unit.times(2)  # refuses a delta, which metric privacy has not
@@ -123,7 +123,7 @@ class Guarantee:
         All releases are seen. The two records have the same label. No two codes are more than 2 R apart, so a larger
         distance counts as 2 R (:eq:`pair-of-records` of the guarantee chapter).
         """
-        distance = min(checked_positive(distance, "distance", zero=True), 2 * self.radius)
+        distance = min(check_positive(distance, "distance", zero=True), 2 * self.radius)
         return self.per_unit.times(distance).repeated(self.releases)
 
     @property

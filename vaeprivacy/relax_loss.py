@@ -39,12 +39,12 @@ def relax_loss(logits: torch.Tensor, y: torch.Tensor, *, alpha: float, epoch: in
     loss = F.cross_entropy(by_class, y, reduction="none").mean(dim=1)
     if epoch % 2 == 0:
         return (loss - alpha).abs()
-    flattening = F.cross_entropy(by_class, flattened_posteriors(logits, y).movedim(-1, 1), reduction="none").mean(dim=1)
+    flattening = F.cross_entropy(by_class, flatten_posteriors(logits, y).movedim(-1, 1), reduction="none").mean(dim=1)
     return torch.where(loss > alpha, loss, flattening)
 
 
 @torch.no_grad()
-def flattened_posteriors(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def flatten_posteriors(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Return posteriors that keep the probability of the right class and spread the rest evenly over the others.
 
     Parameters

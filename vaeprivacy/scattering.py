@@ -3,10 +3,8 @@
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
 
-# Not from kymatio.torch: that imports the transform for volumes too, which needs a function that SciPy 1.17 removed.
-from kymatio.scattering2d.frontend.torch_frontend import ScatteringTorch2D
-
-from vaeprivacy.training import checked_records
+from vaeprivacy.checks import check_records
+from vaeprivacy.compute.extras import extra
 
 SCALES = 2  # averages over 2**2 x 2**2 pixels, as in the source
 GROUPS = 27  # of 3 channels each
@@ -40,11 +38,14 @@ def scattering(x: torch.Tensor, *, image_shape: tuple[int, int]) -> torch.Tensor
         If `x` is not a finite floating-point table, or its records are not images of this shape.
     """
     height, width = image_shape
-    if checked_records(x).shape[1] != height * width or min(image_shape) < 4:
+    if check_records(x).shape[1] != height * width or min(image_shape) < 4:
         raise ValueError(
             f"image_shape must be (height, width), each at least 4, whose product is the {x.shape[1]} values of a "
             f"record, not {tuple(image_shape)}."
         )
+    with extra("dp", work="Scattering"):
+        # Not from kymatio.torch: that imports the transform for volumes, too, which needs what SciPy 1.17 removed.
+        from kymatio.scattering2d.frontend.torch_frontend import ScatteringTorch2D
     transform = ScatteringTorch2D(J=SCALES, shape=(height, width)).to(x.device)
     # kymatio's filters are in single precision.
     parts = [transform(chunk.float().reshape(-1, height, width)) for chunk in x.contiguous().split(CHUNK)]

@@ -5,16 +5,44 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from vaeprivacy.channels import PRIOR_CHANNEL, Channel, PrivateChannel
-from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training, checked_training
-from vaeprivacy.denoising import Denoiser
+from vaeprivacy.checks import check_records
 from vaeprivacy.distances import EUCLIDEAN, Metric, clip
 from vaeprivacy.guarantee import NOT_COVERED, Guarantee, ModelCoverage
-from vaeprivacy.labels import RandomisedResponse
-from vaeprivacy.mechanism import AdditiveNoise, Mechanism
+from vaeprivacy.mechanisms.base import AdditiveNoise, Mechanism
+from vaeprivacy.mechanisms.denoisers import Denoiser
+from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
 from vaeprivacy.randomness import SYSTEM_ENTROPY, RandomSource, uniforms
-from vaeprivacy.training import checked_records
-from vaeprivacy.vae import VAE, VAESettings
+from vaeprivacy.trainers import PlainTrainer, PublicTrainer, Trainer, check_trainer
+from vaeprivacy.vae import REPARAMETERISATION, VAE, LatentNoise, VAESettings
+
+
+@dataclass(frozen=True)
+class MechanismNoise:
+    """The channel of a release: the projection and the noise that codes will go through (:eq:`noise-aware`).
+
+    Nothing is subtracted: the noise is there whatever the encoder does, and the projection bounds the codes. The
+    encoder's variance is not used.
+
+    Attributes
+    ----------
+    mechanism : Mechanism
+        The noise.
+    radius : float
+        Radius R that codes are projected to, in the mechanism's distance.
+    """
+
+    mechanism: Mechanism
+    radius: float
+
+    def send(
+        self, mean: torch.Tensor, log_variance: torch.Tensor, *, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return noisy codes, and zeros; see :meth:`Channel.send`."""
+        return self.mechanism.simulate(self.noiseless(mean), generator=generator), mean.new_zeros(len(mean))
+
+    def noiseless(self, mean: torch.Tensor) -> torch.Tensor:
+        """Return the projected codes."""
+        return self.mechanism.project(mean, radius=self.radius, warn=False)
 
 
 @dataclass(frozen=True)
@@ -58,11 +86,11 @@ class Synthesizer:
         is the root of the latent dimension for the Euclidean distance: it depends on no record (our choice).
     vae : VAE or None
         Encoder and decoder, once they are fitted.
-    training : OnPrivateRecords, OnDisjointRecords or WithDPSGD
+    training : PlainTrainer, PublicTrainer or DPSGDTrainer
         How :meth:`fit` trains them.
     noise_aware : bool
         Whether :meth:`fit` trains encoder and decoder for the noise: through projection and mechanism, with new noise
-        at each step (:class:`~vaeprivacy.channels.PrivateChannel`).
+        at each step (:class:`~vaeprivacy.synthesizer.MechanismNoise`).
     denoiser : Denoiser or None
         What is done to noisy codes before they are decoded: post-processing, which changes no promise.
     labels : RandomisedResponse or None
@@ -71,7 +99,7 @@ class Synthesizer:
         What the guarantee may say about encoder and decoder; :meth:`fit` sets it. Whoever passes a fitted `vae` states
         it.
     trained_on : frozenset of bytes
-        With :class:`~vaeprivacy.coverage.OnDisjointRecords`, the records that :meth:`fit` saw; others are kept nowhere.
+        With :class:`~vaeprivacy.trainers.PublicTrainer`, the records that :meth:`fit` saw; others are kept nowhere.
     releases : int
         Number of noisy releases made so far. Each new one of the same records costs its epsilon again, and the
         guarantee counts them as if all were: take a new synthesizer (``dataclasses.replace``) for other records.
@@ -81,7 +109,7 @@ class Synthesizer:
     settings: VAESettings = field(default_factory=VAESettings)
     radius: float | None = None
     vae: VAE | None = None
-    training: Training = field(default_factory=OnPrivateRecords)
+    training: Trainer = field(default_factory=PlainTrainer)
     noise_aware: bool = False
     denoiser: Denoiser | None = None
     labels: RandomisedResponse | None = None
@@ -90,7 +118,7 @@ class Synthesizer:
     releases: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        checked_training(self.training)
+        check_trainer(self.training)
         if self.radius is None:
             self.radius = self.metric.typical_norm(self.settings.latent_dim)
         if self.noise_aware and self.mechanism is None:
@@ -116,7 +144,7 @@ class Synthesizer:
         ----------
         x : torch.Tensor
             Records, shape (records, features), values in [0, 1]: the private ones, or with
-            :class:`~vaeprivacy.coverage.OnDisjointRecords` others, which :meth:`release` will refuse.
+            :class:`~vaeprivacy.trainers.PublicTrainer` others, which :meth:`release` will refuse.
         y : torch.Tensor
             Labels, shape (records,). They are ignored unless ``settings.n_classes`` says that they are told.
         generator : torch.Generator or SystemEntropy
@@ -132,13 +160,13 @@ class Synthesizer:
         _check_pairs(x, y)
         options = {"y": y, "channel": self.channel, "generator": generator, "progress": progress}
         self.vae, self.coverage = self.training.fit(x, self.settings, **options)
-        self.trained_on = _rows(x) if isinstance(self.training, OnDisjointRecords) else frozenset()
+        self.trained_on = _rows(x) if isinstance(self.training, PublicTrainer) else frozenset()
         return self
 
     @property
-    def channel(self) -> Channel:
+    def channel(self) -> LatentNoise:
         """What codes go through while encoder and decoder are trained."""
-        return PrivateChannel(self.mechanism, self.radius) if self.noise_aware else PRIOR_CHANNEL
+        return MechanismNoise(self.mechanism, self.radius) if self.noise_aware else REPARAMETERISATION
 
     @torch.no_grad()
     def encode(self, x: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
@@ -156,7 +184,7 @@ class Synthesizer:
         RuntimeError
             If the synthesizer is not fitted.
         """
-        mean, _ = self._fitted_vae().encode(checked_records(x), y)
+        mean, _ = self._fitted_vae().encode(check_records(x), y)
         # A noise-aware encoder uses the whole ball: nothing to warn of.
         project = clip if self.mechanism is None else self.mechanism.project
         return project(mean, radius=self.radius, warn=not self.noise_aware)
@@ -232,7 +260,7 @@ class Synthesizer:
         if shared:
             raise ValueError(
                 f"{shared} of the {len(x)} records to release are among those that encoder and decoder were trained "
-                "on, which were to be disjoint: release others, or fit with training=OnPrivateRecords() or WithDPSGD()."
+                "on, which were to be disjoint: release others, or fit with training=PlainTrainer() or DPSGDTrainer()."
             )
 
     def _fitted_vae(self) -> VAE:
@@ -247,6 +275,6 @@ def _rows(x: torch.Tensor) -> frozenset[bytes]:
 
 
 def _check_pairs(x: torch.Tensor, y: torch.Tensor) -> None:
-    checked_records(x)
+    check_records(x)
     if y.shape != (len(x),):
         raise ValueError(f"y must hold one label for each of the {len(x)} records, not have shape {tuple(y.shape)}.")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
@@ -10,10 +10,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from vaeprivacy.channels import PRIOR_CHANNEL, Channel
+from vaeprivacy.checks import check_choice
 from vaeprivacy.convolutional import ConvolutionalEncoder, convolutional_decoder
+from vaeprivacy.networks import PRECISIONS, init_weights, mlp
 from vaeprivacy.randomness import SeedNamed
-from vaeprivacy.training import PRECISIONS, checked_choice, drawn, mlp
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class VAESettings(SeedNamed):
     precision: str = "float32"
 
     def __post_init__(self) -> None:
-        checked_choice(self.architecture, "architecture", ("mlp", "convolutional"))
-        checked_choice(self.precision, "precision", PRECISIONS)
+        check_choice(self.architecture, "architecture", ("mlp", "convolutional"))
+        check_choice(self.precision, "precision", PRECISIONS)
         if not 0 < self.held_out < 1:
             raise ValueError(f"held_out must be between 0 and 1, both excluded, not {self.held_out!r}.")
         if self.n_classes < 0:
@@ -84,6 +84,51 @@ class Elbo(NamedTuple):
     def value(self) -> torch.Tensor:
         """Reconstruction minus KL, a lower bound on the log-likelihood of a record."""
         return self.reconstruction - self.kl
+
+
+class LatentNoise(Protocol):
+    """What an encoder's output goes through before it meets the decoder, and what that costs in the ELBO."""
+
+    def send(
+        self, mean: torch.Tensor, log_variance: torch.Tensor, *, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the codes that the decoder gets, and what is subtracted from the log-likelihood of each record.
+
+        Parameters
+        ----------
+        mean, log_variance : torch.Tensor
+            What the encoder returned, shape (records, latent_dim). Gradients flow through both results.
+        generator : torch.Generator
+            Source of the noise.
+
+        Returns
+        -------
+        codes, penalty : torch.Tensor
+            Shapes (records, latent_dim) and (records,).
+        """
+
+    def noiseless(self, mean: torch.Tensor) -> torch.Tensor:
+        """Return the codes that the decoder would get if there were no noise, shape (records, latent_dim)."""
+
+
+@dataclass(frozen=True)
+class Reparameterisation:
+    """The channel of a VAE: normal noise whose size the encoder chooses, kept close to the prior N(0, I)."""
+
+    def send(
+        self, mean: torch.Tensor, log_variance: torch.Tensor, *, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a sample of each code, and its Kullback-Leibler divergence from the prior (:eq:`kl`)."""
+        noise = torch.randn(mean.shape, generator=generator, device=generator.device).to(mean)
+        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
+        return mean + torch.exp(log_variance / 2) * noise, kl
+
+    def noiseless(self, mean: torch.Tensor) -> torch.Tensor:
+        """Return the mean codes."""
+        return mean
+
+
+REPARAMETERISATION = Reparameterisation()
 
 
 class VAE(nn.Module):
@@ -126,10 +171,10 @@ class VAE(nn.Module):
             self.decoder = mlp([latent_dim + n_classes, hidden, features], generator=generator)
         else:
             outputs, inputs = 2 * latent_dim, latent_dim + n_classes
-            self.encoder = drawn(
+            self.encoder = init_weights(
                 lambda: ConvolutionalEncoder(features, n_classes, hidden, outputs), generator=generator
             )
-            self.decoder = drawn(lambda: convolutional_decoder(features, inputs, hidden), generator=generator)
+            self.decoder = init_weights(lambda: convolutional_decoder(features, inputs, hidden), generator=generator)
 
     def encode(self, x: torch.Tensor, y: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean and log-variance of the code of each record, both of shape (records, latent_dim)."""
@@ -172,7 +217,7 @@ class VAE(nn.Module):
         x: torch.Tensor,
         y: torch.Tensor | None = None,
         *,
-        channel: Channel = PRIOR_CHANNEL,
+        channel: LatentNoise = REPARAMETERISATION,
         generator: torch.Generator,
     ) -> Elbo:
         """Estimate the ELBO of each record with one sample of its code (:eq:`elbo`).

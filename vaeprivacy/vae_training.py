@@ -8,30 +8,14 @@ from typing import Any
 import pandas as pd
 import torch
 
-from vaeprivacy.channels import PRIOR_CHANNEL, Channel
-from vaeprivacy.checkpoints import Checkpoint, fingerprint, restore_training, training_state
-from vaeprivacy.training import autocast, checked_records, minibatches, progress_bar
-from vaeprivacy.vae import VAE, Elbo, VAESettings
+from vaeprivacy.checks import check_unit_records
+from vaeprivacy.compute.checkpoints import Checkpoint, fingerprint, restore_training, training_state
+from vaeprivacy.compute.progress import progress_bar
+from vaeprivacy.networks import autocast, minibatches
+from vaeprivacy.vae import REPARAMETERISATION, VAE, Elbo, LatentNoise, VAESettings
 
 
-def checked_images(x: torch.Tensor) -> torch.Tensor:
-    """Return `x` if a VAE can be trained on it: a finite table of at least ten records with values in [0, 1].
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is not.
-    """
-    checked_records(x)
-    if x.min() < 0 or x.max() > 1 or len(x) < 10:
-        raise ValueError(
-            f"x must hold at least 10 records with values in [0, 1], not {len(x)} with values from {x.min():.3g} to "
-            f"{x.max():.3g}; scale the features first."
-        )
-    return x
-
-
-def labels_to_tell(y: torch.Tensor | None, settings: VAESettings, *, like: torch.Tensor) -> torch.Tensor:
+def condition_labels(y: torch.Tensor | None, settings: VAESettings, *, like: torch.Tensor) -> torch.Tensor:
     """Return the labels that a VAE is told in training, shape (records,); zeros stand for those it does not look at.
 
     Parameters
@@ -63,7 +47,7 @@ def fit_vae(
     settings: VAESettings | None = None,
     *,
     y: torch.Tensor | None = None,
-    channel: Channel = PRIOR_CHANNEL,
+    channel: LatentNoise = REPARAMETERISATION,
     generator: torch.Generator,
     progress: bool = False,
     checkpoint: Path | None = None,
@@ -81,7 +65,7 @@ def fit_vae(
         Labels, shape (records,), for a conditional VAE.
     channel : Channel
         What happens to a code between encoder and decoder; by default what a VAE does, see
-        :class:`vaeprivacy.channels.PriorChannel`.
+        :class:`vaeprivacy.vae.Reparameterisation`.
     generator : torch.Generator
         Source of weights, batches, samples and of the choice of held-out records.
     progress : bool
@@ -108,8 +92,8 @@ def fit_vae(
         another training.
     """
     settings = settings or VAESettings()
-    checked_images(x)
-    y = labels_to_tell(y, settings, like=x)
+    check_unit_records(x)
+    y = condition_labels(y, settings, like=x)
     about = "" if checkpoint is None else fingerprint((settings, channel), x, y, generator.get_state())
     file = Checkpoint(checkpoint, about)
     n_held_out = max(1, round(settings.held_out * len(x)))
@@ -134,7 +118,7 @@ def fit_vae(
 class _Training:
     """The state of a training: network, optimizer, random numbers, what has been met so far and the best weights."""
 
-    def __init__(self, vae: VAE, settings: VAESettings, channel: Channel, generator: torch.Generator) -> None:
+    def __init__(self, vae: VAE, settings: VAESettings, channel: LatentNoise, generator: torch.Generator) -> None:
         self.vae, self.settings, self.generator = vae, settings, generator
         self.options = {"channel": channel, "generator": generator}
         self.optimizer = torch.optim.Adam(vae.parameters(), lr=settings.learning_rate, fused=True)

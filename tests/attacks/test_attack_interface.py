@@ -7,9 +7,9 @@ import torch
 from seeding import seeded
 from toy_worlds import World, world
 
-from vaeprivacy.attacks import Attack, DensityRatio, Knowledge, LikelihoodRatio, Records
-from vaeprivacy.attacks.attack import HELD, WORDS
-from vaeprivacy.attacks.suite import ATTACK_CLASSES, make_attack
+from vaeprivacy.attacks import Attack, Candidates, DensityRatio, Knowledge, LikelihoodRatio
+from vaeprivacy.attacks.base import HELD, WORDS
+from vaeprivacy.attacks.catalogue import ATTACK_CLASSES, make_attack
 from vaeprivacy.metrics import auc
 
 # A density has too many dimensions here, and Memory has no noise: for these two see test_likelihood_ratio.py.
@@ -26,7 +26,7 @@ def disjoint() -> World:
     return world(memorised=False)
 
 
-def scored(name: str, toy: World, candidates: Records | None = None) -> torch.Tensor:
+def scored(name: str, toy: World, candidates: Candidates | None = None) -> torch.Tensor:
     attack = make_attack(name, seed=3, image_shape=(8, 8))
     return attack.fit(toy.knowledge).score(candidates or toy.candidates).double()
 
@@ -86,7 +86,7 @@ def test_the_toy_worlds_differ_in_what_the_target_was_trained_on_only(memorised:
 @pytest.mark.parametrize("name", NAMES)
 def test_scores_do_not_depend_on_the_order_of_the_candidates(name: str, memorised: World) -> None:
     order = torch.randperm(len(memorised.is_member), generator=seeded())
-    mixed = Records(
+    mixed = Candidates(
         x=memorised.candidates.x[order],
         y=memorised.candidates.y[order],
         log_posteriors=memorised.candidates.log_posteriors[order],
@@ -120,9 +120,9 @@ def test_an_attack_that_needs_nothing_lacks_nothing() -> None:
     class Constant(Attack):
         needs = ()
 
-        def _score(self, candidates: Records) -> torch.Tensor:
+        def _score(self, candidates: Candidates) -> torch.Tensor:
             return torch.zeros(len(candidates.y))
 
-    bare = Records(x=torch.zeros(3, 1), y=torch.zeros(3))
+    bare = Candidates(x=torch.zeros(3, 1), y=torch.zeros(3))
     assert Constant().missing(Knowledge(), bare) == []
     assert Constant().fit(Knowledge()).score(bare).tolist() == [0, 0, 0]

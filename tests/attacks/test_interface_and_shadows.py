@@ -8,13 +8,13 @@ from seeding import seeded
 from torch import nn
 
 from vaeprivacy.attacks import (
+    Candidates,
     ClassifierRecipe,
     Gap,
     HighestPosterior,
     Knowledge,
-    Likeness,
     LiRA,
-    Records,
+    ShadowFit,
     Shadows,
     ShiftRobustness,
     ShokriAttack,
@@ -23,8 +23,9 @@ from vaeprivacy.attacks import (
     draw_memberships,
     train_shadows,
 )
-from vaeprivacy.attacks.label_only import NoiseRobustness, shifted
-from vaeprivacy.attacks.signals import (
+from vaeprivacy.attacks.catalogue import ATTACK_CLASSES, make_attack, run_attacks
+from vaeprivacy.attacks.label_only import NoiseRobustness, shift
+from vaeprivacy.attacks.scores import (
     confidence,
     correctness,
     logit_score,
@@ -32,11 +33,10 @@ from vaeprivacy.attacks.signals import (
     negative_entropy,
     negative_modified_entropy,
 )
-from vaeprivacy.attacks.suite import ATTACK_CLASSES, make_attack, run_attacks
 from vaeprivacy.attacks.threshold import best_threshold
-from vaeprivacy.capacity import models_that_fit
-from vaeprivacy.classifiers import ClassifierSettings, fit_classifiers
-from vaeprivacy.data import Dataset
+from vaeprivacy.classifiers import ClassifierSettings, fit_classifiers, new_classifier
+from vaeprivacy.compute.ensemble import models_that_fit
+from vaeprivacy.datasets import Dataset
 from vaeprivacy.metrics import attack_accuracy, auc
 
 QUICK = ClassifierSettings(hidden=8, epochs=3, batch_size=20)
@@ -48,7 +48,7 @@ QUICK = ClassifierSettings(hidden=8, epochs=3, batch_size=20)
 def test_an_adversary_without_the_knowledge_is_told_what_lacks() -> None:
     with pytest.raises(ValueError, match="ShokriAttack needs 'shadows', which knowledge lacks: pass it, or choose"):
         ShokriAttack().fit(Knowledge())
-    bare = Records(x=torch.zeros(2, 1), y=torch.zeros(2, dtype=torch.int64))
+    bare = Candidates(x=torch.zeros(2, 1), y=torch.zeros(2, dtype=torch.int64))
     with pytest.raises(ValueError, match="LiRA needs 'log_posteriors', 'candidate_shadows', which candidates lacks"):
         LiRA().fit(Knowledge()).score(bare)
     assert LiRA().missing(Knowledge(), bare) == ["log_posteriors", "candidate_shadows"]
@@ -57,7 +57,7 @@ def test_an_adversary_without_the_knowledge_is_told_what_lacks() -> None:
 @pytest.mark.parametrize("name", ATTACK_CLASSES)
 def test_every_attack_says_in_words_what_it_knows_and_refuses_an_ignorant_adversary(name: str) -> None:
     attack = make_attack(name, seed=0, image_shape=(8, 8))
-    bare = Records(x=torch.rand(4, 64), y=torch.zeros(4, dtype=torch.int64))
+    bare = Candidates(x=torch.rand(4, 64), y=torch.zeros(4, dtype=torch.int64))
     assert attack.knowledge()
     assert attack.missing(Knowledge(), bare)
     assert run_attacks([name], knowledge=Knowledge(), candidates=bare, seed=0, image_shape=(8, 8)) == {}
@@ -80,13 +80,13 @@ def test_label_only_attacks_ask_for_labels_only_and_know_a_memorising_target() -
     knowledge = Knowledge(ask_label=ask_label)
     attacks = (Gap(), NoiseRobustness(generator=seeded(2), sigma=0.05), ShiftRobustness(image_shape=(4, 4), pixels=0))
     for attack in attacks:
-        assert auc(attack.fit(knowledge).score(Records(x=x, y=y)), is_member).value > 0.95
+        assert auc(attack.fit(knowledge).score(Candidates(x=x, y=y)), is_member).value > 0.95
 
 
 def test_a_shift_moves_pixels_and_fills_with_zeros() -> None:
     x = torch.arange(1.0, 7.0)[None]
-    assert shifted(x, (2, 3), down=0, right=1).tolist() == [[0, 1, 2, 0, 4, 5]]
-    assert shifted(x, (2, 3), down=-1, right=0).tolist() == [[4, 5, 6, 0, 0, 0]]
+    assert shift(x, (2, 3), down=0, right=1).tolist() == [[0, 1, 2, 0, 4, 5]]
+    assert shift(x, (2, 3), down=-1, right=0).tolist() == [[4, 5, 6, 0, 0, 0]]
 
 
 def test_ml_leaks_needs_one_shadow_model_or_none() -> None:
@@ -94,7 +94,7 @@ def test_ml_leaks_needs_one_shadow_model_or_none() -> None:
     is_member = torch.rand(1, 600, generator=seeded()) < 0.5
     logits = torch.randn(600, 5, generator=seeded(1)) + 6 * is_member[0][:, None] * torch.eye(5)[0]
     shadows = Shadows(logits.log_softmax(dim=1)[None], y, is_member)
-    candidates = Records(x=torch.rand(600, 4), y=y, log_posteriors=shadows.log_posteriors[0])
+    candidates = Candidates(x=torch.rand(600, 4), y=y, log_posteriors=shadows.log_posteriors[0])
     found = TopPosteriors().fit(Knowledge(shadows=shadows)).score(candidates)
     assert auc(found, is_member[0]).value > 0.95
     unsure = HighestPosterior(generator=seeded(2)).fit(Knowledge(ask=lambda x: torch.full((len(x), 5), -1.6)))
@@ -204,16 +204,17 @@ def test_subsets_of_different_lengths_cannot_be_trained_together(digits: Dataset
 
 
 def test_more_memory_holds_more_models_and_the_smallest_holds_one() -> None:
-    counts = [models_that_fit(784, ClassifierSettings(), n_classes=10, memory=m) for m in (0, 10**7, 10**8, 10**9)]
+    model = new_classifier(784, ClassifierSettings(), n_classes=10, generator=torch.Generator())
+    counts = [models_that_fit(model, 784, batch_size=100, memory=m) for m in (0, 10**7, 10**8, 10**9)]
     assert counts[0] == 1
     assert counts == sorted(counts)
     assert counts[2] == pytest.approx(10 * counts[1], rel=0.4)
 
 
-# Likeness
+# ShadowFit
 
 
-def simulated(target: tuple[float, float], shadows: tuple[float, float], seed: int, n: int = 400) -> Likeness:
+def simulated(target: tuple[float, float], shadows: tuple[float, float], seed: int, n: int = 400) -> ShadowFit:
     """Compare a target and four shadow models that are right with given probabilities, inside and outside."""
     generator = seeded(seed)
     y = torch.zeros(2 * n, dtype=torch.int64)
@@ -224,7 +225,7 @@ def simulated(target: tuple[float, float], shadows: tuple[float, float], seed: i
 
     halves = torch.stack([torch.randperm(2 * n, generator=generator) < n for _ in range(5)])
     log_posteriors = torch.stack([answers(half, shadows) for half in halves[:4]])
-    return Likeness.between(Shadows(log_posteriors, y, halves[:4]), answers(halves[4], target), y, halves[4])
+    return ShadowFit.between(Shadows(log_posteriors, y, halves[:4]), answers(halves[4], target), y, halves[4])
 
 
 def test_shadow_models_like_the_target_pass_nearly_always() -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from seeding import seeded
 
-from vaeprivacy.attacks import Gap, Knowledge, NoiseRobustness, Records, ShiftRobustness
-from vaeprivacy.attacks.attack import HELD
-from vaeprivacy.attacks.label_only import shifted
+from vaeprivacy.attacks import Candidates, Gap, Knowledge, NoiseRobustness, ShiftRobustness
+from vaeprivacy.attacks.base import HELD
+from vaeprivacy.attacks.label_only import shift
 
 ATTACKS = ("gap", "noise", "shift")
 
@@ -42,7 +42,7 @@ def test_nothing_but_labels_is_asked_for(name: str) -> None:
 
     knowledge = Knowledge(ask=forbidden, ask_label=ask_label)
     # No answers in the candidates either.
-    scores = attack.fit(knowledge).score(Records(x=torch.rand(4, 6), y=torch.tensor([0, 1, 0, 1])))
+    scores = attack.fit(knowledge).score(Candidates(x=torch.rand(4, 6), y=torch.tensor([0, 1, 0, 1])))
     assert scores.tolist() == [1, 0, 1, 0]
     assert len(asked) == {"gap": 1, "noise": 7, "shift": 9}[name]
     assert [need for need in attack.needs if need in HELD] == ["ask_label"] == list(attack.needs)
@@ -53,7 +53,7 @@ def test_the_share_of_noisy_copies_on_the_right_side_tells_the_distance_to_the_b
     d = torch.tensor([0.0, 0.1, 0.2, 0.3])
     attack = NoiseRobustness(generator=seeded(1), sigma=0.2, n_copies=4000)
     attack.fit(Knowledge(ask_label=lambda x: (x[:, 0] > 0.5).long()))
-    scores = attack.score(Records(x=(0.5 + d)[:, None], y=torch.ones(4, dtype=torch.int64)))
+    scores = attack.score(Candidates(x=(0.5 + d)[:, None], y=torch.ones(4, dtype=torch.int64)))
     assert scores.tolist() == pytest.approx(norm.cdf(d.numpy() / 0.2).tolist(), abs=0.03)
 
 
@@ -66,7 +66,7 @@ def test_copies_stay_within_the_range_of_grey_values_and_come_from_the_generator
             return torch.zeros(len(x))
 
         attack = NoiseRobustness(generator=seeded(seed), sigma=0.5, n_copies=3)
-        attack.fit(Knowledge(ask_label=ask_label)).score(Records(x=torch.full((50, 4), 0.5), y=torch.zeros(50)))
+        attack.fit(Knowledge(ask_label=ask_label)).score(Candidates(x=torch.full((50, 4), 0.5), y=torch.zeros(50)))
         return seen
 
     first, again, other = copies(1), copies(1), copies(2)
@@ -85,7 +85,7 @@ def test_a_shift_of_one_pixel_has_nine_copies_of_which_one_is_the_record() -> No
 
     x = torch.arange(1.0, 10.0)[None]
     attack = ShiftRobustness(image_shape=(3, 3)).fit(Knowledge(ask_label=ask_label))
-    attack.score(Records(x=x, y=torch.zeros(1)))
+    attack.score(Candidates(x=x, y=torch.zeros(1)))
     assert len({tuple(copy[0].tolist()) for copy in seen}) == 9
     assert sum(torch.equal(copy, x) for copy in seen) == 1
     # One pixel of the middle stays in each frame: what is lost is at the edge.
@@ -96,7 +96,7 @@ def test_a_shift_of_one_pixel_has_nine_copies_of_which_one_is_the_record() -> No
 def test_shifting_there_and_back_loses_only_what_left_the_frame(down: int, right: int) -> None:
     height, width = 4, 5
     x = torch.arange(1.0, 21.0).repeat(2, 1)
-    back = shifted(shifted(x, (height, width), down=down, right=right), (height, width), down=-down, right=-right)
+    back = shift(shift(x, (height, width), down=down, right=right), (height, width), down=-down, right=-right)
     kept = back != 0
     assert torch.equal(back[kept], x[kept])
     assert kept.sum() == 2 * (height - abs(down)) * (width - abs(right))
@@ -104,13 +104,13 @@ def test_shifting_there_and_back_loses_only_what_left_the_frame(down: int, right
 
 def test_all_channels_of_an_image_in_colour_are_shifted_alike() -> None:
     x = torch.arange(1.0, 37.0).repeat(2, 1)
-    channels = [shifted(part, (3, 4), down=1, right=-2) for part in x.split(12, dim=1)]
-    assert torch.equal(shifted(x, (3, 3, 4), down=1, right=-2), torch.cat(channels, dim=1))
+    channels = [shift(part, (3, 4), down=1, right=-2) for part in x.split(12, dim=1)]
+    assert torch.equal(shift(x, (3, 3, 4), down=1, right=-2), torch.cat(channels, dim=1))
 
 
 @pytest.mark.parametrize("sigma", [0.1, 0.3])
 def test_more_noise_can_be_told_by_the_scores(sigma: float) -> None:
     attack = NoiseRobustness(generator=seeded(4), sigma=sigma, n_copies=2000)
     attack.fit(Knowledge(ask_label=lambda x: (x[:, 0] > 0.5).long()))
-    score = attack.score(Records(x=torch.tensor([[0.6]]), y=torch.tensor([1]))).item()
+    score = attack.score(Candidates(x=torch.tensor([[0.6]]), y=torch.tensor([1]))).item()
     assert score == pytest.approx(norm.cdf(0.1 / sigma), abs=4 * math.sqrt(0.25 / 2000))

@@ -8,13 +8,15 @@ from seeding import seeded
 from torch import nn
 from toy_worlds import Identity
 
-from vaeprivacy.attacks import DensityRatio, Knowledge, LikelihoodRatio, NearestReconstruction, Records
+from vaeprivacy.attacks import Candidates, DensityRatio, Knowledge, LikelihoodRatio, NearestReconstruction
 from vaeprivacy.attacks.likelihood import WIDTHS, decoded_codes, log_likelihoods, noisy_codes
 from vaeprivacy.bounds import GaussianIndistinguishability
-from vaeprivacy.denoising import DENOISERS
-from vaeprivacy.labels import RandomisedResponse
-from vaeprivacy.mechanism import Mechanism
-from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian, WhitenedLaplace
+from vaeprivacy.mechanisms.base import Mechanism
+from vaeprivacy.mechanisms.denoisers import DENOISERS
+from vaeprivacy.mechanisms.gaussian import Gaussian
+from vaeprivacy.mechanisms.laplace import CoordinateLaplace, EuclideanLaplace
+from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
+from vaeprivacy.mechanisms.whitened import WhitenedLaplace
 from vaeprivacy.metrics import auc, roc
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE, VAESettings
@@ -46,8 +48,8 @@ def synthesizer(mechanism: Mechanism | None, labels: RandomisedResponse | None =
     return Synthesizer(mechanism, VAESettings(latent_dim=D), radius=100.0, vae=vae, labels=labels)
 
 
-def records(codes: torch.Tensor, y: torch.Tensor | None = None) -> Records:
-    return Records(x=codes.float(), y=torch.zeros(len(codes), dtype=torch.int64) if y is None else y)
+def records(codes: torch.Tensor, y: torch.Tensor | None = None) -> Candidates:
+    return Candidates(x=codes.float(), y=torch.zeros(len(codes), dtype=torch.int64) if y is None else y)
 
 
 def released(framework: Synthesizer, noisy: torch.Tensor, y: torch.Tensor | None = None) -> Release:
@@ -162,7 +164,7 @@ def test_laplace_noise_is_never_exploited_beyond_its_bound(dimension: int) -> No
     assert reached > 0.95 if dimension == 1 else 0.6 < reached < 0.95
 
 
-def world(sigma: float, *, disjoint: bool = False) -> tuple[Knowledge, Records, torch.Tensor]:
+def world(sigma: float, *, disjoint: bool = False) -> tuple[Knowledge, Candidates, torch.Tensor]:
     framework = synthesizer(Gaussian(sigma))
     generator = seeded(6)
     members, others, elsewhere, population = torch.randn(4, 400, D, generator=generator)
@@ -223,11 +225,11 @@ def test_the_score_sees_through_denoiser_and_noise_of_labels(n_classes: int, den
     framework = Synthesizer(mechanism, settings, vae=vae, labels=labels, denoiser=denoiser and DENOISERS[denoiser])
     x, y = torch.rand(6, 12, generator=seeded(9)), torch.tensor([0, 1, 0, 1, 0, 1])
     release = framework.release(x[:1], y[:1], generator=seeded(10))
-    own, others = Records(x=x[:2], y=y[:2]), Records(x=x[2:], y=y[2:])
+    own, others = Candidates(x=x[:2], y=y[:2]), Candidates(x=x[2:], y=y[2:])
     attack = LikelihoodRatio().fit(Knowledge(release=release, synthesizer=framework, population=others))
     noisy = decoded_codes(framework, release)
 
-    def log_density(records: Records, width: float) -> torch.Tensor:
+    def log_density(records: Candidates, width: float) -> torch.Tensor:
         codes = framework.encode(records.x, release.y.expand(len(records.y)))
         of_label = torch.where(records.y == release.y, labels.keep_probability, 1 - labels.keep_probability)
         return mechanism.log_likelihood(noisy.expand(len(codes), D), codes, width=width) + of_label.log()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from seeding import seeded
 
-from vaeprivacy.attacks import RMIA, Knowledge, LiRA, Records, Shadows
+from vaeprivacy.attacks import RMIA, Candidates, Knowledge, LiRA, Shadows
 from vaeprivacy.attacks.lira import offline_score, online_score, side_mean, side_std
 from vaeprivacy.attacks.rmia import domination_score, offline_marginal
 from vaeprivacy.metrics import auc
@@ -30,15 +30,17 @@ def two_classes(probability: torch.Tensor) -> torch.Tensor:
     return torch.stack([probability, 1 - probability], dim=-1).log()
 
 
-def recorded() -> tuple[Records, Records]:
+def recorded() -> tuple[Candidates, Candidates]:
     """The candidates and the population of the recorded experiment."""
     y, population_y = torch.zeros(1000, dtype=torch.int64), torch.zeros(500, dtype=torch.int64)
     never = torch.zeros(16, 500, dtype=torch.bool)
     shadows = Shadows(two_classes(tensor("reference_probabilities")), y, tensor("in_reference"))
     on_population = Shadows(two_classes(tensor("population_reference_probabilities")), population_y, never)
     return (
-        Records(x=torch.zeros(1000, 1), y=y, log_posteriors=two_classes(tensor("target_probability")), shadows=shadows),
-        Records(
+        Candidates(
+            x=torch.zeros(1000, 1), y=y, log_posteriors=two_classes(tensor("target_probability")), shadows=shadows
+        ),
+        Candidates(
             x=torch.zeros(500, 1),
             y=population_y,
             log_posteriors=two_classes(tensor("population_target_probability")),
@@ -115,8 +117,8 @@ def test_without_a_shift_lira_and_rmia_find_nothing() -> None:
     y = torch.zeros(1500, dtype=torch.int64)
     log_posteriors = two_classes(signals.sigmoid())
     shadows = Shadows(log_posteriors[:-1], y, halves[:-1])
-    candidates = Records(x=torch.zeros(1500, 1), y=y, log_posteriors=log_posteriors[-1], shadows=shadows)
-    population = Records(
+    candidates = Candidates(x=torch.zeros(1500, 1), y=y, log_posteriors=log_posteriors[-1], shadows=shadows)
+    population = Candidates(
         x=candidates.x, y=y, log_posteriors=log_posteriors[0], shadows=Shadows(log_posteriors[1:], y, halves[1:])
     )
     for attack in (LiRA(), LiRA(online=False), LiRA(per_record=True), RMIA(), RMIA(online=False)):
@@ -139,7 +141,7 @@ def test_a_memorising_target_is_found_by_all_of_them() -> None:
     halves, signals, _ = gaussian_world(12.0, n_models=16)
     y = torch.zeros(1500, dtype=torch.int64)
     log_posteriors = torch.stack([signals.sigmoid().log(), (-signals).sigmoid().log()], dim=-1)
-    candidates = Records(
+    candidates = Candidates(
         x=torch.zeros(1500, 1),
         y=y,
         log_posteriors=log_posteriors[-1],
@@ -157,7 +159,7 @@ def test_an_online_attack_needs_models_on_both_sides_of_each_candidate(attack) -
     candidates, population = recorded()
     knowledge = Knowledge(population=population)
     assert attack.missing(knowledge, candidates) == []
-    never = Records(
+    never = Candidates(
         x=candidates.x,
         y=candidates.y,
         log_posteriors=candidates.log_posteriors,
@@ -172,7 +174,7 @@ def test_an_online_attack_needs_models_on_both_sides_of_each_candidate(attack) -
 
 def test_rmia_needs_answers_about_the_population() -> None:
     candidates, _ = recorded()
-    silent = Knowledge(population=Records(x=candidates.x, y=candidates.y))
+    silent = Knowledge(population=Candidates(x=candidates.x, y=candidates.y))
     assert RMIA().missing(silent, candidates) == ["answers about the population"]
     with pytest.raises(ValueError, match="answers of the target and of shadow models about the population"):
         RMIA().fit(silent)
@@ -207,7 +209,7 @@ def test_the_class_agrees_with_the_peer_too_where_probabilities_round_to_one(per
     log_p, log_ps = (torch.nn.functional.logsigmoid(torch.stack([z, -z], dim=-1)) for z in (logit, logits))
     y = torch.zeros(1000, dtype=torch.int64)
     shadows = Shadows(log_ps, y, tensor("in_reference"))
-    candidates = Records(x=torch.zeros(1000, 1), y=y, log_posteriors=log_p, shadows=shadows)
+    candidates = Candidates(x=torch.zeros(1000, 1), y=y, log_posteriors=log_p, shadows=shadows)
     scores = LiRA(per_record=per_record).fit(Knowledge()).score(candidates)
     assert (tensor("reference_probabilities") == 1).any()
     assert torch.allclose(scores, tensor(f"lira_online_{name}_variance_privacy_guard"), rtol=1e-6, atol=1e-6)

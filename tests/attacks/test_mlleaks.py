@@ -7,7 +7,7 @@ import torch
 from seeding import seeded
 from toy_worlds import about, answers, made_up_shadows
 
-from vaeprivacy.attacks import HighestPosterior, Knowledge, Records, Shadows, TopPosteriors
+from vaeprivacy.attacks import Candidates, HighestPosterior, Knowledge, Shadows, TopPosteriors
 from vaeprivacy.attacks.mlleaks import top_posteriors
 from vaeprivacy.metrics import auc
 
@@ -71,7 +71,7 @@ def test_without_a_shadow_model_the_threshold_is_a_percentile_over_records_of_no
     seen: list[torch.Tensor] = []
     attack = HighestPosterior(generator=seeded(), n_random=4000, percentile=0.75).fit(Knowledge(ask=asked(seen)))
     log_posteriors = torch.tensor([[0.9, 0.1], [0.3, 0.7]]).log()
-    scores = attack.score(Records(x=torch.zeros(2, 5), y=torch.tensor([1, 0]), log_posteriors=log_posteriors))
+    scores = attack.score(Candidates(x=torch.zeros(2, 5), y=torch.tensor([1, 0]), log_posteriors=log_posteriors))
     # The confidence on uniform noise is uniform on 1/2 to 1.
     assert math.exp(attack.threshold) == pytest.approx(0.875, abs=0.01)
     assert scores.exp().tolist() == pytest.approx([0.9, 0.7])
@@ -83,6 +83,6 @@ def test_the_records_of_noise_come_from_the_generator() -> None:
     thresholds = []
     for seed in (1, 1, 2):
         attack = HighestPosterior(generator=seeded(seed), n_random=50).fit(Knowledge(ask=asked([])))
-        attack.score(Records(x=torch.zeros(1, 3), y=torch.zeros(1), log_posteriors=torch.zeros(1, 2)))
+        attack.score(Candidates(x=torch.zeros(1, 3), y=torch.zeros(1), log_posteriors=torch.zeros(1, 2)))
         thresholds.append(attack.threshold)
     assert thresholds[0] == thresholds[1] != thresholds[2]

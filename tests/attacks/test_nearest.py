@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from scipy.stats import gaussian_kde
 from seeding import seeded
 
-from vaeprivacy.attacks import DensityRatio, Knowledge, NearestReconstruction, NearestRecord, Records
+from vaeprivacy.attacks import Candidates, DensityRatio, Knowledge, NearestReconstruction, NearestRecord
 from vaeprivacy.attacks.nearest import nearest_record_score
-from vaeprivacy.data import Dataset
+from vaeprivacy.datasets import Dataset
 from vaeprivacy.metrics import auc
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE, VAESettings
 
 
-def unlabelled(x: torch.Tensor) -> Records:
-    return Records(x=x, y=torch.zeros(len(x), dtype=torch.int64))
+def unlabelled(x: torch.Tensor) -> Candidates:
+    return Candidates(x=x, y=torch.zeros(len(x), dtype=torch.int64))
 
 
 def released(x: torch.Tensor) -> Release:
@@ -60,7 +60,7 @@ def test_a_release_of_the_records_themselves_gives_all_members_away() -> None:
     x, y = torch.rand(200, 64, generator=generator), torch.randint(10, (200,), generator=generator)
     is_member = torch.arange(200) < 100
     knowledge = Knowledge(release=Release(x[is_member], y[is_member], None))
-    scores = NearestRecord().fit(knowledge).score(Records(x=x, y=y))
+    scores = NearestRecord().fit(knowledge).score(Candidates(x=x, y=y))
     assert auc(scores, is_member).value == 1
     assert (scores[is_member] == 0).all()
 
@@ -68,7 +68,7 @@ def test_a_release_of_the_records_themselves_gives_all_members_away() -> None:
 def test_a_release_without_noise_gives_all_members_away_to_those_who_hold_the_vae(vae: VAE, digits: Dataset) -> None:
     synthesizer = Synthesizer(None, VAESettings(latent_dim=3, hidden=16), vae=vae)
     release = synthesizer.release(digits.x[:100], digits.y[:100], generator=seeded())
-    candidates = Records(x=digits.x[:200], y=digits.y[:200])
+    candidates = Candidates(x=digits.x[:200], y=digits.y[:200])
     knowledge = Knowledge(release=release, synthesizer=synthesizer)
     assert auc(NearestReconstruction().fit(knowledge).score(candidates), torch.arange(200) < 100).value == 1
     # Who does not hold it compares records as they are with blurred ones.
@@ -129,4 +129,4 @@ def test_a_generator_that_resembles_the_population_gives_nothing_away() -> None:
 def test_labels_are_not_looked_at() -> None:
     population, release, x = torch.randn(3, 100, 3, generator=seeded(5))
     attack = DensityRatio().fit(Knowledge(release=released(release), population=unlabelled(population)))
-    assert torch.equal(attack.score(unlabelled(x)), attack.score(Records(x=x, y=torch.arange(100))))
+    assert torch.equal(attack.score(unlabelled(x)), attack.score(Candidates(x=x, y=torch.arange(100))))

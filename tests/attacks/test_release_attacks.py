@@ -8,19 +8,20 @@ from scipy.special import ndtri
 from seeding import seeded
 
 from vaeprivacy.attacks import (
+    Candidates,
     DensityRatio,
     Knowledge,
     LikelihoodRatio,
     NearestReconstruction,
     NearestRecord,
-    Records,
 )
 from vaeprivacy.attacks.likelihood import log_likelihoods, noisy_codes
 from vaeprivacy.bounds import GaussianIndistinguishability
-from vaeprivacy.data import Dataset
-from vaeprivacy.labels import RandomisedResponse
-from vaeprivacy.mechanism import Mechanism
-from vaeprivacy.mechanisms import EuclideanLaplace, Gaussian
+from vaeprivacy.datasets import Dataset
+from vaeprivacy.mechanisms.base import Mechanism
+from vaeprivacy.mechanisms.gaussian import Gaussian
+from vaeprivacy.mechanisms.laplace import EuclideanLaplace
+from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
 from vaeprivacy.metrics import auc, roc
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE, VAESettings
@@ -114,10 +115,10 @@ def attacked(fitted: VAE, digits: Dataset, labels: RandomisedResponse | None = N
     order = torch.randperm(1797, generator=seeded(5))
     members, others, rest = order[:300], order[300:600], order[600:]
     release = synthesizer.release(digits.x[members], digits.y[members], generator=seeded(6))
-    population = Records(x=digits.x[rest], y=digits.y[rest])
+    population = Candidates(x=digits.x[rest], y=digits.y[rest])
     knowledge = Knowledge(release=release, synthesizer=synthesizer, population=population)
     asked = torch.cat([members, others])
-    candidates = Records(x=digits.x[asked], y=digits.y[asked])
+    candidates = Candidates(x=digits.x[asked], y=digits.y[asked])
     return {
         type(attack).__name__: auc(attack.fit(knowledge).score(candidates), torch.arange(600) < 300).value
         for attack in (NearestRecord(), NearestReconstruction(), DensityRatio(), LikelihoodRatio())
@@ -144,16 +145,16 @@ def test_the_density_ratio_finds_a_generator_that_repeats_its_members() -> None:
     population, members, others = (torch.randn(400, 3, generator=generator).sigmoid() for _ in range(3))
     y = torch.zeros(400, dtype=torch.int64)
     few = members[:20].repeat(20, 1) + 0.01 * torch.randn(400, 3, generator=generator)
-    knowledge = Knowledge(release=Release(few, y, None), population=Records(x=population, y=y))
+    knowledge = Knowledge(release=Release(few, y, None), population=Candidates(x=population, y=y))
     x = torch.cat([members[:20], others])
-    scores = DensityRatio().fit(knowledge).score(Records(x=x, y=torch.zeros(420, dtype=torch.int64)))
+    scores = DensityRatio().fit(knowledge).score(Candidates(x=x, y=torch.zeros(420, dtype=torch.int64)))
     assert auc(scores, torch.arange(420) < 20).value > 0.8
 
 
 def test_without_noise_there_is_no_likelihood(fitted: VAE, digits: Dataset) -> None:
     synthesizer = Synthesizer(None, VAESettings(latent_dim=4), vae=fitted)
     release = synthesizer.release(digits.x[:50], digits.y[:50], generator=seeded())
-    records = Records(x=digits.x[:50], y=digits.y[:50])
+    records = Candidates(x=digits.x[:50], y=digits.y[:50])
     knowledge = Knowledge(release=release, synthesizer=synthesizer, population=records)
     assert LikelihoodRatio().missing(knowledge, records) == ["mechanism"]
     with pytest.raises(ValueError, match="without noise has no density: take NearestReconstruction"):
@@ -165,9 +166,11 @@ def test_a_release_of_other_records_gives_nothing_away(fitted: VAE, digits: Data
     order = torch.randperm(1797, generator=seeded(9))
     release = synthesizer.release(digits.x[order[:300]], digits.y[order[:300]], generator=seeded(6))
     knowledge = Knowledge(
-        release=release, synthesizer=synthesizer, population=Records(x=digits.x[order[900:]], y=digits.y[order[900:]])
+        release=release,
+        synthesizer=synthesizer,
+        population=Candidates(x=digits.x[order[900:]], y=digits.y[order[900:]]),
     )
-    candidates = Records(x=digits.x[order[300:900]], y=digits.y[order[300:900]])
+    candidates = Candidates(x=digits.x[order[300:900]], y=digits.y[order[300:900]])
     for attack in (NearestRecord(), NearestReconstruction(), DensityRatio(), LikelihoodRatio()):
         found = auc(attack.fit(knowledge).score(candidates), torch.arange(600) < 300)
         assert abs(found.value - 0.5) < found.high - found.low, type(attack).__name__
@@ -182,7 +185,7 @@ def test_the_normal_quantile_of_the_optimum_is_the_distance() -> None:
 
 def test_with_fewer_features_than_components_fewer_records_will_do() -> None:
     release = Release(torch.rand(6, 2, generator=seeded()), torch.zeros(6), None)
-    population = Records(x=torch.rand(7, 2, generator=seeded(1)), y=torch.zeros(7))
+    population = Candidates(x=torch.rand(7, 2, generator=seeded(1)), y=torch.zeros(7))
     attack = DensityRatio().fit(Knowledge(release=release, population=population))
     assert attack.score(population).isfinite().all()
 
@@ -190,6 +193,6 @@ def test_with_fewer_features_than_components_fewer_records_will_do() -> None:
 @pytest.mark.parametrize(("released", "own"), [(8, 100), (100, 8)])
 def test_a_density_needs_more_records_than_dimensions(released: int, own: int) -> None:
     release = Release(torch.rand(released, 20, generator=seeded()), torch.zeros(released), None)
-    population = Records(x=torch.rand(own, 20, generator=seeded(1)), y=torch.zeros(own))
+    population = Candidates(x=torch.rand(own, 20, generator=seeded(1)), y=torch.zeros(own))
     with pytest.raises(ValueError, match=r"8 dimensions needs more records .* one has 8"):
         DensityRatio().fit(Knowledge(release=release, population=population))

@@ -14,7 +14,7 @@ from torch import nn
 
 from vaeprivacy.attacks import (
     ClassifierRecipe,
-    Likeness,
+    ShadowFit,
     Shadows,
     draw_balanced_memberships,
     draw_memberships,
@@ -22,7 +22,7 @@ from vaeprivacy.attacks import (
 )
 from vaeprivacy.attacks.shadow import check_both_sides, chunk_answers, lacking_sides
 from vaeprivacy.classifiers import ClassifierSettings, predict
-from vaeprivacy.data import Dataset
+from vaeprivacy.datasets import Dataset
 
 QUICK = ClassifierSettings(hidden=8, epochs=2, batch_size=20)
 
@@ -190,7 +190,7 @@ def test_finished_models_are_read_and_not_trained_even_by_another_recipe(digits:
     assert torch.equal(first.log_posteriors, second.log_posteriors)
 
 
-# Likeness: known answers
+# ShadowFit: known answers
 
 
 def right_for(n_right: int, n: int) -> torch.Tensor:
@@ -199,12 +199,12 @@ def right_for(n_right: int, n: int) -> torch.Tensor:
     return torch.where(right[:, None], torch.tensor([-0.1, -3.0]), torch.tensor([-3.0, -0.1]))
 
 
-def likeness_of(shadow_accuracy: float) -> Likeness:
+def likeness_of(shadow_accuracy: float) -> ShadowFit:
     """Compare a target that is right about 97% of 1,000 members and 80% of 1,000 others with two shadow models."""
     y, is_member = torch.zeros(2000, dtype=torch.int64), torch.arange(2000) < 1000
     target = torch.cat([right_for(970, 1000), right_for(800, 1000)])
     model = torch.cat([right_for(int(1000 * shadow_accuracy), 1000), right_for(800, 1000)])
-    return Likeness.between(Shadows(torch.stack([model, model]), y, is_member.expand(2, -1)), target, y, is_member)
+    return ShadowFit.between(Shadows(torch.stack([model, model]), y, is_member.expand(2, -1)), target, y, is_member)
 
 
 @pytest.mark.parametrize("side", [True, False])
@@ -213,7 +213,7 @@ def test_target_and_shadow_models_can_be_compared_only_with_members_and_others(s
     one_side = torch.full((10,), side)
     for whose, of_shadows, of_target in (("candidates", both, one_side), ("shadow models", one_side, both)):
         with pytest.raises(ValueError, match=f"{whose}.* must hold members and others"):
-            Likeness.between(Shadows(answers[None], y, of_shadows[None]), answers, y, of_target)
+            ShadowFit.between(Shadows(answers[None], y, of_shadows[None]), answers, y, of_target)
 
 
 def test_a_comparison_has_the_four_accuracies_and_says_what_it_finds() -> None:

@@ -11,7 +11,7 @@ from seeding import seeded
 from toy_worlds import about, answers, made_up_shadows
 
 from vaeprivacy.attacks import Knowledge, Shadows, ShokriAttack, draw_memberships
-from vaeprivacy.attacks.shokri import attack_features, fitted_classifier
+from vaeprivacy.attacks.shokri import attack_features, fit_attack_model
 from vaeprivacy.metrics import auc
 
 
@@ -32,7 +32,7 @@ def test_a_label_that_no_shadow_has_seen_is_refused(per_class: bool) -> None:
 @pytest.mark.parametrize("value", [True, False])
 def test_an_attack_model_needs_answers_about_members_and_others(value: bool) -> None:
     with pytest.raises(ValueError, match="no member, or nothing but members, of class 7 among 4 answers"):
-        fitted_classifier(np.zeros((4, 2)), torch.full((4,), value), what="class 7")
+        fit_attack_model(np.zeros((4, 2)), torch.full((4,), value), what="class 7")
 
 
 def test_a_class_of_which_the_only_shadow_model_saw_one_side_is_named() -> None:

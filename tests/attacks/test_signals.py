@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from seeding import seeded
 from torch import nn
 
-from vaeprivacy.attacks.signals import (
+from vaeprivacy.attacks.scores import (
     confidence,
     correctness,
     logit_score,

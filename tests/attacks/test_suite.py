@@ -6,8 +6,8 @@ import pytest
 import torch
 from toy_worlds import World, world
 
-from vaeprivacy.attacks import LiRA, Records, ShiftRobustness, ShokriAttack
-from vaeprivacy.attacks.suite import (
+from vaeprivacy.attacks import Candidates, LiRA, ShiftRobustness, ShokriAttack
+from vaeprivacy.attacks.catalogue import (
     ATTACK_CLASSES,
     ON_CLASSIFIER,
     ON_RELEASE,
@@ -82,7 +82,7 @@ def test_records_that_are_no_images_are_attacked_without_shifts(memorised: World
 
 
 def test_every_field_of_the_candidates_can_be_absent_without_an_error(memorised: World) -> None:
-    lacking = {f"candidate_{field.name}": None for field in fields(Records) if field.name not in ("x", "y")}
+    lacking = {f"candidate_{field.name}": None for field in fields(Candidates) if field.name not in ("x", "y")}
     assert set(run(memorised, **lacking)) == {"gap", "noise", "shift", *ON_VAE, "nearest", "nearest_record"}
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from seeding import seeded
 from toy_worlds import about, answers, made_up_shadows
 
-from vaeprivacy.attacks import Confidence, Entropy, Gap, Knowledge, LossThreshold, ModifiedEntropy, Records, Shadows
-from vaeprivacy.attacks.signals import loss_score, negative_entropy, negative_modified_entropy
+from vaeprivacy.attacks import Candidates, Confidence, Entropy, Gap, Knowledge, LossThreshold, ModifiedEntropy, Shadows
+from vaeprivacy.attacks.scores import loss_score, negative_entropy, negative_modified_entropy
 from vaeprivacy.attacks.threshold import SignalThreshold, best_threshold
 from vaeprivacy.metrics import advantage, attack_accuracy, auc
 
@@ -53,7 +53,7 @@ def test_the_gap_attack_gains_what_the_target_is_better_on_its_members() -> None
     # Right about 95 of 100 members and about 70 of 100 others.
     predicted = (torch.arange(200) % 100 >= torch.where(is_member, 95, 70)).long()
     attack = Gap().fit(Knowledge(ask_label=lambda x: predicted))
-    scores = attack.score(Records(x=torch.zeros(200, 1), y=y))
+    scores = attack.score(Candidates(x=torch.zeros(200, 1), y=y))
     assert advantage(scores, is_member, threshold=attack.threshold).value == pytest.approx(0.25)
 
 

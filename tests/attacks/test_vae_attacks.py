@@ -10,16 +10,16 @@ import torch
 from scipy.stats import norm
 from seeding import seeded
 
-from vaeprivacy.attacks import ELBO, CalibratedELBO, CalibratedReconstruction, Knowledge, Reconstruction, Records
+from vaeprivacy.attacks import ELBO, CalibratedELBO, CalibratedReconstruction, Candidates, Knowledge, Reconstruction
 from vaeprivacy.attacks.reconstruction import calibrated_score, elbo_score, reconstruction_score
-from vaeprivacy.data import Dataset
+from vaeprivacy.datasets import Dataset
 from vaeprivacy.metrics import auc
 from vaeprivacy.synthesizer import Synthesizer
 from vaeprivacy.vae import VAE, VAESettings
 
 
-def records(x: torch.Tensor, in_references: torch.Tensor | None = None) -> Records:
-    return Records(x=x, y=torch.zeros(len(x), dtype=torch.int64), in_references=in_references)
+def records(x: torch.Tensor, in_references: torch.Tensor | None = None) -> Candidates:
+    return Candidates(x=x, y=torch.zeros(len(x), dtype=torch.int64), in_references=in_references)
 
 
 def holding(vae: VAE, references: list[VAE]) -> Knowledge:

@@ -6,7 +6,7 @@ import torch
 from seeding import seeded
 from torch import nn
 
-from vaeprivacy.attacks import Knowledge, Records, Shadows, draw_balanced_memberships, draw_memberships
+from vaeprivacy.attacks import Candidates, Knowledge, Shadows, draw_balanced_memberships, draw_memberships
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE, VAESettings
 
@@ -18,7 +18,7 @@ class World(NamedTuple):
     """What an adversary holds, whom it asks about, and who was a member."""
 
     knowledge: Knowledge
-    candidates: Records
+    candidates: Candidates
     is_member: torch.Tensor
 
 
@@ -29,9 +29,9 @@ def answers(y: torch.Tensor, is_member: torch.Tensor, gain: float, generator: to
     return torch.log_softmax(logits, dim=1)
 
 
-def about(log_posteriors: torch.Tensor, y: torch.Tensor, shadows: Shadows | None = None) -> Records:
+def about(log_posteriors: torch.Tensor, y: torch.Tensor, shadows: Shadows | None = None) -> Candidates:
     """Return candidates of which only the answers matter."""
-    return Records(x=torch.zeros(len(y), 1), y=y, log_posteriors=log_posteriors, shadows=shadows)
+    return Candidates(x=torch.zeros(len(y), 1), y=y, log_posteriors=log_posteriors, shadows=shadows)
 
 
 def made_up_shadows(gain: float) -> Shadows:
@@ -92,7 +92,7 @@ def world(*, memorised: bool) -> World:
         return (logits + torch.tensor([0.0, 0.0, 0.0, 3.0])).log_softmax(dim=1)
 
     halves = draw_balanced_memberships(y, n_shadows=8, generator=generator)
-    candidates = Records(
+    candidates = Candidates(
         x=x,
         y=y,
         log_posteriors=about_members(y, is_member & memorised),
@@ -100,7 +100,7 @@ def world(*, memorised: bool) -> World:
         in_references=torch.zeros(2, 2 * N, dtype=torch.bool),
     )
     nobody = torch.zeros(2 * N, dtype=torch.bool)
-    population = Records(
+    population = Candidates(
         x=others_x,
         y=others_y,
         log_posteriors=about_members(others_y, nobody),

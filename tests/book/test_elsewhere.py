@@ -11,7 +11,7 @@ from conftest import NOTEBOOKS, QUICK, ROOT
 from elsewhere import elsewhere
 from IPython.core.interactiveshell import InteractiveShell
 
-from vaeprivacy.data import Dataset
+from vaeprivacy.datasets import Dataset
 
 COMPUTING = [name for name in NOTEBOOKS if "best_device()" in (ROOT / "notebooks" / f"{name}.md").read_text("utf-8")]
 

@@ -16,9 +16,10 @@ from playwright.sync_api import Browser, Locator, Page
 from scipy.stats import ks_2samp
 
 from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability
-from vaeprivacy.grid import read_grid
-from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian
-from vaeprivacy.sweep import sweep
+from vaeprivacy.experiments.grids import read_grid
+from vaeprivacy.experiments.sweeps import sweep
+from vaeprivacy.mechanisms.gaussian import Gaussian
+from vaeprivacy.mechanisms.laplace import CoordinateLaplace, EuclideanLaplace
 
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
 RECORD = json.loads(explorer.RECORD.read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ from conftest import NOTEBOOKS, ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from values import PLACE, Results, check, filled, filled_notebook, pinned_file, pinned_results, problems, results_of
 
-from vaeprivacy.reported import MIME, Reported
+from vaeprivacy.reporting.chapter import MIME, Reported
 
 AUC = Reported(0.6, 0.55, 0.65, 5)
 RESULTS = {"a": Results({"AUC": AUC}, {"noise lowers it": True}, {"noise lowers it": "0.5 is below 0.6"})}

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from vaeprivacy.course import student_runner
+from vaeprivacy.course import sandbox_runner
 from vaeprivacy.course.assignments import Assignment, find_assignment, read_submission, student_version
 from vaeprivacy.course.grading import QuestionGrade
-from vaeprivacy.course.student_process import AnswerError, Student
+from vaeprivacy.course.sandbox import AnswerError, Student
 from vaeprivacy.course.variants import Variant, write_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +73,7 @@ def solved(name: str) -> dict[str, Any]:
         write_files(variant_of(name), Path(folder))
         path = Path(folder) / "1001.py"
         path.write_text(solution_of(name), encoding="utf-8")
-        assert student_runner.run_cells(read_submission(path)[0], namespace) == []
+        assert sandbox_runner.run_cells(read_submission(path)[0], namespace) == []
     return namespace
 
 
@@ -89,7 +89,7 @@ class Here(Student):
         exec(code, self.namespace)
 
     def _ask(self, name: str, request: dict[str, Any]) -> Any:
-        reply = json.loads(json.dumps(student_runner.answer(request, self.namespace)))
+        reply = json.loads(json.dumps(sandbox_runner.answer(request, self.namespace)))
         if "error" in reply:
             raise AnswerError(reply["error"])
         return reply["value"]

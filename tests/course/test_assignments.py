@@ -20,7 +20,7 @@ from vaeprivacy.course.assignments import (
 )
 from vaeprivacy.course.gradebook import grade_folder
 from vaeprivacy.course.grading import grade_submission
-from vaeprivacy.course.student_process import Limits, Student
+from vaeprivacy.course.sandbox import Limits, Student
 from vaeprivacy.course.variants import LEAST_KEY, Variant, make_variant, read_key, read_variant, write_files
 
 QUESTION = '# %% [markdown] tags=["question"] name="a" title="A" section=""\n'

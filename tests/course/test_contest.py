@@ -12,7 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 from vaeprivacy.attacks import LikelihoodRatio
-from vaeprivacy.cli import app
+from vaeprivacy.cli.app import app
 from vaeprivacy.course import contest as module
 from vaeprivacy.course.contest import Contest, make_contest, open_contest, write_scores
 from vaeprivacy.course.contest_entries import LOSS, REFERENCE, read_entries, read_scores

@@ -13,7 +13,7 @@ from course.answers import ROOT, assignment_of, solution_of
 from course.test_hostile import FAST, RIGHT, SOURCE
 from typer.testing import CliRunner
 
-from vaeprivacy.cli import app
+from vaeprivacy.cli.app import app
 from vaeprivacy.course import gradebook
 from vaeprivacy.course.assignments import read_assignment
 from vaeprivacy.course.gradebook import find_submissions, grade_folder
@@ -114,7 +114,7 @@ def test_a_killed_grader_goes_on_where_it_stopped(folder):
     for student in range(10, 16):
         (folder / f"{student}.py").write_text(f"import time; time.sleep(1)\n{RIGHT}")
     options = ["course", "grade", str(folder), "--coursework", str(folder.parent / "coursework"), "--jobs", "1"]
-    grader = subprocess.Popen([sys.executable, "-m", "vaeprivacy.cli", *options], stdout=subprocess.DEVNULL)
+    grader = subprocess.Popen([sys.executable, "-m", "vaeprivacy.cli.app", *options], stdout=subprocess.DEVNULL)
     graded = folder.with_name("small-grades") / "graded"
     deadline = time.monotonic() + 60
     while len(list(graded.glob("*.json"))) < 4 and time.monotonic() < deadline:

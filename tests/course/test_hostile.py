@@ -13,7 +13,7 @@ from course.answers import ROOT
 
 from vaeprivacy.course.assignments import Assignment, read_assignment
 from vaeprivacy.course.gradebook import GRADES, find_submissions, grade_folder
-from vaeprivacy.course.student_process import AnswerError, Limits, Student, read_answer
+from vaeprivacy.course.sandbox import AnswerError, Limits, Student, read_answer
 from vaeprivacy.course.variants import Variant
 
 SOURCE = """

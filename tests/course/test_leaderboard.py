@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vaeprivacy.course.contest import Contest
-from vaeprivacy.course.leaderboard import Entry, as_markdown, resampled_rates, standings, surely_above
+from vaeprivacy.course.leaderboard import Entry, as_markdown, resample_rates, standings, surely_above
 from vaeprivacy.metrics import tpr_at_fpr
 
 MEMBERS = np.arange(4000) < 2000
@@ -36,7 +36,7 @@ def test_guesses_are_told_apart_in_at_most_one_class_of_twenty():
         rng = np.random.default_rng(seed)
         scores = rng.random((6, 4000))
         rates = np.array([tpr_at_fpr(each, MEMBERS, fpr=0.01).value for each in scores])
-        resampled = resampled_rates(scores, MEMBERS, fpr=0.01, rng=rng, resamples=200)
+        resampled = resample_rates(scores, MEMBERS, fpr=0.01, rng=rng, resamples=200)
         told += surely_above(rates, resampled).any()
     assert told <= 4  # 1.5 are expected
 
@@ -44,7 +44,7 @@ def test_guesses_are_told_apart_in_at_most_one_class_of_twenty():
 def test_resamples_have_the_spread_of_new_candidates():
     fresh = [tpr_at_fpr(entry("", 1.0, seed=seed).scores, MEMBERS, fpr=0.01).value for seed in range(150)]
     one = entry("", 1.0, seed=1000).scores
-    resampled = resampled_rates(one[None], MEMBERS, fpr=0.01, rng=np.random.default_rng(0))
+    resampled = resample_rates(one[None], MEMBERS, fpr=0.01, rng=np.random.default_rng(0))
     assert resampled.shape == (1, 1000)
     assert np.std(resampled) == pytest.approx(np.std(fresh), rel=0.3)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from vaeprivacy.audit.noise_tests import noise_p_values
 from vaeprivacy.course.linear_vae import LinearVAE, with_noise
 from vaeprivacy.distances import clip
-from vaeprivacy.law import p_values
-from vaeprivacy.mechanisms import EuclideanLaplace
+from vaeprivacy.mechanisms.laplace import EuclideanLaplace
 
 RNG = np.random.default_rng(0)
 X = 0.5 + 0.02 * RNG.normal(size=(200, 3)) @ RNG.normal(size=(3, 8))
@@ -41,4 +41,4 @@ def test_impossible_dimensions_are_refused(dimension):
 
 def test_the_noise_has_its_law():
     noise = with_noise(np.zeros((5000, 4)), epsilon=2.0, rng=np.random.default_rng(1))
-    assert min(p_values(torch.tensor(noise), EuclideanLaplace(2.0)).values()) > 1e-4
+    assert min(noise_p_values(torch.tensor(noise), EuclideanLaplace(2.0)).values()) > 1e-4

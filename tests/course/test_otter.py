@@ -12,9 +12,9 @@ import pytest
 from course.answers import ROOT, assignment_of, solution_of, variant_of
 from typer.testing import CliRunner
 
-from vaeprivacy.cli import app
+from vaeprivacy.cli.app import app
 from vaeprivacy.course.otter import write_otter_folder
-from vaeprivacy.course.student_runner import run_cells
+from vaeprivacy.course.sandbox_runner import run_cells
 
 NAME = "measure-a-leak"
 

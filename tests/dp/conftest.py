@@ -6,7 +6,7 @@ import pytest
 import torch
 from dp_steps import Steps
 
-from vaeprivacy import coverage, dp_sgd
+from vaeprivacy import dp_sgd
 from vaeprivacy.dp_sgd import dp_sgd_plan
 from vaeprivacy.vae import VAE
 
@@ -20,7 +20,7 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float, float, 
         asked.append((epsilon, delta, sample_rate, steps))
         return dp_sgd_plan(epsilon, delta, sample_rate, steps) if sample_rate == 1 else (1.5, epsilon)
 
-    monkeypatch.setattr(coverage, "dp_sgd_plan", quick_plan)
+    monkeypatch.setattr(dp_sgd, "dp_sgd_plan", quick_plan)
     return asked
 
 

@@ -12,9 +12,9 @@ from torch import nn
 
 from vaeprivacy import dp_sgd
 from vaeprivacy.bounds import GaussianIndistinguishability
-from vaeprivacy.dp_sgd import checked_budget, dp_sgd_plan, dp_sgd_schedule, train_with_dp_sgd
+from vaeprivacy.dp_sgd import check_budget, dp_sgd_plan, dp_sgd_schedule, train_with_dp_sgd
+from vaeprivacy.networks import mlp
 from vaeprivacy.randomness import SYSTEM_ENTROPY
-from vaeprivacy.training import mlp
 
 pytestmark = pytest.mark.filterwarnings("error")  # those of Opacus' hooks are no news
 
@@ -56,20 +56,20 @@ def weights(model: nn.Module) -> torch.Tensor:
 @pytest.mark.parametrize("delta", [1, 1.5])
 def test_a_delta_of_one_or_more_is_refused(delta: float) -> None:
     with pytest.raises(ValueError, match=r"^delta must be below 1, not "):
-        checked_budget(1.0, delta)
+        check_budget(1.0, delta)
 
 
 @pytest.mark.parametrize("epsilon", [0.04, 101])
 def test_an_epsilon_outside_of_the_accountants_range_is_refused(epsilon: float) -> None:
     with pytest.raises(ValueError, match=r"^epsilon must be from 0\.05 to 100"):
-        checked_budget(epsilon, 1e-5)
+        check_budget(epsilon, 1e-5)
 
 
 # A known answer
 
 
 def test_a_budget_comes_back_as_floats() -> None:
-    assert [repr(value) for value in checked_budget(8, 1e-5)] == ["8.0", "1e-05"]
+    assert [repr(value) for value in check_budget(8, 1e-5)] == ["8.0", "1e-05"]
 
 
 @pytest.mark.parametrize(

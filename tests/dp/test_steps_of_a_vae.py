@@ -12,9 +12,8 @@ from seeding import seeded
 
 from vaeprivacy import dp_sgd
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.coverage import WithDPSGD
-from vaeprivacy.data import Dataset
-from vaeprivacy.dp_sgd import dp_sgd_plan
+from vaeprivacy.datasets import Dataset
+from vaeprivacy.dp_sgd import DPSGDTrainer, dp_sgd_plan
 from vaeprivacy.vae import VAE
 
 # Warnings are errors: those of Opacus' hooks and accountant are no news to anybody who trains a VAE.
@@ -49,7 +48,7 @@ def test_a_step_sums_the_clipped_gradients_of_the_records(
     max_grad_norm = clipped_by_hand(x, 1.0)[1].median().item()
     expected, norms = clipped_by_hand(x, max_grad_norm)
     assert (norms < max_grad_norm).sum() > 10 < (norms > max_grad_norm).sum()
-    WithDPSGD(8.0, max_grad_norm=max_grad_norm).fit(x, ONE_STEP, generator=seeded())
+    DPSGDTrainer(8.0, max_grad_norm=max_grad_norm).fit(x, ONE_STEP, generator=seeded())
     (gradient,) = steps.gradients
     assert torch.allclose(gradient, expected, rtol=1e-4, atol=1e-4)
 
@@ -64,7 +63,7 @@ def test_replacing_one_record_changes_the_sum_by_at_most_twice_the_clipping_leng
     changed = x.clone()
     changed[7] = {"black": torch.ones(64), "white": torch.zeros(64), "inverted": 1 - x[7]}[other]
     for records in (x, changed):
-        WithDPSGD(8.0, max_grad_norm=max_grad_norm).fit(records, ONE_STEP, generator=seeded())
+        DPSGDTrainer(8.0, max_grad_norm=max_grad_norm).fit(records, ONE_STEP, generator=seeded())
     before, after = steps.gradients
     assert 0 < (before - after).norm() <= 2 * max_grad_norm * (1 + 1e-5)
     assert before.norm() <= len(x) * max_grad_norm * (1 + 1e-5)
@@ -73,7 +72,7 @@ def test_replacing_one_record_changes_the_sum_by_at_most_twice_the_clipping_leng
 def test_each_weight_of_each_step_gets_noise_of_its_own_of_the_planned_size(
     x: torch.Tensor, steps: Steps, without_noise: Callable[[], None]
 ) -> None:
-    training = WithDPSGD(8.0, max_grad_norm=0.5)
+    training = DPSGDTrainer(8.0, max_grad_norm=0.5)
     training.fit(x, ONE_STEP, generator=seeded())
     without_noise()
     training.fit(x, ONE_STEP, generator=seeded())
@@ -87,7 +86,7 @@ def test_each_weight_of_each_step_gets_noise_of_its_own_of_the_planned_size(
 
 
 def test_the_noise_of_the_steps_is_independent(x: torch.Tensor, steps: Steps) -> None:
-    training = WithDPSGD(8.0)
+    training = DPSGDTrainer(8.0)
     vae = training.fit(x, SETTINGS, generator=seeded())[0]
     per_step = len(list(vae.parameters()))
     noise = torch.stack([torch.cat([n.flatten() for n in steps.noise[i : i + per_step]]) for i in range(0, 48, 8)])
@@ -100,7 +99,7 @@ def test_an_empty_batch_is_a_step_of_noise_alone(
     x: torch.Tensor, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dp_sgd, "uniforms", lambda shape, **options: torch.full(shape, 0.999, dtype=torch.float64))
-    vae, _ = WithDPSGD(8.0).fit(x, SETTINGS, generator=seeded())
+    vae, _ = DPSGDTrainer(8.0).fit(x, SETTINGS, generator=seeded())
     assert [len(batch) for batch in steps.batches] == [0] * 6
     noise = torch.cat([part.flatten() for part in steps.noise])
     assert torch.allclose(torch.cat(steps.gradients).double(), 1.5 * noise, rtol=1e-5)
@@ -113,7 +112,7 @@ def test_an_empty_batch_is_a_step_of_noise_alone(
 def test_each_step_takes_each_record_with_the_same_probability(digits: Dataset, steps: Steps) -> None:
     # 400 steps that take each of 16 records with probability 1/4.
     x = digits.x[:16]
-    WithDPSGD(8.0).fit(x, replace(SETTINGS, epochs=100, batch_size=4), generator=seeded())
+    DPSGDTrainer(8.0).fit(x, replace(SETTINGS, epochs=100, batch_size=4), generator=seeded())
     taken = torch.stack([(x[:, None] == batch).all(dim=2).any(dim=1) for batch in steps.batches]).double()
     assert taken.shape == (400, 16)
     n, q = 400, 0.25
@@ -134,14 +133,14 @@ def test_the_number_of_steps_is_fixed_beforehand(
     for records in (x, torch.zeros(40, 64)):
         steps.gradients.clear()
         settings = replace(SETTINGS, epochs=epochs, batch_size=batch_size)
-        WithDPSGD(8.0).fit(records, settings, generator=seeded())
+        DPSGDTrainer(8.0).fit(records, settings, generator=seeded())
         assert len(steps.gradients) == expected
 
 
 def test_there_are_no_held_out_records_and_no_early_stopping(x: torch.Tensor, steps: Steps) -> None:
     # Both would look at the private records outside of what the accountant counts.
     vaes = [
-        WithDPSGD(8.0).fit(x, replace(ONE_STEP, patience=patience, held_out=held_out), generator=seeded())[0]
+        DPSGDTrainer(8.0).fit(x, replace(ONE_STEP, patience=patience, held_out=held_out), generator=seeded())[0]
         for patience, held_out in product((0, 5), (0.1, 0.9))
     ]
     assert all(torch.equal(batch, x) for batch in steps.batches)
@@ -152,7 +151,7 @@ def test_there_are_no_held_out_records_and_no_early_stopping(x: torch.Tensor, st
 def test_the_accountant_is_asked_about_the_steps_that_are_taken(
     x: torch.Tensor, steps: Steps, planned: list[tuple[float, float, float, int]]
 ) -> None:
-    model = WithDPSGD(3.0, delta=1e-6).fit(x, SETTINGS, generator=seeded())[1]
+    model = DPSGDTrainer(3.0, delta=1e-6).fit(x, SETTINGS, generator=seeded())[1]
     assert planned == [(3.0, 1e-6, 0.5, 6)]  # 40 records, batches of 20, 3 epochs
     assert len(steps.gradients) == 6
     assert model.training == Indistinguishability(3.0, 1e-6)

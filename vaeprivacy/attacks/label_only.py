@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import torch
 
-from vaeprivacy.attacks.attack import Attack, Knowledge, Records
+from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
 
 
 class Robustness(Attack):
@@ -23,7 +23,7 @@ class Robustness(Attack):
     def _copies(self, x: torch.Tensor) -> Iterator[torch.Tensor]:
         """Yield changed copies of all records, one change at a time."""
 
-    def _score(self, candidates: Records) -> torch.Tensor:
+    def _score(self, candidates: Candidates) -> torch.Tensor:
         right = [self._ask_label(copy).cpu() == candidates.y for copy in self._copies(candidates.x)]
         return torch.stack(right).double().mean(dim=0)
 
@@ -75,10 +75,10 @@ class ShiftRobustness(Robustness):
         steps = range(-self.pixels, self.pixels + 1)
         for down in steps:
             for right in steps:
-                yield shifted(x, self.image_shape, down=down, right=right)
+                yield shift(x, self.image_shape, down=down, right=right)
 
 
-def shifted(x: torch.Tensor, image_shape: tuple[int, ...], *, down: int, right: int) -> torch.Tensor:
+def shift(x: torch.Tensor, image_shape: tuple[int, ...], *, down: int, right: int) -> torch.Tensor:
     """Return images shifted by whole pixels, shape (records, features); what leaves the frame is lost."""
     images = x.reshape(-1, *image_shape)
     height, width = image_shape[-2:]

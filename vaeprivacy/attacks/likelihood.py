@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import torch
 
-from vaeprivacy.attacks.attack import Attack, Knowledge, Records
-from vaeprivacy.devices import exact, in_double
-from vaeprivacy.labels import RandomisedResponse
-from vaeprivacy.mechanism import Mechanism
+from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
+from vaeprivacy.compute.devices import exact_device, to_double
+from vaeprivacy.mechanisms.base import Mechanism
+from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE
 
@@ -49,11 +49,11 @@ def noisy_codes(
         Shape (records, latent_dim), float64 (on the CPU if the records' device has no such numbers).
     """
     if vae is None:
-        return in_double(x)
+        return to_double(x)
     with torch.no_grad():
-        guess = in_double(vae.encode(x, y)[0])
-        told = in_double(vae.with_labels(x.new_empty(len(x), 0), y))
-    decoder, x = copy.deepcopy(vae.decoder).to(guess), in_double(x)
+        guess = to_double(vae.encode(x, y)[0])
+        told = to_double(vae.with_labels(x.new_empty(len(x), 0), y))
+    decoder, x = copy.deepcopy(vae.decoder).to(guess), to_double(x)
     codes, distance = guess.clone(), guess.new_full((len(x),), torch.inf)
     for offset in _offsets(starts, guess.shape[1]).to(guess.device):
         left = (distance > FOUND).nonzero().flatten()
@@ -176,7 +176,7 @@ class LikelihoodRatio(Attack):
     needs = ("release", "synthesizer", "population")
     threshold = 0.0
 
-    def missing(self, knowledge: Knowledge, candidates: Records) -> list[str]:
+    def missing(self, knowledge: Knowledge, candidates: Candidates) -> list[str]:
         """Return what an adversary lacks; without noise, there is no likelihood."""
         lacking = super().missing(knowledge, candidates)
         return lacking or ([] if knowledge.synthesizer.mechanism is not None else ["mechanism"])
@@ -186,7 +186,7 @@ class LikelihoodRatio(Attack):
             raise ValueError(
                 "A release without noise has no density: take NearestReconstruction, which finds all members."
             )
-        self._device = exact(knowledge.release.x.device)
+        self._device = exact_device(knowledge.release.x.device)
         self._synthesizer, release = knowledge.synthesizer.to(self._device), knowledge.release.to(self._device)
         self._noisy, self._reported = decoded_codes(self._synthesizer, release), release.y
         population = knowledge.population.to(self._device)
@@ -194,7 +194,7 @@ class LikelihoodRatio(Attack):
         likeliest = max(WIDTHS, key=lambda width: self._log_density(population, some, width).sum().item())
         self._of_population = self._log_density(population, slice(None), likeliest)
 
-    def _score(self, candidates: Records) -> torch.Tensor:
+    def _score(self, candidates: Candidates) -> torch.Tensor:
         everything = slice(None)
         ratios = [
             # A synthetic record of a label that neither the candidate nor the population has is no evidence: not NaN.
@@ -205,7 +205,7 @@ class LikelihoodRatio(Attack):
         ]
         return torch.cat(ratios) - math.log(len(self._reported))
 
-    def _log_density(self, population: Records, rows: slice, width: float) -> torch.Tensor:
+    def _log_density(self, population: Candidates, rows: slice, width: float) -> torch.Tensor:
         """Return the log of the population's density at some rows of the release."""
         parts = [self._log_likelihoods(x, y, rows, width) for x, y in _chunks(population)]
         return torch.cat(parts).logsumexp(dim=0) - math.log(len(population.y))
@@ -223,5 +223,5 @@ class LikelihoodRatio(Attack):
         return found
 
 
-def _chunks(records: Records) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def _chunks(records: Candidates) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     yield from zip(records.x.split(CHUNK), records.labels.split(CHUNK), strict=True)

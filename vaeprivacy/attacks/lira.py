@@ -2,9 +2,9 @@
 
 import torch
 
-from vaeprivacy.attacks.attack import Attack, Knowledge, Records
+from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
+from vaeprivacy.attacks.scores import logit_score
 from vaeprivacy.attacks.shadow import check_both_sides, lacking_sides
-from vaeprivacy.attacks.signals import logit_score
 
 
 def side_mean(signals: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
@@ -99,11 +99,11 @@ class LiRA(Attack):
         # A log-likelihood ratio of 0 means equally probable.
         self.threshold = 0.0 if online else None
 
-    def missing(self, knowledge: Knowledge, candidates: Records) -> list[str]:
+    def missing(self, knowledge: Knowledge, candidates: Candidates) -> list[str]:
         """Return what an adversary lacks; online, also shadow models that were trained on the candidates."""
         return super().missing(knowledge, candidates) or lacking_sides(candidates.shadows.is_member, self.online)
 
-    def _score(self, candidates: Records) -> torch.Tensor:
+    def _score(self, candidates: Candidates) -> torch.Tensor:
         shadows = candidates.shadows
         check_both_sides(shadows.is_member, members_too=self.online)
         signal = logit_score(candidates.log_posteriors.double(), candidates.y)

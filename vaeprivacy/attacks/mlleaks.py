@@ -2,9 +2,9 @@
 
 import torch
 
-from vaeprivacy.attacks.attack import Attack, Knowledge, Records
-from vaeprivacy.attacks.shokri import fitted_classifier
-from vaeprivacy.attacks.signals import confidence
+from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
+from vaeprivacy.attacks.scores import confidence
+from vaeprivacy.attacks.shokri import fit_attack_model
 
 
 def top_posteriors(log_posteriors: torch.Tensor, *, k: int) -> torch.Tensor:
@@ -36,9 +36,9 @@ class TopPosteriors(Attack):
         self.k = min(self.k, shadows.log_posteriors.shape[2])
         # One shadow model is all that these adversaries have.
         features = top_posteriors(shadows.log_posteriors[0], k=self.k)
-        self._model = fitted_classifier(features.double().cpu().numpy(), shadows.is_member[0], what="any class")
+        self._model = fit_attack_model(features.double().cpu().numpy(), shadows.is_member[0], what="any class")
 
-    def _score(self, candidates: Records) -> torch.Tensor:
+    def _score(self, candidates: Candidates) -> torch.Tensor:
         features = top_posteriors(candidates.log_posteriors, k=self.k).double().cpu().numpy()
         return torch.from_numpy(self._model.predict_proba(features)[:, 1])
 
@@ -66,7 +66,7 @@ class HighestPosterior(Attack):
     def _fit(self, knowledge: Knowledge) -> None:
         self._ask = knowledge.ask
 
-    def _score(self, candidates: Records) -> torch.Tensor:
+    def _score(self, candidates: Candidates) -> torch.Tensor:
         shape = (self.n_random, candidates.x.shape[1])
         noise = torch.rand(shape, generator=self.generator, dtype=candidates.x.dtype).to(candidates.x.device)
         on_noise = confidence(self._ask(noise).cpu(), torch.zeros(self.n_random))

@@ -2,7 +2,7 @@
 
 import torch
 
-from vaeprivacy.attacks.attack import Attack, Knowledge, Records
+from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
 
 
 def nearest_record_score(
@@ -42,7 +42,7 @@ class NearestRecord(Attack):
     def _fit(self, knowledge: Knowledge) -> None:
         self._release = knowledge.release
 
-    def _score(self, candidates: Records) -> torch.Tensor:
+    def _score(self, candidates: Candidates) -> torch.Tensor:
         release = self._release
         return nearest_record_score(candidates.x, candidates.labels, release_x=release.x, release_y=release.y)
 
@@ -59,6 +59,6 @@ class NearestReconstruction(Attack):
     def _fit(self, knowledge: Knowledge) -> None:
         self._release, self._synthesizer = knowledge.release, knowledge.synthesizer
 
-    def _score(self, candidates: Records) -> torch.Tensor:
+    def _score(self, candidates: Candidates) -> torch.Tensor:
         decoded, release = self._synthesizer.reconstruct(candidates.x, candidates.labels), self._release
         return nearest_record_score(decoded, candidates.labels, release_x=release.x, release_y=release.y)

@@ -2,14 +2,13 @@
 
 import torch
 
-from vaeprivacy.attacks.attack import Attack, Knowledge, Records
-from vaeprivacy.channels import PRIOR_CHANNEL, Channel
-from vaeprivacy.vae import VAE
+from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
+from vaeprivacy.vae import REPARAMETERISATION, VAE, LatentNoise
 
 
 @torch.no_grad()
 def reconstruction_score(
-    vae: VAE, x: torch.Tensor, y: torch.Tensor | None = None, *, channel: Channel = PRIOR_CHANNEL
+    vae: VAE, x: torch.Tensor, y: torch.Tensor | None = None, *, channel: LatentNoise = REPARAMETERISATION
 ) -> torch.Tensor:
     """Score candidates by how well the VAE reconstructs them: those that it was trained on tend to come out better.
 
@@ -41,7 +40,7 @@ def elbo_score(
     x: torch.Tensor,
     y: torch.Tensor | None = None,
     *,
-    channel: Channel = PRIOR_CHANNEL,
+    channel: LatentNoise = REPARAMETERISATION,
     generator: torch.Generator,
     n_samples: int = 10,
 ) -> torch.Tensor:
@@ -104,10 +103,10 @@ class Reconstruction(Attack):
     def _fit(self, knowledge: Knowledge) -> None:
         self._vae, self._channel = knowledge.synthesizer.vae, knowledge.synthesizer.channel
 
-    def _score_under(self, vae: VAE, candidates: Records) -> torch.Tensor:
+    def _score_under(self, vae: VAE, candidates: Candidates) -> torch.Tensor:
         return reconstruction_score(vae, candidates.x, candidates.labels, channel=self._channel)
 
-    def _score(self, candidates: Records) -> torch.Tensor:
+    def _score(self, candidates: Candidates) -> torch.Tensor:
         return self._score_under(self._vae, candidates)
 
 
@@ -120,7 +119,7 @@ class CalibratedReconstruction(Reconstruction):
         super()._fit(knowledge)
         self._references = knowledge.reference_vaes
 
-    def _score(self, candidates: Records) -> torch.Tensor:
+    def _score(self, candidates: Candidates) -> torch.Tensor:
         references = [self._score_under(vae, candidates) for vae in self._references]
         score = super()._score(candidates)
         stacked = torch.stack(references) if references else score[None][:0]
@@ -139,7 +138,7 @@ class ELBO(Reconstruction):
     def __init__(self, *, generator: torch.Generator) -> None:
         self.generator = generator
 
-    def _score_under(self, vae: VAE, candidates: Records) -> torch.Tensor:
+    def _score_under(self, vae: VAE, candidates: Candidates) -> torch.Tensor:
         options = {"channel": self._channel, "generator": self.generator}
         return elbo_score(vae, candidates.x, candidates.labels, **options)
 

@@ -2,11 +2,11 @@
 
 import torch
 
-from vaeprivacy.attacks.attack import Attack, Knowledge, Records
+from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
 from vaeprivacy.attacks.lira import side_mean
+from vaeprivacy.attacks.scores import loss_score
 from vaeprivacy.attacks.shadow import check_both_sides, lacking_sides
-from vaeprivacy.attacks.signals import loss_score
-from vaeprivacy.training import checked_positive, checked_probability
+from vaeprivacy.checks import check_positive, check_probability
 
 
 def offline_marginal(outside: torch.Tensor, *, a: float) -> torch.Tensor:
@@ -63,9 +63,9 @@ class RMIA(Attack):
     needs = ("log_posteriors", "candidate_shadows", "population")
 
     def __init__(self, *, online: bool = True, a: float = 0.3, gamma: float = 1.0) -> None:
-        self.online, self.a, self.gamma = online, checked_probability(a, "a"), checked_positive(gamma, "gamma")
+        self.online, self.a, self.gamma = online, check_probability(a, "a"), check_positive(gamma, "gamma")
 
-    def missing(self, knowledge: Knowledge, candidates: Records) -> list[str]:
+    def missing(self, knowledge: Knowledge, candidates: Candidates) -> list[str]:
         """Return what an adversary lacks; the answers about the population, and online shadows on both sides, too."""
         lacking = super().missing(knowledge, candidates)
         if not lacking and (knowledge.population.log_posteriors is None or knowledge.population.shadows is None):
@@ -83,7 +83,7 @@ class RMIA(Attack):
                 f"All {len(population.y)} population records are in the training set of every shadow model: RMIA needs "
                 "some that a model was trained without (draw_memberships)."
             )
-        about = Records(
+        about = Candidates(
             x=population.x[some_without],
             y=population.y[some_without],
             log_posteriors=population.log_posteriors[some_without],
@@ -91,10 +91,10 @@ class RMIA(Attack):
         )
         self.population_ratio = self._ratio(about, online=False)
 
-    def _score(self, candidates: Records) -> torch.Tensor:
+    def _score(self, candidates: Candidates) -> torch.Tensor:
         return domination_score(self._ratio(candidates, online=self.online), self.population_ratio, gamma=self.gamma)
 
-    def _ratio(self, records: Records, *, online: bool) -> torch.Tensor:
+    def _ratio(self, records: Candidates, *, online: bool) -> torch.Tensor:
         """Return the target's posterior of the label over the average of other models, shape (records,)."""
         shadows = records.shadows
         check_both_sides(shadows.is_member, members_too=online)

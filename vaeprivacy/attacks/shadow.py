@@ -9,12 +9,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from vaeprivacy.capacity import models_at_once
-from vaeprivacy.classifiers import ClassifierSettings, fit_classifiers, predict
-from vaeprivacy.data import stratified_parts
-from vaeprivacy.parallel import in_parallel
+from vaeprivacy.classifiers import ClassifierSettings, fit_classifiers, models_at_once, predict
+from vaeprivacy.compute.files import load_or_compute, read_arrays, write_arrays
+from vaeprivacy.compute.parallel import in_parallel
+from vaeprivacy.datasets import stratified_parts
 from vaeprivacy.randomness import seeded_generator
-from vaeprivacy.storage import read_arrays, stored, write_arrays
 
 #: Trains some shadow models as the adversary believes the defender does it. It gets all records and labels, the indices
 #: of the records that belong to each model, and the models' numbers (to seed them by); it returns the models.
@@ -212,7 +211,7 @@ def train_shadows(
         framework before it.
     models_at_once : int
         How many models one call of the recipe gets; by default one, or for a :class:`ClassifierRecipe` what
-        :func:`vaeprivacy.capacity.models_at_once` says.
+        :func:`vaeprivacy.classifiers.models_at_once` says.
     ask : callable
         Puts records to a model and returns its answers, log-posteriors of shape (records, classes).
     n_jobs : int
@@ -256,4 +255,4 @@ def chunk_answers(
     if directory is None:
         return make()["log_posteriors"]
     path = directory / f"shadows-{numbers[0]}-to-{numbers[-1]}.npz"
-    return stored(path, make, write_arrays, read_arrays)["log_posteriors"]
+    return load_or_compute(path, make, write_arrays, read_arrays)["log_posteriors"]

@@ -6,8 +6,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from vaeprivacy.attacks.attack import Attack, Knowledge, Records
-from vaeprivacy.attacks.signals import loss_score
+from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
+from vaeprivacy.attacks.scores import loss_score
 from vaeprivacy.attacks.threshold import check_labels
 
 
@@ -58,9 +58,9 @@ class ShokriAttack(Attack):
                 continue
             mine = mine if self.per_class else torch.ones_like(mine)
             features = attack_features(shadows.log_posteriors[:, mine].flatten(0, 1), shadows.y[mine].repeat(n_shadows))
-            self._models[label] = fitted_classifier(features, shadows.is_member[:, mine], what=f"class {label}")
+            self._models[label] = fit_attack_model(features, shadows.is_member[:, mine], what=f"class {label}")
 
-    def _score(self, candidates: Records) -> torch.Tensor:
+    def _score(self, candidates: Candidates) -> torch.Tensor:
         y = candidates.y
         check_labels(y, self._models)
         scores = torch.empty(len(y), dtype=torch.float64)
@@ -72,7 +72,7 @@ class ShokriAttack(Attack):
         return scores
 
 
-def fitted_classifier(features: np.ndarray, is_member: torch.Tensor, *, what: str) -> Pipeline:
+def fit_attack_model(features: np.ndarray, is_member: torch.Tensor, *, what: str) -> Pipeline:
     """Return an attack model: a logistic regression on standardised features.
 
     Parameters

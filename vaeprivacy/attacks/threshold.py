@@ -5,12 +5,8 @@ from collections.abc import Callable
 import torch
 from sklearn.metrics import roc_curve
 
-from vaeprivacy.attacks.attack import Attack, Knowledge, Records
-from vaeprivacy.attacks.signals import (
-    loss_score,
-    negative_entropy,
-    negative_modified_entropy,
-)
+from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
+from vaeprivacy.attacks.scores import loss_score, negative_entropy, negative_modified_entropy
 
 
 class LossThreshold(Attack):
@@ -35,7 +31,7 @@ class LossThreshold(Attack):
             )
         self.average = loss_score(shadows.log_posteriors, shadows.y)[shadows.is_member].mean()
 
-    def _score(self, candidates: Records) -> torch.Tensor:
+    def _score(self, candidates: Candidates) -> torch.Tensor:
         return loss_score(candidates.log_posteriors, candidates.y) - self.average
 
 
@@ -48,7 +44,7 @@ class Gap(Attack):
     def _fit(self, knowledge: Knowledge) -> None:
         self.ask_label = knowledge.ask_label
 
-    def _score(self, candidates: Records) -> torch.Tensor:
+    def _score(self, candidates: Candidates) -> torch.Tensor:
         return (self.ask_label(candidates.x).cpu() == candidates.y).double()
 
 
@@ -71,7 +67,7 @@ class SignalThreshold(Attack):
             mine = shadows.y == label
             self.thresholds[label] = best_threshold(signals[:, mine], shadows.is_member[:, mine])
 
-    def _score(self, candidates: Records) -> torch.Tensor:
+    def _score(self, candidates: Candidates) -> torch.Tensor:
         check_labels(candidates.y, self.thresholds)
         signals = type(self).signal(candidates.log_posteriors, candidates.y).double()
         return signals - torch.tensor([self.thresholds[label] for label in candidates.y.tolist()])

@@ -1,1 +1,1 @@
-"""Coursework: assignments made from one source each, checked by students, graded by teachers."""
+"""Coursework: assignments, variants for students, submissions graded in processes of their own, a contest."""

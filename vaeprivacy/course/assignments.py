@@ -10,7 +10,7 @@ The source is a Python file in jupytext's percent format. Tags of cells say who 
 - ``teacher``: code that never leaves the teacher, such as ``make(public, secret)``, which draws a variant;
 - ``rubric``: text for whoever grades by hand;
 - ``limits``: a text (such as the title) with what a submission may use, if that is more or less than usual: fields of
-  :class:`~vaeprivacy.course.student_process.Limits`, such as ``load_seconds=180 total_seconds=300``.
+  :class:`~vaeprivacy.course.sandbox.Limits`, such as ``load_seconds=180 total_seconds=300``.
 
 All other cells are the student's. There, what stands between lines ``# BEGIN SOLUTION`` and ``# END SOLUTION`` is
 replaced by ``...``, and so is the value in a line that ends with ``# SOLUTION`` (the marks are otter-grader's).
@@ -27,7 +27,7 @@ from typing import Any
 import jupytext
 import nbformat
 
-from vaeprivacy.course.student_process import Limits
+from vaeprivacy.course.sandbox import Limits
 from vaeprivacy.course.variants import Variant, make_variant
 
 TESTS = ("public-test", "hidden-test")

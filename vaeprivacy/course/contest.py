@@ -21,17 +21,17 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from vaeprivacy.attacks import Knowledge, Records
+from vaeprivacy.attacks import Candidates, Knowledge
+from vaeprivacy.checks import check_positive
 from vaeprivacy.classifiers import fit_classifier, predict
-from vaeprivacy.course.variants import checked_student
-from vaeprivacy.coverage import OnDisjointRecords
-from vaeprivacy.data import load, stratified_parts
-from vaeprivacy.files import load_classifier
-from vaeprivacy.mechanisms import EuclideanLaplace
+from vaeprivacy.compute.files import read_arrays, write_arrays
+from vaeprivacy.course.variants import check_student
+from vaeprivacy.datasets import load, stratified_parts
+from vaeprivacy.experiments.external import load_classifier
+from vaeprivacy.mechanisms.laplace import EuclideanLaplace
 from vaeprivacy.randomness import RandomSource, torch_generator
-from vaeprivacy.storage import read_arrays, write_arrays
 from vaeprivacy.synthesizer import Release, Synthesizer
-from vaeprivacy.training import checked_positive
+from vaeprivacy.trainers import PublicTrainer
 from vaeprivacy.vae import VAE
 
 CONTEST, CANDIDATES, OWN, RELEASE, PRACTICE = "contest.json", "candidates.npz", "own.npz", "release.npz", "practice.csv"
@@ -74,7 +74,7 @@ class Contest:
     name : str
         With the key, decides who is a member.
     dataset : str
-        Name for :func:`vaeprivacy.data.load`.
+        Name for :func:`vaeprivacy.datasets.load`.
     n_practice, n_final : int
         Numbers of candidates of known and of hidden membership, even, and at least 100; half of each are members.
     epsilon : float
@@ -96,8 +96,8 @@ class Contest:
     proof: str = ""
 
     def __post_init__(self) -> None:
-        checked_student(self.name)
-        checked_positive(self.epsilon, "epsilon")
+        check_student(self.name)
+        check_positive(self.epsilon, "epsilon")
         for name in ("n_practice", "n_final"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < LEAST or value % 2:
@@ -139,7 +139,7 @@ class OpenContest:
     """
 
     contest: Contest
-    candidates: Records
+    candidates: Candidates
     knowledge: Knowledge
     practice: np.ndarray
 
@@ -172,7 +172,7 @@ def make_contest(contest: Contest, folder: Path, *, key: bytes, generator: Rando
     (x, y), own, public = ((data.x[part], data.y[part]) for part in parts)
     mine = torch.from_numpy(contest.hidden(key))
     target = fit_classifier(x[mine], y[mine], n_classes=data.n_classes, generator=torch_generator(generator))
-    synthesizer = Synthesizer(EuclideanLaplace(contest.epsilon), training=OnDisjointRecords())
+    synthesizer = Synthesizer(EuclideanLaplace(contest.epsilon), training=PublicTrainer())
     release = synthesizer.fit(*public, generator=generator).release(x[mine], y[mine], generator=generator)
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -264,5 +264,5 @@ def open_contest(folder: Path) -> OpenContest:
     return OpenContest(contest, candidates, knowledge, known[:, 1].astype(bool))
 
 
-def _records(path: Path) -> Records:
-    return Records(**{name: torch.from_numpy(array) for name, array in read_arrays(path).items()})
+def _records(path: Path) -> Candidates:
+    return Candidates(**{name: torch.from_numpy(array) for name, array in read_arrays(path).items()})

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from vaeprivacy.attacks import LikelihoodRatio
-from vaeprivacy.attacks.signals import loss_score
+from vaeprivacy.attacks.scores import loss_score
+from vaeprivacy.compute.files import load_or_compute, read_arrays, write_arrays
 from vaeprivacy.course.contest import Contest, OpenContest, open_contest
 from vaeprivacy.course.leaderboard import Entry
 from vaeprivacy.course.variants import NAME
-from vaeprivacy.storage import read_arrays, stored, write_arrays
 
 SUFFIXES = (".csv", ".npy")
 TOO_LARGE = 4 * 2**20
@@ -170,5 +170,5 @@ def baselines(folder: Path, contest: Contest, *, output: Path) -> list[Entry]:
         Where they are kept.
     """
     path = output / f"baselines-{contest.proof[:16]}.npz"
-    scores = stored(path, lambda: baseline_scores(open_contest(folder)), write_arrays, read_arrays)
+    scores = load_or_compute(path, lambda: baseline_scores(open_contest(folder)), write_arrays, read_arrays)
     return [Entry(name, scores[name], baseline=True) for name in (COIN, LOSS, REFERENCE)]

@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from vaeprivacy.compute.files import write_whole
 from vaeprivacy.course.assignments import Assignment
 from vaeprivacy.course.grading import empty_grade, grade_submission
-from vaeprivacy.course.student_process import Limits
-from vaeprivacy.course.variants import checked_student
-from vaeprivacy.storage import write_whole
+from vaeprivacy.course.sandbox import Limits
+from vaeprivacy.course.variants import check_student
 
 GRADES, TABLE, REPORT, BY_HAND = "grades.json", "grades.csv", "report.md", "by_hand.csv"
 SUFFIXES = (".ipynb", ".py")
@@ -36,7 +36,7 @@ def find_submissions(folder: Path) -> dict[str, Path | None]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith((".", "__")) or not (path.is_dir() or path.suffix in SUFFIXES):
             continue
-        student = checked_student(path.name if path.is_dir() else path.stem)
+        student = check_student(path.name if path.is_dir() else path.stem)
         if student in found:
             raise ValueError(f"{folder} has two submissions of {student}.")
         found[student] = _only_file(path) if path.is_dir() else path

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vaeprivacy.course.assignments import Assignment, Question, Test, read_submission
-from vaeprivacy.course.student_process import AnswerError, Limits, Student
+from vaeprivacy.course.sandbox import AnswerError, Limits, Student
 from vaeprivacy.course.variants import OPTIONS, Variant
 
 BOOK = "https://vaeprivacy.github.io/vaeprivacy/"

@@ -24,7 +24,7 @@ class Entry:
     baseline: bool = False
 
 
-def resampled_rates(
+def resample_rates(
     scores: np.ndarray, is_member: np.ndarray, *, fpr: float, rng: np.random.Generator, resamples: int = RESAMPLES
 ) -> np.ndarray:
     """Return true-positive rates at a false-positive rate in resamples of the candidates, the same for all entries.
@@ -105,7 +105,7 @@ def standings(entries: list[Entry], is_member: np.ndarray) -> pd.DataFrame:
     found = [(tpr_at_fpr(each.scores, is_member, fpr=FPR), auc(each.scores, is_member)) for each in entries]
     rates = np.array([tpr.value for tpr, _ in found])
     scores = np.stack([each.scores for each in entries])
-    above = surely_above(rates, resampled_rates(scores, is_member, fpr=FPR, rng=np.random.default_rng(0)))
+    above = surely_above(rates, resample_rates(scores, is_member, fpr=FPR, rng=np.random.default_rng(0)))
     taking_part = np.array([not each.baseline for each in entries])
     rows = []
     for i, (entry, (tpr, area)) in enumerate(zip(entries, found, strict=True)):

@@ -67,7 +67,7 @@ def with_noise(codes: np.ndarray, *, epsilon: float, rng: np.random.Generator) -
     """Add Euclidean Laplace noise to codes.
 
     It is drawn as length times direction, from seeded random numbers. Real releases take
-    :class:`~vaeprivacy.mechanisms.EuclideanLaplace`, with noise from the operating system.
+    :class:`~vaeprivacy.mechanisms.laplace.EuclideanLaplace`, with noise from the operating system.
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ import numpy as np
 
 from vaeprivacy.course.assignments import Assignment, Question, Test, student_checks, student_version, tags
 from vaeprivacy.course.grading import BOOK, verdict
-from vaeprivacy.course.student_process import AnswerError, encoded
-from vaeprivacy.course.student_runner import answer, decoded
+from vaeprivacy.course.sandbox import AnswerError, encode_answer
+from vaeprivacy.course.sandbox_runner import answer, decode
 from vaeprivacy.course.variants import Variant, read_variant, write_files
 
 TESTS, CONFIG, REQUIREMENTS, HANDOUT = "tests", "otter_config.json", "requirements.txt", "handout"
@@ -54,7 +54,7 @@ class SameProcess:
 
     def call(self, name: str, *arguments: Any) -> Any:
         """Return what a function of the submission returns, arrays as nested lists; AnswerError if it fails."""
-        return self._answer({"name": name, "arguments": encoded(arguments)})
+        return self._answer({"name": name, "arguments": encode_answer(arguments)})
 
     def value(self, name: str) -> Any:
         """Return the value of a variable of the submission; AnswerError if there is none."""
@@ -86,7 +86,7 @@ def check(test: Any, names: dict[str, Any], *, section: str, hidden: str) -> Non
     AssertionError
         If the answer is wrong; the message is what students are told.
     """
-    parts = decoded(json.loads(hidden))
+    parts = decode(json.loads(hidden))
     variant = replace(read_variant(Path()), hidden={**parts, "seed": bytes.fromhex(parts["seed"])})
     wrong = verdict(test, SameProcess(names), variant)
     assert not wrong, f"{wrong} Read again: {BOOK}{section}"
@@ -96,7 +96,7 @@ def hidden_text(variant: Variant) -> str:
     """Return the hidden parts of a variant as JSON."""
 
     def ready(value: Any) -> Any:
-        return {name: ready(each) for name, each in value.items()} if isinstance(value, dict) else encoded(value)
+        return {name: ready(each) for name, each in value.items()} if isinstance(value, dict) else encode_answer(value)
 
     parts = {**variant.hidden, "seed": variant.hidden["seed"].hex()}
     return json.dumps(ready(parts), default=lambda value: value.tolist() if isinstance(value, np.generic) else value)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from vaeprivacy.storage import read_arrays, write_arrays
+from vaeprivacy.compute.files import read_arrays, write_arrays
 
 TRIAL_KEY = b"for trying it out, and no secret"
 LEAST_KEY = 16
@@ -68,7 +68,7 @@ def make_variant(assignment: str, student: str, *, key: bytes, make: MakeVariant
     ValueError
         If the number has other characters than letters, digits, ``-`` and ``_``.
     """
-    checked_student(student)
+    check_student(student)
     seed = hmac.digest(key, f"{assignment}/{student}".encode(), "sha256")
     public = np.random.default_rng(_number(b"", assignment, student, "public"))
     made = make(public, np.random.default_rng(int.from_bytes(seed, "big")))
@@ -76,7 +76,7 @@ def make_variant(assignment: str, student: str, *, key: bytes, make: MakeVariant
     return Variant(assignment, student, made.get("constants", {}), made.get("files", {}), hidden)
 
 
-def lettered(rng: np.random.Generator, name: str, options: list[str]) -> tuple[dict[str, str], str]:
+def letter_options(rng: np.random.Generator, name: str, options: list[str]) -> tuple[dict[str, str], str]:
     """Put four options in random order.
 
     Parameters
@@ -98,7 +98,7 @@ def lettered(rng: np.random.Generator, name: str, options: list[str]) -> tuple[d
     return constants, OPTIONS[order.index(0)]
 
 
-def checked_student(student: str) -> str:
+def check_student(student: str) -> str:
     """Return a student's number, or raise ValueError if it could not be part of a file's name."""
     if not re.fullmatch(NAME, student):
         raise ValueError(f"A student's number has letters, digits, - and _ only (at most 64), unlike {student!r}.")

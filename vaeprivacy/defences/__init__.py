@@ -1,9 +1,11 @@
 """Defences against membership inference, all with one interface: the framework, and what it is compared with."""
 
-from vaeprivacy.defences.defence import Defence, NoDefence
+from vaeprivacy.defences.base import Defence, NoDefence
+from vaeprivacy.defences.dp_sgd import DPSGD
 from vaeprivacy.defences.framework import Framework
-from vaeprivacy.defences.generative import PriorSampling, RecordNoise
-from vaeprivacy.defences.trainings import DPSGD, Regularised
+from vaeprivacy.defences.prior_sampling import PriorSampling
+from vaeprivacy.defences.record_noise import RecordNoise
+from vaeprivacy.defences.regularised import Regularised
 
 #: Defences by their names in files of configurations.
 DEFENCES: dict[str, type[Defence]] = {

@@ -1,38 +1,19 @@
 """The framework of Yang et al. (2022) as a defence: encode, clip, perturb, decode, train on the synthetic records."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
 
-from vaeprivacy.coverage import OnDisjointRecords, OnPrivateRecords, Training, checked_training
-from vaeprivacy.defences.defence import Defence
-from vaeprivacy.denoising import DENOISERS
-from vaeprivacy.directional import VonMisesFisher
+from vaeprivacy.checks import check_positive
+from vaeprivacy.defences.base import Defence
 from vaeprivacy.distances import EUCLIDEAN
-from vaeprivacy.labels import RandomisedResponse
-from vaeprivacy.mechanism import Mechanism
-from vaeprivacy.mechanisms import CoordinateLaplace, EuclideanLaplace, Gaussian
+from vaeprivacy.mechanisms.denoisers import DENOISERS
+from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
+from vaeprivacy.mechanisms.registry import MECHANISMS
 from vaeprivacy.synthesizer import Release, Synthesizer
-from vaeprivacy.training import checked_positive
+from vaeprivacy.trainers import PlainTrainer, PublicTrainer, Trainer, check_trainer
 from vaeprivacy.vae import VAE, VAESettings
-
-DELTA = 1e-5  # of Gaussian noise, for any two records of the ball
-
-
-def gaussian_of_equal_budget(epsilon: float, radius: float) -> Gaussian:
-    """Return Gaussian noise whose guarantee for any two records is that of Laplace noise, but for a small delta."""
-    return Gaussian.for_budget(2 * radius * epsilon, delta=DELTA, radius=radius)
-
-
-#: Mechanisms by name: each is made from epsilon per unit of latent distance and the radius of the ball.
-MECHANISMS: dict[str, Callable[[float, float], Mechanism]] = {
-    "euclidean-laplace": lambda epsilon, radius: EuclideanLaplace(epsilon),
-    "coordinate-laplace": lambda epsilon, radius: CoordinateLaplace(epsilon),
-    "gaussian": gaussian_of_equal_budget,
-    "von-mises-fisher": VonMisesFisher,
-}
 
 
 @dataclass(frozen=True)
@@ -48,14 +29,14 @@ class Framework(Defence):
         would have; delta is 1e-5. With "von-mises-fisher", codes are on the sphere instead of in the ball.
     radius : float or None
         Radius of the ball of codes; by default as for :class:`~vaeprivacy.synthesizer.Synthesizer`.
-    training : OnPrivateRecords, OnDisjointRecords or WithDPSGD
+    training : PlainTrainer, PublicTrainer or DPSGDTrainer
         How encoder and decoder are trained: on the members; on as many public records; or on the members with DP-SGD.
     vae : VAESettings
         Their sizes and training; with its ``n_classes``, they are told labels (after noise, if there is some).
     noise_aware : bool
         Whether encoder and decoder are trained for the noise; then each epsilon has its own.
     denoiser : {"project", "shrink", "preserve-variance", "posterior-mean", "posterior-sample"} or None
-        What is done to noisy codes before they are decoded, see :mod:`vaeprivacy.denoising`.
+        What is done to noisy codes before they are decoded, see :mod:`vaeprivacy.mechanisms.denoisers`.
     labels : RandomisedResponse or None
         Noise for the labels; None keeps them.
 
@@ -72,7 +53,7 @@ class Framework(Defence):
     epsilon: float | None = None
     mechanism: str = "euclidean-laplace"
     radius: float | None = None
-    training: Training = field(default_factory=OnPrivateRecords)
+    training: Trainer = field(default_factory=PlainTrainer)
     vae: VAESettings = field(default_factory=VAESettings)
     noise_aware: bool = False
     denoiser: str | None = None
@@ -84,7 +65,7 @@ class Framework(Defence):
         for name in ("epsilon", "radius"):
             if getattr(self, name) is not None:
                 # As a float, so that epsilon 8 and 8.0 are the same run. A frozen dataclass sets its fields this way.
-                object.__setattr__(self, name, checked_positive(getattr(self, name), name))
+                object.__setattr__(self, name, check_positive(getattr(self, name), name))
         if self.mechanism not in MECHANISMS:
             raise ValueError(f"mechanism must be one of {', '.join(map(repr, MECHANISMS))}, not {self.mechanism!r}.")
         if self.denoiser is not None and self.denoiser not in DENOISERS:
@@ -95,7 +76,7 @@ class Framework(Defence):
             raise ValueError("Without noise (epsilon None) there is nothing to be aware of and nothing to denoise.")
         if self.denoiser and self.mechanism == "von-mises-fisher":
             raise ValueError("denoiser must be None for noise on the sphere, where noisy codes are as long as codes.")
-        checked_training(self.training)
+        check_trainer(self.training)
 
     @property
     def label(self) -> str:
@@ -122,7 +103,7 @@ class Framework(Defence):
     @property
     def on_public_records(self) -> bool:
         """Whether encoder and decoder are trained on public records."""
-        return isinstance(self.training, OnDisjointRecords)
+        return isinstance(self.training, PublicTrainer)
 
     def fit_model(self, x: torch.Tensor, y: torch.Tensor, *, n_classes: int, generator: torch.Generator) -> VAE:
         """Train encoder and decoder."""

@@ -1,0 +1,100 @@
+"""Records of sweeps: what is kept is what their grids ask for."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from vaeprivacy.attacks.catalogue import ON_CLASSIFIER, ON_RELEASE, ON_VAE
+from vaeprivacy.defences import Framework
+from vaeprivacy.experiments.config import Config
+from vaeprivacy.experiments.grids import read_grid
+from vaeprivacy.experiments.sweeps import sweep
+from vaeprivacy.reporting.results import FOLDER, gpu_timings, load_results, result_names, runs_of
+from vaeprivacy.reporting.tables import made_with, scale_table
+
+
+def test_an_unknown_record_is_refused_with_the_names_of_all() -> None:
+    with pytest.raises(ValueError, match=r"no record 'nothing'.*'effects'"):
+        load_results("nothing")
+
+
+def test_runs_that_a_record_lacks_are_refused() -> None:
+    configs = read_grid(FOLDER / "variants.yaml")
+    other = replace(configs[0], seed=99)
+    with pytest.raises(ValueError, match=r"1 of 3 runs are not in the record, .* on fashion-mnist: raw data, seed 99"):
+        runs_of(load_results("variants"), [*configs[:2], other])
+
+
+def test_runs_are_found_in_a_record_in_the_order_that_was_asked_for() -> None:
+    record, configs = load_results("variants"), read_grid(FOLDER / "variants.yaml")
+    asked = [configs[7], configs[2]]
+    found = runs_of(record, asked)
+    about = found.drop_duplicates("key")[["setting", "seed"]].to_records(index=False).tolist()
+    assert about == [(config.defence.label, config.seed) for config in asked]
+    one = record[record.key == found.key.iloc[0]].reset_index(drop=True)
+    assert found[found.key == found.key.iloc[0]].equals(one)
+
+
+def test_a_table_of_scales_has_accuracy_and_the_strongest_attack_of_each_kind() -> None:
+    common = {"dataset": "digits", "training": "private records", "latent_dim": 3.0, "vae_epochs": 1, "weak": False}
+    common |= {"defence": "framework", "setting": "8", "epsilon": 8.0}
+    attacks = (("lira", "classifier", 0.6), ("loss", "classifier", 0.5), ("nearest", "release", 0.7))
+    rows = [
+        common | {"n_members": n, "seed": seed, "test_accuracy": 0.5 + seed / 10}
+        | {"attack": attack, "looks_at": looks_at, "auc": auc + n / 1000}
+        for n in (10, 20) for seed in (0, 1) for attack, looks_at, auc in attacks
+    ]  # fmt: skip
+    table = scale_table(pd.DataFrame(rows))
+    assert table.columns.tolist() == ["setting", "members", "accuracy", "classifier", "release"]
+    assert table.setting.tolist() == ["framework, epsilon 8"] * 2 and table.members.tolist() == [10, 20]
+    assert [text.split()[0] for text in table.iloc[0, 2:]] == ["0.550", "0.610", "0.710"]
+    assert [text.split()[0] for text in table.iloc[1, 2:]] == ["0.550", "0.620", "0.720"]
+
+
+def small(config: Config) -> Config:
+    """Return a run of the grid for GPUs at a size for tests."""
+    classifier = replace(config.classifier, hidden=4, epochs=1, batch_size=50)
+    defence = config.defence
+    if isinstance(defence, Framework):
+        defence = replace(defence, vae=replace(defence.vae, latent_dim=3, hidden=16, epochs=1, batch_size=50))
+    sizes = {"n_members": 60, "n_population": 100, "n_models": 4, "n_targets": 2}
+    return replace(config, dataset="digits", classifier=classifier, defence=defence, **sizes)
+
+
+def test_the_grid_for_gpus_runs_from_end_to_end_at_a_small_size(tmp_path: Path) -> None:
+    configs = read_grid(FOLDER / "paper.yaml")
+    assert len(configs) == 5 * 2 * 10
+    first = [small(config) for config in configs if config.seed == 0 and config.n_members == 10000]
+    few = [first[0], first[1], first[-1]]  # raw data, no noise, the largest epsilon
+    table = sweep(few, directory=tmp_path, n_jobs=1, progress=False)
+    assert (table.error == "").all() and table.auc.between(0, 1).all()
+    assert runs_of(table, few).equals(table)
+    assert set(ON_CLASSIFIER) | set(ON_RELEASE) | set(ON_VAE) <= set(table.attack)
+
+
+@pytest.mark.parametrize("name", result_names())
+def test_a_record_holds_each_run_of_its_grid_and_no_other(name: str) -> None:
+    table = load_results(name)
+    configs = read_grid(FOLDER / f"{name}.yaml")
+    runs = table.drop_duplicates("key")
+    asked = [(c.dataset, c.defence.name, c.defence.label, c.seed, c.n_members, c.n_models) for c in configs]
+    found = list(
+        zip(*(runs[n] for n in ("dataset", "defence", "setting", "seed", "n_members", "n_models")), strict=True)
+    )
+    assert sorted(map(str, found)) == sorted(map(str, asked))
+    assert (table.error == "").all()
+    assert table.auc.between(0, 1).all()
+
+
+@pytest.mark.parametrize("name", result_names())
+def test_a_record_says_what_it_was_made_with(name: str) -> None:
+    sentence = made_with(load_results(name))
+    assert "torch 2" in sentence and "cores of" in sentence and "finished on 20" in sentence
+
+
+def test_the_bill_of_a_gpu_says_where_it_comes_from() -> None:
+    bill = gpu_timings()
+    assert list(bill.columns) == ["what", "measured there"] and len(bill) == 7
+    assert "NVIDIA" in bill.attrs["made with"] and "torch 2" in bill.attrs["made with"]

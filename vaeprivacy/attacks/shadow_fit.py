@@ -1,0 +1,94 @@
+"""Do shadow models behave like the target? If not, the attack is weaker than it could be, and its AUC says little."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from vaeprivacy.attacks.shadow import Shadows
+
+SPREADS = 4.0  # beyond so many spreads, a difference is none of chance
+
+
+@dataclass(frozen=True)
+class ShadowFit:
+    """Accuracy of a target and of shadow models, on records that they were trained on and on others.
+
+    Only whoever knows the target's members can compute it: it is a check by those who report an attack, not a part of
+    the attack.
+
+    Attributes
+    ----------
+    target : tuple of float
+        The target's accuracy on its members and on others.
+    shadows : tuple of float
+        The same of the shadow models, on average.
+    spread : tuple of float
+        Standard deviation that chance gives the two differences: that of shadow models among themselves (at least what
+        the number of records makes of it), and that of the averages.
+    """
+
+    target: tuple[float, float]
+    shadows: tuple[float, float]
+    spread: tuple[float, float]
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The three pairs as an array, shape (3, 2)."""
+        return np.array([self.target, self.shadows, self.spread])
+
+    @property
+    def alike(self) -> bool:
+        """Whether target and shadow models differ by no more than :data:`SPREADS` spreads, on both kinds of records."""
+        parts = zip(self.target, self.shadows, self.spread, strict=True)
+        return all(abs(target - shadow) <= SPREADS * spread for target, shadow, spread in parts)
+
+    @classmethod
+    def between(
+        cls, shadows: Shadows, log_posteriors: torch.Tensor, y: torch.Tensor, is_member: torch.Tensor
+    ) -> "ShadowFit":
+        """Compare shadow models with a target.
+
+        Parameters
+        ----------
+        shadows : Shadows
+            The adversary's models, with records on both sides.
+        log_posteriors : torch.Tensor
+            The target's answers about the candidates, shape (candidates, classes).
+        y, is_member : torch.Tensor
+            Labels of the candidates, and whether they are members; shape (candidates,).
+
+        Raises
+        ------
+        ValueError
+            If members or others are missing among the candidates, or among the records of all shadow models.
+        """
+        for whose, mask in (("candidates", is_member), ("shadow models' records", shadows.is_member)):
+            if mask.all() or not mask.any():
+                raise ValueError(f"The {whose} must hold members and others, but all are on one side.")
+        target_right = (log_posteriors.cpu().argmax(dim=1) == y.cpu()).double()
+        right = (shadows.log_posteriors.argmax(dim=2) == shadows.y).double()
+        sides = [
+            _compare(target_right[is_member], right, shadows.is_member),
+            _compare(target_right[~is_member], right, ~shadows.is_member),
+        ]
+        return cls(*zip(*sides, strict=True))
+
+    def __str__(self) -> str:
+        verdict = "behave like the target" if self.alike else "do NOT behave like the target, so the attack is weak"
+        return (
+            f"The shadow models {verdict}: accuracy on members {self.shadows[0]:.3f} (target {self.target[0]:.3f}), "
+            f"on others {self.shadows[1]:.3f} (target {self.target[1]:.3f})."
+        )
+
+
+def _compare(target_right: torch.Tensor, right: torch.Tensor, side: torch.Tensor) -> tuple[float, float, float]:
+    """Return the target's accuracy, the shadow models' average, and the spread of their difference, on one side."""
+    counts = side.sum(dim=1)
+    of_each = torch.where(side, right, 0).sum(dim=1)[counts > 0] / counts[counts > 0]
+    target, mean = target_right.mean().item(), of_each.mean().item()
+    n_records = min(len(target_right), int(counts.max()))
+    by_records = ((target * (1 - target) + mean * (1 - mean)) / 2 + 1 / n_records) / n_records
+    among_models = of_each.var().item() if len(of_each) > 1 else 0.0
+    return target, mean, math.sqrt(max(among_models, by_records) + by_records)

@@ -1,0 +1,1 @@
+"""The ``vaeprivacy`` command, one file a group of sub-commands."""

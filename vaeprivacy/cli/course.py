@@ -1,0 +1,151 @@
+"""The ``vaeprivacy course`` command: make a student's version, check it, grade a folder of submissions."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from vaeprivacy.cli.errors import exit_with, interrupted
+from vaeprivacy.course.assignments import (
+    FORMATS,
+    find_assignment,
+    find_assignments,
+    read_assignment,
+    student_checks,
+    student_version,
+)
+from vaeprivacy.course.gradebook import GRADES, REPORT, TABLE, find_submissions, grade_folder, write_text
+from vaeprivacy.course.grading import Grade, grade_submission
+from vaeprivacy.course.otter import HANDOUT, TESTS, write_otter_folder
+from vaeprivacy.course.variants import read_key, read_variant, write_files
+
+MISTAKES = (ValueError, TypeError, OSError)
+CHECKS = "checks.py"
+app = typer.Typer(help="Assignments: make a student's version, check a submission, grade a folder of them.")
+Sources = Annotated[Path, typer.Option("--coursework", help="Folder with the sources of the assignments.")]
+KeyFile = Annotated[Path | None, typer.Option("--key", help="File with the teacher's key; without it, a known one.")]
+
+
+@app.command("make")
+def make_assignment(
+    assignment: Annotated[str, typer.Argument(help="Such as measure-a-leak.")],
+    student: Annotated[str, typer.Option(help="The student's number.")],
+    output: Annotated[Path, typer.Option(help="Folder for the student's files; it is made.")],
+    key: KeyFile = None,
+    coursework: Sources = Path("coursework"),
+    suffix: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")] = "ipynb",
+    solution: Annotated[bool, typer.Option("--solution", help="Leave the solutions in (for the teacher).")] = False,
+) -> None:
+    """Write a student's version of an assignment: questions, data, and the tests that the student may see."""
+    try:
+        made = find_assignment(assignment, folder=coursework)
+        warn_without_key(key)
+        variant = made.variant(student, key=read_key(key))
+        output.mkdir(parents=True, exist_ok=True)
+        path = output / f"{assignment.replace('-', '_')}.{suffix}"
+        write_text(path, student_version(made, variant, suffix=suffix, solution=solution))
+        write_text(output / CHECKS, student_checks(made))
+        write_files(variant, output)
+    except MISTAKES as error:
+        raise typer.Exit(exit_with(error)) from error
+    print(f"{path}: {made.title}, for {student}. Beside it: {', '.join([CHECKS, *variant.files])}.")
+
+
+@app.command()
+def check(
+    submission: Annotated[Path, typer.Argument(help="Your notebook or Python file, in the folder it came in.")],
+) -> None:
+    """Run the public tests on a submission; exit with 1 if something is wrong. The grade also has other tests."""
+    try:
+        if not submission.is_file():
+            raise FileNotFoundError(f"There is no file {submission}.")
+        folder = submission.parent
+        if not (folder / CHECKS).is_file():
+            raise FileNotFoundError(f"{folder} has no {CHECKS}: check a submission in the folder that you were given.")
+        variant = read_variant(folder)
+        assignment = read_assignment(folder / CHECKS, name=variant.assignment)
+        grade = grade_submission(assignment, submission, variant, public_only=True)
+    except MISTAKES as error:
+        raise typer.Exit(exit_with(error)) from error
+    wrong = _print_check(grade)
+    raise typer.Exit(int(wrong > 0))
+
+
+@app.command("grade")
+def grade_submissions(
+    folder: Annotated[Path, typer.Argument(help="One notebook, Python file or folder for each student number.")],
+    assignment: Annotated[
+        str | None, typer.Option(help="Which; by default the one that FOLDER is named after.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder for the grades; by default FOLDER-grades.")] = None,
+    key: KeyFile = None,
+    coursework: Sources = Path("coursework"),
+    jobs: Annotated[int, typer.Option(min=1, help="Submissions graded at a time.")] = 2,
+) -> None:
+    """Grade all submissions of a folder. Interrupted or killed, the same command goes on."""
+    console = Console()
+    try:
+        submissions = find_submissions(folder)
+        name = assignment or folder.resolve().name
+        made = find_assignment(name, folder=coursework)
+        warn_without_key(key)
+        output = output or folder.resolve().with_name(f"{folder.resolve().name}-grades")
+        with Progress(console=console) as progress:
+            task = progress.add_task(made.title, total=len(submissions))
+            rows = grade_folder(
+                made,
+                submissions,
+                output=output,
+                source=find_assignments(coursework)[name].read_bytes(),
+                key=read_key(key),
+                jobs=jobs,
+                tell=lambda student: progress.advance(task),
+            )
+    except MISTAKES as error:
+        raise typer.Exit(exit_with(error)) from error
+    except KeyboardInterrupt as error:
+        raise typer.Exit(interrupted()) from error
+    mean = sum(row["points"] for row in rows) / len(rows)
+    print(f"{len(rows)} submissions, on average {mean:.1f} of {rows[0]['possible']:g} points that the machine gives.")
+    print(f"{output}: {GRADES}, {TABLE}, {REPORT}.")
+
+
+@app.command()
+def export(
+    assignment: Annotated[str, typer.Argument(help="Such as measure-a-leak.")],
+    output: Annotated[Path, typer.Option(help="Folder for the files; it is made.")],
+    student: Annotated[str, typer.Option(help="Whose variant all students get; any name.")] = "class",
+    key: KeyFile = None,
+    coursework: Sources = Path("coursework"),
+) -> None:
+    """Write an assignment in the form that otter-grader takes, and through it Gradescope."""
+    try:
+        made = find_assignment(assignment, folder=coursework)
+        warn_without_key(key)
+        beside = write_otter_folder(made, made.variant(student, key=read_key(key)), output)
+    except MISTAKES as error:
+        raise typer.Exit(exit_with(error)) from error
+    print(f"{output}: tests for otter, and what students get in {output / HANDOUT}. Next, in {output}:")
+    print(f"otter generate --tests-dir {TESTS} --output-path autograder.zip {' '.join(beside)}")
+
+
+def _print_check(grade: Grade) -> int:
+    """Print what the public tests found, and return the number of questions with something wrong."""
+    for note in grade.notes:
+        print(note)
+    for question in grade.questions:
+        if question.by_hand and question.answer:
+            print(f"{question.title}: there is an answer; a person will grade it.")
+        else:
+            print(f"{question.title}: {'something is wrong.' if question.feedback else 'fine so far.'}")
+        for text in question.feedback:
+            print(f"    {text}")
+    return sum(bool(question.feedback) for question in grade.questions)
+
+
+def warn_without_key(key: Path | None, *, hidden: str = "the hidden parts") -> None:
+    """Say that nothing is hidden without a key."""
+    if key is None:
+        typer.echo(f"vaeprivacy: no --key, so everybody can compute {hidden}: good for trying it out.", err=True)

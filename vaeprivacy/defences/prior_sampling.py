@@ -1,0 +1,83 @@
+"""Samples of the VAE: codes drawn from its prior, decoded."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
+
+from vaeprivacy.defences.base import Defence
+from vaeprivacy.synthesizer import Release
+from vaeprivacy.trainers import PlainTrainer, PublicTrainer, Trainer, check_trainer
+from vaeprivacy.vae import VAE, VAESettings
+
+
+@dataclass(frozen=True)
+class PriorSampling(Defence):
+    """Train the classifier on samples of a VAE: codes drawn from its prior, decoded.
+
+    No synthetic record comes from a private one; what leaks, leaks through the decoder. The label is a part of the
+    record: the VAE is trained on records with their one-hot label appended, and the label of a sample is the likeliest.
+    A conditional VAE (``vae.n_classes``) is told labels instead: all of them, equally often.
+
+    Attributes
+    ----------
+    training : PlainTrainer, PublicTrainer or DPSGDTrainer
+        How the VAE is trained. With DP-SGD, its guarantee covers all that is sampled.
+    vae : VAESettings
+        Its size and training.
+    """
+
+    seed_text: ClassVar[str] = "PriorSampling(name='prior', training={training}, vae={vae})"
+    training: Trainer = field(default_factory=PlainTrainer)
+    vae: VAESettings = field(default_factory=VAESettings)
+    name: str = field(default="prior", init=False)
+    publishes: ClassVar[tuple[str, ...]] = ("classifier", "release", "model")
+
+    def __post_init__(self) -> None:
+        check_trainer(self.training)
+
+    @property
+    def label(self) -> str:
+        """What it is called in tables and figures."""
+        private = isinstance(self.training, PlainTrainer)
+        told = ", conditional" if self.vae.n_classes else ""
+        return f"samples of the prior{told}" + ("" if private else f", VAE on {self.training}")
+
+    @property
+    def how_trained(self) -> str:
+        """How the VAE is trained, in words."""
+        return str(self.training)
+
+    @property
+    def model(self) -> "PriorSampling":
+        """Itself: there are no other settings than those of the VAE."""
+        return self
+
+    @property
+    def on_public_records(self) -> bool:
+        """Whether the VAE is trained on public records."""
+        return isinstance(self.training, PublicTrainer)
+
+    def seen_by_model(self, x: torch.Tensor, y: torch.Tensor, *, n_classes: int) -> torch.Tensor:
+        """Return records with their one-hot labels, shape (records, features + n_classes), or as they are if told."""
+        if self.vae.n_classes:
+            return x
+        return torch.cat([x, F.one_hot(y, n_classes).to(x)], dim=1)
+
+    def fit_model(self, x: torch.Tensor, y: torch.Tensor, *, n_classes: int, generator: torch.Generator) -> VAE:
+        """Train the VAE on records with their labels."""
+        seen = self.seen_by_model(x, y, n_classes=n_classes)
+        return self.training.fit(seen, self.vae, y=y, generator=generator)[0]
+
+    @torch.no_grad()
+    def release(
+        self, x: torch.Tensor, y: torch.Tensor, *, model: VAE | None, n_classes: int, generator: torch.Generator
+    ) -> Release:
+        """Return as many samples as there are private records; see :meth:`Defence.release`."""
+        codes = torch.randn(len(x), self.vae.latent_dim, generator=generator).to(x)
+        if self.vae.n_classes:
+            told = torch.arange(len(x), device=x.device) % n_classes
+            return Release(model.decode(codes, told), told, None)
+        decoded = model.decode(codes)
+        return Release(decoded[:, :-n_classes], decoded[:, -n_classes:].argmax(dim=1), None)

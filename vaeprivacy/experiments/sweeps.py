@@ -1,0 +1,279 @@
+"""A sweep is many runs: computed in parallel, resumable, and laid out as one tidy table."""
+
+import json
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vaeprivacy.compute.executors import Executor, OnDask, OnThisMachine, Outcome
+from vaeprivacy.compute.files import append_row, read_rows, write_whole
+from vaeprivacy.compute.progress import progress_bar
+from vaeprivacy.compute.provenance import provenance
+from vaeprivacy.experiments.cache import run_key
+from vaeprivacy.experiments.config import Config
+from vaeprivacy.experiments.grids import check
+from vaeprivacy.experiments.runs import likenesses, run, run_scores
+from vaeprivacy.experiments.stages import chunk_answers, chunks, fitted_model
+
+TABLE = "results.parquet"
+UTILITIES = ("train_accuracy", "test_accuracy", "test_auc")
+# Numbers that some defences do not have, and failed runs neither: a column without any would have no type.
+NUMBERS = ("epsilon", "latent_dim", "vae_epochs", *UTILITIES)
+PROVENANCE = ("python", "torch", "numpy", "vaeprivacy", "processor", "cores", "threads", "device", "finished")
+
+
+def tidy(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Turn rows of runs into a table with one row per run and attack, and one for each run that failed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        What was run: ``dataset``, ``defence`` (its name), ``setting`` (its label), ``training`` (of its generative
+        model, in words), ``epsilon``, ``latent_dim`` and ``vae_epochs`` (where it has them), ``classifier_hidden``,
+        ``classifier_epochs``, ``seed``, ``n_members``, ``n_models``. What came out: ``train_accuracy``,
+        ``test_accuracy``, ``test_auc``, ``attack``, what :func:`vaeprivacy.experiments.runs.attack_rows` says of it,
+        and ``error``, which is empty unless the run failed (then the others of this group are missing). Where it comes
+        from: ``seconds``, what :func:`vaeprivacy.compute.provenance.provenance` says, the whole ``config`` as JSON,
+        ``key``.
+    """
+    table = []
+    for row in rows:
+        found = {name: row.get(name) for name in UTILITIES}
+        origin = {"error": row.get("error", ""), "seconds": row["seconds"]}
+        origin |= {name: row["provenance"].get(name) for name in PROVENANCE}
+        origin |= {"config": json.dumps(row["config"]), "key": row["key"]}
+        attacks = row.get("attacks") or {None: {}}
+        table += [_about(row) | found | {"attack": name} | metrics | origin for name, metrics in attacks.items()]
+    frame = pd.DataFrame(table)
+    last = ["error", "seconds", *PROVENANCE, "config", "key"]
+    # A failed run that comes first knows no metrics: their columns would else stand after the last ones.
+    frame = frame[[name for name in frame.columns if name not in last] + last] if table else frame
+    if "weak" in frame and frame.weak.isna().any():
+        frame["weak"] = frame.weak.astype(object).where(frame.weak.notna(), None)  # NaN would count as true
+    return frame.astype({name: float for name in NUMBERS if name in frame})
+
+
+def _about(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns that say what was run."""
+    config, defence = row["config"], row["config"]["defence"]
+    vae, classifier = defence.get("vae", {}), config["classifier"]
+    return {
+        "dataset": config["dataset"],
+        "defence": defence["name"],
+        **{name: row[name] for name in ("setting", "training")},
+        "epsilon": defence.get("epsilon"),
+        "latent_dim": vae.get("latent_dim"),
+        "vae_epochs": vae.get("epochs"),
+        **{f"classifier_{name}": classifier[name] for name in ("hidden", "epochs")},
+        **{name: config[name] for name in ("seed", "n_members", "n_models")},
+    }
+
+
+def shadow_fit(configs: Iterable[Config], *, directory: Path | str) -> pd.DataFrame:
+    """Compare shadow models with their target: an attack by shadows that behave otherwise is weaker than it could be.
+
+    Parameters
+    ----------
+    configs : iterable of Config
+        Finished runs.
+    directory : path-like
+        Where their files are.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run: ``setting``, ``seed``, and the accuracy of the target and (on average) of the shadow models that
+        were trained with the same defence, on members and on other records.
+    """
+    table = []
+    for config in configs:
+        prefix = "" if config.defence.name == "none" else "adaptive_"
+        alike = likenesses(run_scores(config, directory=directory))[prefix]
+        table.append(
+            {
+                "setting": config.defence.label,
+                "seed": config.seed,
+                "target on members": alike.target[0],
+                "shadows on members": alike.shadows[0],
+                "target on others": alike.target[1],
+                "shadows on others": alike.shadows[1],
+            }
+        )
+    return pd.DataFrame(table)
+
+
+def sweep(
+    configs: Iterable[Config],
+    *,
+    directory: Path | str,
+    n_jobs: int = -1,
+    dask: str | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Compute many runs, skipping those that are in the results file; write their table to ``results.parquet``.
+
+    An interrupted sweep continues where it stopped. A run that fails does not stop the others; it is tried again at the
+    next call.
+
+    Parameters
+    ----------
+    configs : iterable of Config
+        What to run.
+    directory : path-like
+        Where the files of all stages, the results file and the table live.
+    n_jobs : int
+        Number of processes with one thread each; -1 takes one per GPU or, without one, one per core.
+    dask : str, optional
+        Address of a Dask scheduler, to compute on its workers instead; they must see `directory` under the same path.
+    progress : bool
+        Show progress bars, with the time that is left.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The runs asked for, in the order of `configs`, as :func:`tidy` lays them out.
+
+    Raises
+    ------
+    TypeError, ValueError, FileNotFoundError
+        If a data set cannot be loaded or split as a configuration wants it: then nothing is computed.
+    """
+    configs, directory = list(configs), Path(directory)
+    executor = OnThisMachine(n_jobs) if dask is None else OnDask(dask)
+    rows = compute(configs, directory=directory, executor=executor, progress=progress)
+    failed = [row for row in rows.values() if "error" in row]
+    if failed:
+        warnings.warn(
+            f"{len(failed)} of {len(rows)} runs failed, the first of them ({failed[0]['setting']}, seed "
+            f"{failed[0]['config']['seed']}) with {failed[0]['error']} The table has the others in its column "
+            "'error'; the next call tries them again.",
+            stacklevel=2,
+        )
+    table = tidy(rows[run_key(config)] for config in configs)
+    if configs:
+        write_whole(directory / TABLE, partial(table.to_parquet, index=False))
+    return table
+
+
+def unfinished(configs: Iterable[Config], *, directory: Path | str) -> list[Config]:
+    """Return those of the runs that are still to be done, each once; a run that failed is one of them."""
+    rows = read_rows(directory)
+    return [config for config in dict.fromkeys(configs) if "error" in rows.get(run_key(config), {"error": ""})]
+
+
+def compute(
+    configs: Iterable[Config], *, directory: Path, executor: Executor, progress: bool
+) -> dict[str, dict[str, Any]]:
+    """Compute the runs that are not in the results file of a directory, and return all that were asked for.
+
+    Returns
+    -------
+    dict
+        By key: rows as of :func:`vaeprivacy.experiments.runs.run` with ``provenance``; those of failed runs have
+        ``error`` and ``traceback`` in place of results.
+    """
+    configs, directory = list(configs), directory.resolve()
+    missing = unfinished(configs, directory=directory)
+    check(missing)
+    # First what several runs share, each piece once: generative models, then the classifiers of pools; then the runs.
+    for title, needed in (("VAEs", _models), ("classifiers", _classifiers)):
+        failed = _prepare(missing, needed, directory, executor=executor, title=title if progress else "")
+        missing = [config for config in missing if config not in failed]
+        for config, outcome in failed.items():
+            append_row(_failed_row(config, outcome), directory=directory)
+    runs = [partial(run_with_provenance, config, directory) for config in missing]
+    for outcome in _done(runs, executor=executor, title="runs" if progress else ""):
+        row = _failed_row(missing[outcome.number], outcome) if outcome.error else outcome.result
+        append_row(row, directory=directory)
+    rows = read_rows(directory)
+    return {run_key(config): rows[run_key(config)] for config in configs}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Work that leaves one file, and that several runs may need.
+
+    Attributes
+    ----------
+    make : callable
+        Takes a configuration, the directory, and which of its files is wanted.
+    config : Config
+        What the file depends on.
+    which : int or tuple of int
+        Number of a model, or the numbers of a chunk of the pool.
+    """
+
+    make: Callable[[Config, Path, Any], Any]
+    config: Config
+    which: int | tuple[int, ...]
+
+    def leave(self, directory: Path) -> None:
+        """Do the work for the file that it leaves: what it returns would have to travel between processes."""
+        self.make(self.config, directory, self.which)
+
+
+def run_with_provenance(config: Config, directory: Path) -> dict[str, Any]:
+    """Compute a run and note where its row comes from."""
+    return run(config, directory=directory) | {"provenance": provenance()}
+
+
+def _models(config: Config) -> list[Piece]:
+    """Return the generative models that a run needs: that of each model of its pool, and those to compare with."""
+    if config.defence.model is None:
+        return []
+    own = [0] if config.defence.on_public_records else range(config.n_models)
+    pieces = [Piece(fitted_model, config.model, number) for number in own]
+    if "model" in config.defence.publishes:
+        pieces += [Piece(fitted_model, config.reference_model, number) for number in range(config.n_models)]
+    return pieces
+
+
+def _classifiers(config: Config) -> list[Piece]:
+    """Return the chunks of the pools that a run needs: its own, and that of an adversary without its defence."""
+    return [Piece(chunk_answers, pool.trained, chunk) for pool in (config.raw, config) for chunk in chunks(pool)]
+
+
+def _prepare(
+    configs: Iterable[Config],
+    needed: Callable[[Config], list[Piece]],
+    directory: Path,
+    *,
+    executor: Executor,
+    title: str,
+) -> dict[Config, Outcome]:
+    """Do the pieces that runs need, each once; return the runs that lack one of theirs, and why."""
+    waiting: dict[Piece, list[Config]] = {}
+    for config in configs:
+        for piece in needed(config):
+            waiting.setdefault(piece, []).append(config)
+    pieces = list(waiting)
+    failed: dict[Config, Outcome] = {}
+    for outcome in _done([partial(piece.leave, directory) for piece in pieces], executor=executor, title=title):
+        if outcome.error:
+            failed |= dict.fromkeys(waiting[pieces[outcome.number]], outcome)
+    return failed
+
+
+def _done(pieces: list[Callable[[], Any]], *, executor: Executor, title: str) -> Iterator[Outcome]:
+    """Yield the outcomes of pieces, with a progress bar."""
+    outcomes = executor.outcomes(pieces) if pieces else []
+    yield from progress_bar(outcomes, show=bool(title and pieces), total=len(pieces), desc=title)
+
+
+def _failed_row(config: Config, outcome: Outcome) -> dict[str, Any]:
+    """Return the row of a run that failed."""
+    return {
+        "key": run_key(config),
+        "config": asdict(config),
+        "setting": config.defence.label,
+        "training": config.defence.how_trained,
+        "error": outcome.error,
+        "traceback": outcome.traceback,
+        "seconds": float("nan"),
+        "provenance": provenance(),
+    }

@@ -1,0 +1,77 @@
+"""Randomised response: noise for labels."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from vaeprivacy.bounds import Indistinguishability
+from vaeprivacy.checks import check_positive
+from vaeprivacy.randomness import RandomSource, SeedNamed, uniforms
+
+
+@dataclass(frozen=True)
+class RandomisedResponse(SeedNamed):
+    """Keep a label with a certain probability, else report one of the others, each as likely (Warner, 1965).
+
+    Any two labels are epsilon-indistinguishable (:prf:ref:`response-is-private`).
+
+    Attributes
+    ----------
+    epsilon : float
+        Local-DP parameter of the label.
+    n_classes : int
+        Number of labels, at least 2.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `epsilon` is not a positive, finite number, or there are fewer than two classes.
+    """
+
+    seed_text: ClassVar[str] = "RandomisedResponse(epsilon={epsilon}, n_classes={n_classes})"
+    epsilon: float
+    n_classes: int
+
+    def __post_init__(self) -> None:
+        check_positive(self.epsilon, "epsilon")
+        if isinstance(self.n_classes, bool) or not isinstance(self.n_classes, int) or self.n_classes < 2:
+            raise ValueError(f"n_classes must be a whole number of at least 2, not {self.n_classes!r}.")
+
+    @property
+    def keep_probability(self) -> float:
+        """Probability that a label is reported as it is (:eq:`randomised-response`)."""
+        return 1 / (1 + (self.n_classes - 1) * math.exp(-self.epsilon))
+
+    @property
+    def measure(self) -> Indistinguishability:
+        """How well any two labels can be told apart."""
+        return Indistinguishability(self.epsilon)
+
+    def perturb(self, labels: torch.Tensor, *, generator: RandomSource) -> torch.Tensor:
+        """Report a label for each label, shape (records,), int64.
+
+        Parameters
+        ----------
+        labels : torch.Tensor
+            True labels, shape (records,), whole numbers from 0 to ``n_classes - 1``.
+        generator : torch.Generator or SystemEntropy
+            Source of the noise. Whoever knows the seed of a :class:`torch.Generator` can undo it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the labels are not such a vector.
+        """
+        if not isinstance(labels, torch.Tensor) or labels.is_floating_point() or labels.is_complex():
+            kind = labels.dtype if isinstance(labels, torch.Tensor) else type(labels).__name__
+            raise TypeError(f"labels must be a torch.Tensor of whole numbers, not {kind}; convert it with .long().")
+        if labels.ndim != 1 or len(labels) == 0:
+            raise ValueError(f"labels must have shape (records,) with at least one record, not {tuple(labels.shape)}.")
+        if labels.min() < 0 or labels.max() >= self.n_classes:
+            raise ValueError(f"labels must be from 0 to {self.n_classes - 1}, not {labels.min()} to {labels.max()}.")
+        keep, other = uniforms((2, len(labels)), generator=generator)
+        kept, shift = keep < self.keep_probability, 1 + (other * (self.n_classes - 1)).long()
+        shifted = (labels + shift.to(labels.device)) % self.n_classes
+        return torch.where(kept.to(labels.device), labels, shifted)

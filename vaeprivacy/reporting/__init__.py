@@ -1,0 +1,13 @@
+"""What a chapter says and shows: reported numbers and claims, tables, figures, and the results of long sweeps."""
+
+from vaeprivacy._lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "chapter": ["Chapter"],
+        "pareto_figure": ["in_one_picture"],
+        "results": ["device_benchmark", "gpu_timings", "load_results", "result_names", "runs_of"],
+        "tables": ["WEAK_NOTE", "attack_labels", "made_with", "scale_table"],
+    },
+)

@@ -1,0 +1,299 @@
+"""Every figure of the book: each function takes a table (or tensors to picture) and returns Axes."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+import torch
+from matplotlib.axes import Axes
+
+from vaeprivacy.metrics import mean_interval
+from vaeprivacy.reporting.tables import WEAK, WEAK_NOTE, attack_labels
+
+# Like Okabe and Ito's, but darker: the colour-blind can tell them apart, and each stands out from white (both tested).
+COLOURS = ("#0050C8", "#D97D00", "#24A76D", "#B274AD", "#7A3B0A", "#222222")
+MARKERS = 4 * ["o", "s", "^", "D", "v", "X", "P", "*"]  # so that colour is not all that tells curves apart
+
+
+def _note_weak(ax: Axes, labels: Mapping[str, str]) -> None:
+    """Say under an axis what the dagger means, if one is in the legend."""
+    if any(WEAK in label for label in labels.values()):
+        ax.set_xlabel(f"{ax.get_xlabel()}\n{WEAK_NOTE}")
+
+
+def _legend_above(ax: Axes) -> None:
+    """Put the legend above an axis, where it covers no curve."""
+    sns.move_legend(ax, "lower center", bbox_to_anchor=(0.5, 1), ncols=2, title=None, fontsize="small", frameon=False)
+
+
+def use_style() -> None:
+    """Set the book's figure style: quiet axes, sizes that stay legible on a phone."""
+    sns.set_theme(
+        context="notebook",
+        style="whitegrid",
+        palette=COLOURS,
+        rc={"figure.figsize": (6, 3.6), "figure.dpi": 150, "axes.spines.top": False, "axes.spines.right": False},
+    )
+
+
+def setting_order(settings: Sequence[str]) -> list[str]:
+    """Return the settings that occur, by growing leakage: epsilons in order, then "no noise", then "raw data"."""
+    present = set(settings)
+    epsilons = sorted((s for s in present if s not in ("no noise", "raw data")), key=float)
+    return epsilons + [s for s in ("no noise", "raw data") if s in present]
+
+
+def picture_grid(rows: Mapping[str, torch.Tensor], image_shape: tuple[int, ...] | None, ax: Axes | None = None) -> Axes:
+    """Draw one row of images for each entry.
+
+    Parameters
+    ----------
+    rows : mapping of str to torch.Tensor
+        Label of the row, and its images as records in [0, 1], shape (images, features).
+    image_shape : tuple of int
+        Height and width; in colour, channels first.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Raises
+    ------
+    ValueError
+        If records are no images (`image_shape` is None).
+    """
+    if image_shape is None:
+        raise ValueError("Rows of a table cannot be drawn as images: show them with Dataset.to_frame.")
+    height, width = image_shape[-2:]
+    n_images = len(next(iter(rows.values())))
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6, 6 * len(rows) * height / (n_images * width) * 0.9))
+    tiles = torch.cat([torch.cat(list(x.reshape(-1, *image_shape)), dim=-1) for x in rows.values()], dim=-2)
+    # matplotlib wants channels last; a grey picture has none, and its values are looked up in the map of colours.
+    picture = np.moveaxis(tiles.numpy(force=True), 0, -1) if tiles.ndim == 3 else tiles.numpy(force=True)
+    ax.imshow(picture, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+    ax.set_yticks((np.arange(len(rows)) + 0.5) * height - 0.5, list(rows))
+    ax.set_xticks([])
+    ax.grid(visible=False)
+    ax.tick_params(length=0)
+    sns.despine(ax=ax, left=True, bottom=True)
+    return ax
+
+
+def training_curves(history: pd.DataFrame, columns: Sequence[str] = ("elbo", "reconstruction", "kl")) -> np.ndarray:
+    """Draw the history of :func:`vaeprivacy.vae_training.fit_vae`, one panel a column; return the array of Axes."""
+    titles = {"elbo": "ELBO", "reconstruction": "reconstruction", "kl": "KL divergence"}
+    axes = plt.subplots(1, len(columns), figsize=(8, 2.8), layout="constrained", squeeze=False)[1][0]
+    for ax, column in zip(axes, columns, strict=True):
+        sns.lineplot(history, x="epoch", y=column, hue="part", ax=ax, legend=ax is axes[0])
+        ax.set(title=titles[column], ylabel="nats per record" if ax is axes[0] else "")
+    axes[0].legend(title=None)
+    return axes
+
+
+def loss_histogram(losses: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the target's loss on members and non-members.
+
+    Parameters
+    ----------
+    losses : pandas.DataFrame
+        One row a candidate, with columns ``loss`` (cross-entropy in nats, positive) and ``group``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    """
+    ax = sns.histplot(
+        losses,
+        x="loss",
+        hue="group",
+        bins=40,
+        log_scale=True,
+        element="step",
+        stat="proportion",
+        common_norm=False,
+        ax=ax,
+    )
+    ax.get_legend().set_title(None)
+    ax.set(xlabel="cross-entropy loss (nats)", ylabel="share of the group")
+    return ax
+
+
+def roc_curves(curves: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw ROC curves on logarithmic axes, with the line of guessing.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        Columns ``fpr``, ``tpr`` (see :func:`vaeprivacy.metrics.roc`) and ``attack``; perhaps ``weak``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(4.6, 4.2))
+    labels = attack_labels(curves)
+    sns.lineplot(
+        curves.assign(attack=curves.attack.map(labels)),
+        x="fpr", y="tpr", hue="attack", errorbar=None, estimator=None, drawstyle="steps-post", ax=ax,
+    )  # fmt: skip
+    smallest = 0.3 * smallest_rate(curves)
+    ax.plot([smallest, 1], [smallest, 1], color="0.5", linestyle="--", label="guessing")
+    ax.set(xscale="log", yscale="log", xlim=(smallest, 1), ylim=(smallest, 1.05))
+    ax.set(xlabel="false-positive rate", ylabel="true-positive rate")
+    _mark_unresolved(ax, smallest_rate(curves))
+    ax.legend()  # with the line of guessing
+    _legend_above(ax)
+    _note_weak(ax, labels)
+    return ax
+
+
+def smallest_rate(curves: pd.DataFrame) -> float:
+    """Return the smallest false-positive rate that a sample can resolve: that of accusing one non-member.
+
+    It is the smallest step of a curve (if all scores are tied with others, that of accusing the fewest together).
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        As for :func:`roc_curves`.
+    """
+    steps = np.diff(np.unique(curves.fpr))
+    return float(steps[steps > 1e-9].min())  # less is rounding
+
+
+def _mark_unresolved(ax: Axes, smallest: float, *, of: str = "non-members") -> None:
+    """Shade the false-positive rates that are smaller than one of a sample, and say so there."""
+    left, _ = ax.get_xlim()
+    ax.axvspan(left, smallest, color="0.9", zorder=0)
+    ax.text(
+        np.sqrt(left * smallest), 0.97, f"below 1 in {1 / smallest:,.0f} {of}", rotation=90, ha="center", va="top",
+        fontsize="x-small", color="0.3", transform=ax.get_xaxis_transform(),
+    )  # fmt: skip
+
+
+def against_setting(
+    results: pd.DataFrame, y: str, *, hue: str | None = None, chance: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw a measurement against epsilon, "no noise" and "raw data": means over seeds with 95% t intervals.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        As from :func:`vaeprivacy.experiments.sweeps.tidy`, one row per seed and curve.
+    y : str
+        Column to draw.
+    hue : str, optional
+        Column that tells the curves apart.
+    chance : float, optional
+        Where to draw the line of guessing.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    """
+    labels = attack_labels(results) if hue == "attack" else {}
+    results = results.assign(
+        setting=pd.Categorical(results.setting, setting_order(results.setting), ordered=True),
+        **({hue: results[hue].map(lambda name: labels.get(name, name))} if hue else {}),
+    )
+    ax = sns.pointplot(
+        results, x="setting", y=y, hue=hue, dodge=0.3 if hue else False, capsize=0.15, linewidth=1.2, markersize=4,
+        err_kws={"linewidth": 1.2}, errorbar=lambda values: mean_interval(values)[1:],
+        markers=MARKERS if hue else "o", ax=ax,
+    )  # fmt: skip
+    if chance is not None:
+        ax.axhline(chance, color="0.5", linestyle="--", zorder=0)
+    if hue:
+        _legend_above(ax)
+    ax.set_xticks(ax.get_xticks(), [label.get_text().replace(" ", "\n") for label in ax.get_xticklabels()])
+    ax.set(xlabel=r"$\varepsilon$ per unit of latent distance")
+    _note_weak(ax, labels)
+    return ax
+
+
+def noise_cloud(noise: pd.DataFrame) -> sns.FacetGrid:
+    """Draw two-dimensional noise, one panel for each kind.
+
+    Parameters
+    ----------
+    noise : pandas.DataFrame
+        Columns ``z1``, ``z2`` and ``panel``, the title.
+    """
+    grid = sns.relplot(
+        noise, x="z1", y="z2", col="panel", height=2.6, s=6, alpha=0.4, linewidth=0, color=COLOURS[0],
+        facet_kws={"despine": False},
+    )  # fmt: skip
+    grid.set_titles("{col_name}")
+    for ax in grid.axes.flat:
+        ax.set_aspect("equal")
+    return grid
+
+
+def roc_under_bound(curves: pd.DataFrame) -> np.ndarray:
+    """Draw measured ROC curves of the best distinguisher with what theory says, one panel for each distance.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        Columns ``distance``, ``kind`` (of curve), ``curve`` (its name), ``fpr`` and ``tpr``. Kinds are drawn as solid
+        lines ("measured"), dotted ("predicted") and dashed black ones ("bound"). The smallest ``fpr`` is to be what the
+        sample can resolve: one output.
+
+    Returns
+    -------
+    numpy.ndarray of Axes
+    """
+    distances = curves.distance.unique()
+    axes = plt.subplots(1, len(distances), figsize=(8, 3.4), sharey=True, layout="constrained", squeeze=False)[1][0]
+    names = [name for name in curves.curve.unique() if (curves[curves.curve == name].kind == "measured").any()]
+    colours = dict(zip(names, COLOURS, strict=False))
+    for ax, distance in zip(axes, distances, strict=True):
+        for (name, kind), curve in curves[curves.distance == distance].groupby(["curve", "kind"], sort=False):
+            style = {"measured": "-", "predicted": ":", "bound": "--"}[kind]
+            label = name if kind != "predicted" else None
+            ax.plot(curve.fpr, curve.tpr, style, color=colours.get(name, "black"), linewidth=1.3, label=label)
+        limits = {"xlim": (0.3 * curves.fpr.min(), 1), "ylim": (0.3 * curves.fpr.min(), 1.1)}
+        ax.set(xscale="log", yscale="log", xlabel="false-positive rate", **limits)
+        _mark_unresolved(ax, curves.fpr.min(), of="outputs")
+        ax.set_title(f"epsilon x distance = {distance:g}", fontsize="medium")
+    axes[0].set_ylabel("true-positive rate")
+    axes[-1].legend(fontsize="small", loc="lower right")
+    return axes
+
+
+def audit_power(audits: pd.DataFrame, *, claimed: float, ax: Axes | None = None) -> Axes:
+    """Draw the lower bounds that audits find against the number of outputs: medians and ranges.
+
+    Parameters
+    ----------
+    audits : pandas.DataFrame
+        One row an audit, with columns ``d``, ``n`` and ``measured``.
+    claimed : float
+        The epsilon that was claimed.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    """
+    ax = sns.lineplot(
+        audits.assign(d=audits.d.map("d = {}".format)),
+        x="n", y="measured", hue="d", style="d", markers=True, dashes=False, estimator="median",
+        errorbar=("pi", 100), ax=ax,
+    )  # fmt: skip
+    ax.axhline(claimed, color="0.3", linestyle="--")
+    ax.set(xscale="log", ylim=(0, None), xlabel="outputs of each input", ylabel="epsilon at least")
+    ax.legend(title=None)
+    return ax
+
+
+def strips(dots: pd.DataFrame, columns: Sequence[str], *, x: str, hue: str) -> np.ndarray:
+    """Draw single values as dots side by side, one panel a column; return the array of Axes.
+
+    Parameters
+    ----------
+    dots : pandas.DataFrame
+        One row a dot.
+    columns : sequence of str
+        What the panels show.
+    x, hue : str
+        Columns that place a dot and colour it.
+    """
+    axes = plt.subplots(1, len(columns), figsize=(8, 2.8), layout="constrained", squeeze=False)[1][0]
+    for ax, column in zip(axes, columns, strict=True):
+        sns.stripplot(dots, x=x, y=column, hue=hue, dodge=True, jitter=0.1, size=4, ax=ax, legend=ax is axes[0])
+    axes[0].legend(title=None, fontsize="small")
+    return axes

@@ -1,0 +1,268 @@
+"""What tables and figures call the attacks, the tables of attacks on one target, and the controls of such tables."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike
+
+from vaeprivacy.experiments.compare import summarise
+from vaeprivacy.experiments.grids import config_of
+from vaeprivacy.experiments.runs import run_scores
+from vaeprivacy.metrics import Estimate, auc, evaluate, tpr_at_fpr
+from vaeprivacy.randomness import seeded_generator
+
+ATTACKS = {
+    "gap": "label right or wrong",
+    "noise": "robustness to noise",
+    "shift": "robustness to shifts",
+    "highest_posterior": "highest posterior",
+    "loss": "loss threshold",
+    "confidence": "confidence, per class",
+    "entropy": "entropy, per class",
+    "modified_entropy": "modified entropy, per class",
+    "top_posteriors": "ML-Leaks, top 3",
+    "shadow_joint": "Shokri, joint",
+    "shadow": "Shokri, per class",
+    "lira_offline": "LiRA offline",
+    "rmia_offline": "RMIA offline",
+    "lira": "LiRA online",
+    "rmia": "RMIA online",
+    "nearest_record": "nearest record",
+    "density": "density ratio (DOMIAS)",
+    "nearest": "nearest to reconstruction",
+    "likelihood": "likelihood ratio",
+    "reconstruction": "reconstruction",
+    "elbo": "ELBO",
+    "calibrated_elbo": "ELBO, calibrated",
+    "vae": "reconstruction, calibrated",
+}
+ADVERSARIES = {"adaptive_": ", adaptive", "through_": ", adaptive, through"}
+# Attacks that have nothing to find, measured as all others are.
+SHUFFLED, COIN = "control: shuffled membership", "control: coin flip"
+WEAK = "\u2020"  # a dagger
+WEAK_NOTE = f"{WEAK} weak: its shadow models do not behave like the target"
+
+
+def attack_label(name: str) -> str:
+    """Return what tables and figures call an attack: its name in words, and what its adversary copies."""
+    for prefix, words in ADVERSARIES.items():
+        if name.startswith(prefix):
+            return ATTACKS[name.removeprefix(prefix)] + words
+    return ATTACKS.get(name, name)
+
+
+def attack_labels(results: pd.DataFrame) -> dict[str, str]:
+    """Return the labels of the attacks in a table, with a dagger for those that are weak in some row.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        With a column ``attack``, and perhaps one ``weak`` (see :func:`vaeprivacy.experiments.runs.run`).
+    """
+    weak = set(results.attack[results.weak.astype(bool)]) if "weak" in results else set()
+    return {name: attack_label(name) + (f" {WEAK}" if name in weak else "") for name in results.attack.unique()}
+
+
+def attack_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the attacks on one target as a table to read: strongest first, each metric with its interval.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        One row an attack, with the columns of :func:`vaeprivacy.experiments.sweeps.tidy`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By attack: what its adversary knows, AUC, TPR at 1% and at 0.1% FPR.
+    """
+    columns = {"auc": "AUC", "tpr_at_1_fpr": "TPR at 1% FPR", "tpr_at_0_1_fpr": "TPR at 0.1% FPR"}
+    labels = attack_labels(results)
+    rows = [
+        {"attack": labels[row.attack], "knows": row.knowledge}
+        | {
+            title: f"{getattr(row, name):.3f} ({getattr(row, f'{name}_low'):.3f} to {getattr(row, f'{name}_high'):.3f})"
+            for name, title in columns.items()
+        }
+        for row in results.sort_values("auc", ascending=False).itertuples()
+    ]
+    return pd.DataFrame(rows).set_index("attack")
+
+
+def sweep_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of a sweep as a table to read: a line for each setting, averaged over seeds.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        As of :func:`vaeprivacy.experiments.sweeps.tidy`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        In the order of `results`: ``data set``, ``setting``, ``VAE trained on``, its ``latent dim`` and most
+        ``epochs``, ``members``, ``seeds`` that went through and ``failed`` ones, ``accuracy`` on test records, and the
+        highest AUC of an attack on ``classifier``, ``release`` and ``VAE`` (of averages over seeds; missing where there
+        is nothing to attack).
+    """
+    # What the columns do not show may differ as well, so runs are told apart by all that they depend on but the seed.
+    same = results.config.map(lambda config: json.dumps({**json.loads(config), "seed": None}))
+    return pd.DataFrame([_sweep_row(runs) for _, runs in results.groupby(same, sort=False)])
+
+
+def _sweep_row(runs: pd.DataFrame) -> dict[str, object]:
+    """Return the line of the runs that differ in their seeds only."""
+    first, fine = runs.iloc[0], runs[runs.error == ""]
+    row = {
+        "data set": first.dataset,
+        "setting": full_setting(first.defence, first.setting),
+        "VAE trained on": first.training,
+    }
+    row |= {"latent dim": first.latent_dim, "epochs": first.vae_epochs, "members": first.n_members}
+    row["seeds"] = fine.seed.nunique()
+    row |= {"failed": (runs.error != "").sum(), "accuracy": fine.drop_duplicates("seed").test_accuracy.mean()}
+    targets = {"classifier": "classifier", "release": "release", "VAE": "encoder and decoder"}
+    for name, target in targets.items():
+        attacks = fine[fine.looks_at == target] if len(fine) else fine
+        row[name] = attacks.groupby("attack").auc.mean().max() if len(attacks) else math.nan
+    return row
+
+
+def scale_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return what defences cost and what attacks find for each number of members, with intervals over seeds.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        As of :func:`vaeprivacy.experiments.sweeps.tidy`, with runs on raw data and of the framework.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A line for each setting, and for each number of ``members`` beside it: ``accuracy`` on test records, and the AUC
+        of the strongest attack on ``classifier`` and on ``release``, as text.
+    """
+    cells: dict[tuple[str, int], dict[str, str]] = {}
+    for looks_at in ("classifier", "release"):
+        for row in summarise(results, looks_at=looks_at).itertuples():
+            cell = cells.setdefault((full_setting(row.defence, row.setting), row.n_members), {})
+            cell["accuracy"] = str(Estimate(row.utility, row.utility_low, row.utility_high))
+            cell[looks_at] = str(Estimate(row.leakage, row.leakage_low, row.leakage_high))
+    table = pd.DataFrame.from_dict(cells, orient="index").fillna("")
+    return table.rename_axis(["setting", "members"]).reset_index()
+
+
+def full_setting(defence: str, setting: str) -> str:
+    """Return what a run is called where other defences stand beside it: the framework's label is an epsilon only.
+
+    Parameters
+    ----------
+    defence, setting : str
+        Name and label of its defence.
+    """
+    if defence != "framework":
+        return setting
+    return f"framework, {setting}" if setting.startswith("no noise") else f"framework, epsilon {setting}"
+
+
+def controls(
+    scores: ArrayLike, is_member: ArrayLike, *, generator: torch.Generator
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return two attacks that have nothing to find: what they find shows what chance makes of a measurement.
+
+    Parameters
+    ----------
+    scores, is_member : array-like
+        Of a real attack, as in :func:`vaeprivacy.metrics.roc`.
+    generator : torch.Generator
+        Shuffles, and tosses the coins.
+
+    Returns
+    -------
+    dict
+        By control, its scores and memberships: the real scores against memberships in random order, and random scores
+        against the real memberships.
+    """
+    scores, is_member = (np.asarray(torch.as_tensor(each).cpu()) for each in (scores, is_member))
+    order = torch.randperm(len(is_member), generator=generator).numpy()
+    coins = torch.rand(len(is_member), generator=generator, dtype=torch.float64).numpy()
+    return {SHUFFLED: (scores, is_member[order]), COIN: (coins, is_member)}
+
+
+def strengths(scores: Mapping[str, ArrayLike], is_member: ArrayLike, *, generator: torch.Generator) -> pd.DataFrame:
+    """Return attacks on one target as a table to read, and under them the controls, of the strongest of the attacks.
+
+    Parameters
+    ----------
+    scores : mapping of str to array-like
+        By attack: one score a candidate.
+    is_member : array-like
+        Whether each candidate is a member, bool.
+    generator : torch.Generator
+        See :func:`controls`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By attack: ``AUC`` and ``TPR at 1% FPR``, each with its interval, as text.
+    """
+    strongest = max(scores.values(), key=lambda of_one: auc(of_one, is_member).value)
+    attacks = {attack_label(name): (of_one, is_member) for name, of_one in scores.items()}
+    attacks |= controls(strongest, is_member, generator=generator)
+    rows = {name: {"AUC": auc(*each), "TPR at 1% FPR": tpr_at_fpr(*each, fpr=0.01)} for name, each in attacks.items()}
+    return pd.DataFrame(rows).T.map(str)
+
+
+def with_controls(results: pd.DataFrame, *, directory: Path | str) -> pd.DataFrame:
+    """Return a table of runs, and after it the controls of each run, from the scores of its strongest attack.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        As from :func:`vaeprivacy.experiments.sweeps.sweep`, or some rows of it.
+    directory : path-like
+        Where the runs left their scores.
+    """
+    strongest = results.loc[results.groupby("key", sort=False).auc.idxmax()]
+    rows = [row for _, attack in strongest.iterrows() for row in _controls_of_run(attack, Path(directory))]
+    return pd.concat([results, pd.DataFrame(rows)], ignore_index=True)
+
+
+def _controls_of_run(attack: pd.Series, directory: Path) -> list[dict[str, object]]:
+    """Return the rows of the controls of an attack: metrics are averages over the targets, as in its own row."""
+    config = config_of(json.loads(attack.config))
+    arrays = run_scores(config, directory=directory)
+    generator = seeded_generator(config.seed, f"controls of {attack.attack}, {attack.setting}")
+    found: dict[str, list[dict[str, float]]] = {SHUFFLED: [], COIN: []}
+    members = arrays["is_member"][arrays[f"targets/{attack.attack}"]]
+    for scores, is_member in zip(arrays[f"scores/{attack.attack}"], members, strict=True):
+        for name, each in controls(scores, is_member, generator=generator).items():
+            found[name].append(evaluate(*each, threshold=float(np.median(each[0]))))
+    about = attack.to_dict() | {"weak": False, "knowledge": "nothing"}
+    return [about | {"attack": name} | pd.DataFrame(of_each).mean().to_dict() for name, of_each in found.items()]
+
+
+def made_with(table: pd.DataFrame) -> str:
+    """Return in one sentence what a table of runs was made with.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As from :func:`vaeprivacy.experiments.sweeps.tidy`.
+    """
+    runs = table.drop_duplicates("key")
+
+    def values(column: str) -> str:
+        return ", ".join(map(str, sorted(runs[column].unique())))
+
+    gpus = sorted({name for name in runs.get("device", []) if isinstance(name, str) and not name.endswith("(cpu)")})
+    return (
+        f"{len(runs)} runs, {len(runs.seed.unique())} seeds; vaeprivacy {values('vaeprivacy')}, torch "
+        f"{values('torch')}, Python {values('python')}; {values('cores')} cores of {values('processor')}"
+        f"{''.join(f', {name}' for name in gpus)}; the last one finished on {runs.finished.max()[:10]}."
+    )
