@@ -15,9 +15,10 @@ from pathlib import Path
 
 import torch
 
-from vaeprivacy.attacks import ClassifierRecipe, LikelihoodRatio, LiRA, draw_balanced_memberships, train_shadows
+from vaeprivacy.attacks import ClassifierRecipe, LikelihoodRatio, LiRA, train_shadows
 from vaeprivacy.compute.provenance import hardware
 from vaeprivacy.course.contest import open_contest, write_scores
+from vaeprivacy.datasets import draw_balanced_memberships
 from vaeprivacy.randomness import seeded_generator
 
 RECORD = Path(__file__).parent / "results" / "contest.json"

@@ -21,7 +21,7 @@ from seeding import seeded
 
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.datasets import Dataset, load
-from vaeprivacy.defences import Framework
+from vaeprivacy.defences import Framework, NoDefence
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.sweeps import sweep
 from vaeprivacy.vae import VAE, VAESettings
@@ -79,9 +79,15 @@ def config() -> Config:
 
 
 @pytest.fixture(scope="session")
-def configs(config: Config) -> list[Config]:
+def raw(config: Config) -> Config:
+    """The same without defence."""
+    return replace(config, defence=NoDefence())
+
+
+@pytest.fixture(scope="session")
+def configs(config: Config, raw: Config) -> list[Config]:
     """A small sweep: raw data, the framework without noise and with noise."""
-    return [config.raw, replace(config, defence=replace(config.defence, epsilon=None)), config]
+    return [raw, replace(config, defence=replace(config.defence, epsilon=None)), config]
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,8 @@
 
 import gzip
 import hashlib
-import io
-import pickle
 import struct
-import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,45 +25,9 @@ IDX_FILES = {
 }
 
 
-def md5(data: bytes) -> str:
-    """Return a checksum as the package writes it."""
-    return f"md5:{hashlib.md5(data).hexdigest()}"
-
-
 def sha256(data: bytes) -> str:
     """Return a checksum as the package writes it."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-
-def tgz(members: Mapping[str, bytes]) -> bytes:
-    """Return a packed archive of files."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, data in members.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-class Python2Pickler(pickle._Pickler):
-    """Writes strings as Python 2 did, which made CIFAR's files: bytes without an encoding."""
-
-    dispatch = dict(pickle._Pickler.dispatch)  # noqa: RUF012 (as in the class above)
-
-    def save_string(self, text: bytes | str) -> None:
-        data = text.encode() if isinstance(text, str) else text
-        self.write(pickle.BINSTRING + struct.pack("<i", len(data)) + data)
-        self.memoize(text)
-
-    dispatch[bytes] = dispatch[str] = save_string
-
-
-def python2_pickle(value: object) -> bytes:
-    """Return a pickle as Python 2 and its NumPy would have written it."""
-    buffer = io.BytesIO()
-    Python2Pickler(buffer, protocol=2).dump(value)
-    return buffer.getvalue().replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
 
 
 def damaged(packed: bytes) -> dict[str, bytes]:

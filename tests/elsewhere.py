@@ -103,22 +103,22 @@ def elsewhere(monkeypatch: Any) -> Iterator[torch.device]:
     """Pretend that there is such a device, and that it is the best one."""
     from vaeprivacy import classifiers, vae_training
     from vaeprivacy.attacks import likelihood
-    from vaeprivacy.compute import devices, executors
-    from vaeprivacy.experiments import stages
+    from vaeprivacy.compute import devices, parallel
+    from vaeprivacy.experiments import pool
 
     monkeypatch.setattr(devices, "WITHOUT_FLOAT64", {ELSEWHERE.type})
-    for module in (devices, stages):
+    for module in (devices, pool):
         monkeypatch.setattr(module, "best_device", lambda: ELSEWHERE)
     # Adam's fused kernel asks for the name of the device, and there is no such kernel: the operation is done here.
     monkeypatch.setattr(sys.modules["torch.optim.adam"], "_device_dtype_check_for_fused", lambda *_, **__: None)
     # The processes of a sweep know nothing of the pretence, and compute on the CPU.
-    monkeypatch.setattr(executors, "workers", lambda n_jobs: 2 if n_jobs == -1 else n_jobs)
+    monkeypatch.setattr(parallel, "workers", lambda n_jobs: 2 if n_jobs == -1 else n_jobs)
     # PyTorch knows of no half precision on this device.
     for module in (classifiers, vae_training):
         monkeypatch.setattr(module, "autocast", lambda *_: nullcontext())
     # Derivatives of PyTorch's functions do not bear the pretence; they are for doubles, which are here.
     monkeypatch.setattr(likelihood, "_inverted", _here(likelihood._inverted))
-    caches = (stages.load_once, stages.asked_features, stages.fitted_classifiers)
+    caches = (pool.load_on_device, pool.trained_classifiers)
     for cached in caches:
         cached.cache_clear()
     try:

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability, Measure
+from vaeprivacy.bounds import Indistinguishability
+from vaeprivacy.gaussian_bounds import GaussianIndistinguishability, Measure
 
 # Impossible input
 

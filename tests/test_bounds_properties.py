@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability, Measure
+from vaeprivacy.bounds import Indistinguishability
+from vaeprivacy.gaussian_bounds import GaussianIndistinguishability, Measure
 
 # Properties
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from seeding import seeded
 from torch import nn
 
-from vaeprivacy.checks import check_positive, check_probability, check_records
+from vaeprivacy.checks import check_positive, check_probability, check_records, check_whole
 from vaeprivacy.networks import minibatches, mlp
 
 # Impossible input
@@ -59,6 +59,21 @@ def test_what_is_no_real_number_is_refused_where_zero_is_allowed_too(value: obje
 def test_where_zero_is_allowed_nothing_below_it_is(value: float) -> None:
     with pytest.raises(ValueError, match=f"^distance must be non-negative and finite, not {value}"):
         check_positive(value, "distance", zero=True)
+
+
+@pytest.mark.parametrize("value", ["1", None, True, 1.0, [1], torch.tensor(1)])
+def test_what_is_no_whole_number_is_refused(value: object) -> None:
+    with pytest.raises(TypeError, match=f"^epochs must be a whole number, not .* of type {type(value).__name__}"):
+        check_whole(value, "epochs")
+    with pytest.raises(ValueError, match=r"^epochs must be a whole number of at least 1, not "):
+        check_whole(value, "epochs", least=1)
+
+
+def test_a_whole_number_is_at_least_the_least() -> None:
+    assert check_whole(-3, "seed") == -3
+    assert check_whole(2, "epochs", least=2) == 2
+    with pytest.raises(ValueError, match=r"^epochs must be a whole number of at least 2, not 1"):
+        check_whole(1, "epochs", least=2)
 
 
 @pytest.mark.parametrize("value", ["0.5", None, True, [0.5], 0.5j, torch.tensor(0.5)])

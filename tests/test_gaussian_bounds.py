@@ -6,7 +6,7 @@ import dp_accounting
 import mpmath
 import pytest
 
-from vaeprivacy.bounds import GaussianIndistinguishability
+from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 
 # A known answer: the Gaussian measure
 

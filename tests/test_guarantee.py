@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability, Measure
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.distances import EUCLIDEAN, MANHATTAN
+from vaeprivacy.gaussian_bounds import GaussianIndistinguishability, Measure
 from vaeprivacy.guarantee import NOT_COVERED, Guarantee, ModelCoverage
 
 LAPLACE = Indistinguishability(0.5)
@@ -63,7 +64,7 @@ def test_a_coverage_of_an_unknown_kind_is_refused(how: object) -> None:
 
 
 def test_dp_sgd_without_its_numbers_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"training states what DP-SGD gave, .* not 'DP-SGD'"):
+    with pytest.raises(ValueError, match=r"dp states what DP-SGD gave, .* not 'DP-SGD'"):
         ModelCoverage("DP-SGD")
 
 

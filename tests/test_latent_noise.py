@@ -1,4 +1,4 @@
-"""What codes go through in training: the channel of a VAE, and that of a release."""
+"""What codes go through in training: the noise of a VAE, and that of a release."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def encoded(n: int = 1000) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_the_channel_of_a_vae_adds_the_encoders_noise_and_costs_its_divergence() -> None:
     mean, log_variance = encoded()
-    codes, kl = REPARAMETERISATION.send(mean, log_variance, generator=seeded(1))
+    codes, kl = REPARAMETERISATION.sample(mean, log_variance, generator=seeded(1))
     noise = (codes - mean) / (log_variance / 2).exp()
     assert stats.kstest(noise.flatten(), stats.norm.cdf).pvalue > 1e-3
     q = torch.distributions.Normal(mean, (log_variance / 2).exp())
@@ -42,10 +42,10 @@ def test_the_channel_of_a_vae_adds_the_encoders_noise_and_costs_its_divergence()
 @pytest.mark.parametrize("mechanism", MECHANISMS, ids=lambda mechanism: type(mechanism).__name__)
 def test_the_channel_of_a_release_projects_and_adds_its_noise(mechanism: Mechanism) -> None:
     mean, log_variance = encoded()
-    channel = MechanismNoise(mechanism, 1.5)
-    codes, penalty = channel.send(mean, log_variance, generator=seeded(1))
+    noise = MechanismNoise(mechanism, 1.5)
+    codes, penalty = noise.sample(mean, log_variance, generator=seeded(1))
     projected = mechanism.project(mean, radius=1.5, warn=False)
-    assert torch.equal(channel.noiseless(mean), projected)
+    assert torch.equal(noise.without_noise(mean), projected)
     released = mechanism.perturb(projected, generator=seeded(2))
     # The same law, though one is rounded to a grid and the other is not.
     found, expected = (mechanism.log_likelihood(each, projected) for each in (codes, released))
@@ -56,8 +56,8 @@ def test_the_channel_of_a_release_projects_and_adds_its_noise(mechanism: Mechani
 @pytest.mark.parametrize("mechanism", MECHANISMS, ids=lambda mechanism: type(mechanism).__name__)
 def test_gradients_reach_the_encoder_and_each_call_has_its_own_noise(mechanism: Mechanism) -> None:
     mean = encoded(50)[0].requires_grad_()
-    channel, generator = MechanismNoise(mechanism, 1.5), seeded(1)
-    first, second = (channel.send(mean, mean, generator=generator)[0] for _ in range(2))
+    noise, generator = MechanismNoise(mechanism, 1.5), seeded(1)
+    first, second = (noise.sample(mean, mean, generator=generator)[0] for _ in range(2))
     assert not torch.equal(first, second)
     first.square().sum().backward()
     assert mean.grad.isfinite().all()

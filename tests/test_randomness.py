@@ -10,12 +10,11 @@ import torch
 from scipy import stats
 from seeding import seeded
 
+from vaeprivacy.mechanisms.chi_squares import _proposed_chi_squares, chi_squares
 from vaeprivacy.randomness import (
     SYSTEM_ENTROPY,
     RandomSource,
     SystemEntropy,
-    _proposed_chi_squares,
-    chi_squares,
     normals,
     seeded_generator,
     torch_generator,

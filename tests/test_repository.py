@@ -13,16 +13,25 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from vaeprivacy.reporting import results
+from vaeprivacy.reporting.results import FOLDER
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").split())
 
 
+EXTRAS = {name: [Requirement(text) for text in group] for name, group in PROJECT["optional-dependencies"].items()}
+
+
 def requirements() -> list[Requirement]:
-    extras = [one for group in PROJECT["optional-dependencies"].values() for one in group]
-    return [Requirement(text) for text in [*PROJECT["dependencies"], *extras]]
+    """Return what is asked for of others; an extra may also ask for other extras of the package itself."""
+    extras = [one for group in EXTRAS.values() for one in group if one.name != PROJECT["name"]]
+    return [*map(Requirement, PROJECT["dependencies"]), *extras]
+
+
+def within(extra: str) -> set[str]:
+    """Return an extra and all that it asks for, in turn."""
+    return {extra}.union(*(within(each) for one in EXTRAS[extra] if one.name == PROJECT["name"] for each in one.extras))
 
 
 @pytest.mark.parametrize("requirement", requirements(), ids=str)
@@ -35,6 +44,18 @@ def test_each_dependency_has_both_bounds_and_the_lock_satisfies_them(requirement
 def test_the_lock_leaves_the_build_of_torch_to_the_user():
     assert "+" not in LOCK["torch"]
     assert not [name for name in LOCK if name.startswith(("nvidia", "cuda", "triton"))]
+
+
+def test_the_core_needs_a_dozen_packages_and_what_make_installs_is_everything():
+    assert len(PROJECT["dependencies"]) <= 12
+    assert within("all") == set(EXTRAS) - {"test"}
+    assert within("book") | within("test") == set(EXTRAS) - {"all"}
+
+
+def test_each_extra_that_a_message_names_is_there():
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "vaeprivacy").rglob("*.py")]
+    named = {name for text in texts for name in re.findall(r"""\bextra\("([\w-]+)"|vaeprivacy\[([\w-]+)\]""", text)}
+    assert {name for pair in named for name in pair if name} <= set(EXTRAS)
 
 
 def test_conda_users_get_the_locked_versions():
@@ -61,21 +82,24 @@ def test_the_book_shows_the_record_of_the_sweep_benchmark():
     assert len(record["killed_after_seconds_of_work"]) == 10
 
 
-def test_the_device_benchmark_measures_what_the_book_shows(tmp_path, monkeypatch):
+def test_the_device_benchmark_measures_what_the_book_shows(tmp_path):
     small = {"records": 60, "models": 2, "epochs": 1, "codes": 100, "side": 32, "seconds": 0.001}
     options = [part for name, value in small.items() for part in (f"--{name}", str(value))]
     command = [sys.executable, str(ROOT / "benchmarks" / "device.py"), *options]
     environment = os.environ | {"VAEPRIVACY_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
     subprocess.run([*command, "--output", str(tmp_path / "device-cpu.json")], check=True, env=environment)
-    shown = results.device_benchmark()
-    monkeypatch.setattr(results, "FOLDER", tmp_path)
-    measured = results.device_benchmark()
+    paths = [tmp_path / "device-cpu.json", *FOLDER.glob("device-*.json")]
+    measured, *shown = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    assert len(measured["ceilings"]) == 3 and len(measured["work"]) == 4 + 8 and len(shown) == 2
 
-    def kinds(table):
-        return {re.sub(r"[\d,]+", "n", name) for name in table.work}
+    def kinds(record):
+        rows = record["work"] | {"noise": record["noise"], "ceilings": record["ceilings"]}
+        return {re.sub(r"\d+", "n", name): set(row) for name, row in rows.items()}
 
-    assert kinds(measured) == kinds(shown) and len(measured) == 3 + 4 + 8 + 1
-    assert shown.share.dropna().between(0, 1).all() and (shown.rate.dropna() > 1e9).all()
+    for record in shown:
+        assert kinds(record) == kinds(measured)
+        assert all(0 <= row["share"] <= 1 for row in (*record["work"].values(), record["noise"]))
+        assert all(rate > 1e9 for rate in record["ceilings"].values())
 
 
 def test_ci_runs_the_commands_of_the_readme():

@@ -66,11 +66,11 @@ def test_what_is_no_table_of_records_is_not_released(
 @pytest.mark.parametrize("training", ["disjoint", PublicTrainer, None])
 def test_what_is_no_way_to_train_is_refused(training: object) -> None:
     with pytest.raises(TypeError, match=r"training must be PlainTrainer\(\), PublicTrainer\(\) or DPSGDTrainer"):
-        Synthesizer(None, SETTINGS, training=training)
+        Synthesizer(None, SETTINGS, trainer=training)
 
 
 def test_records_that_a_disjoint_model_was_trained_on_are_not_released(x: torch.Tensor, y: torch.Tensor) -> None:
-    synthesizer = Synthesizer(EuclideanLaplace(1.0), SETTINGS, training=PublicTrainer())
+    synthesizer = Synthesizer(EuclideanLaplace(1.0), SETTINGS, trainer=PublicTrainer())
     synthesizer.fit(x[:20], y[:20], generator=seeded())
     overlapping = slice(15, 40)
     for each in (synthesizer, replace(synthesizer, mechanism=EuclideanLaplace(2.0))):
@@ -221,7 +221,7 @@ def test_noise_of_every_mechanism_lies_on_its_grid(
 @pytest.mark.parametrize("training", [PlainTrainer(), PublicTrainer(), DPSGDTrainer(8.0)], ids=str)
 def test_a_trained_encoder_looks_at_one_record_at_a_time(training: Trainer, digits: Dataset) -> None:
     # And gives it the same code each time: no dropout, no statistics of a batch.
-    synthesizer = Synthesizer(None, SETTINGS, training=training)
+    synthesizer = Synthesizer(None, SETTINGS, trainer=training)
     synthesizer.fit(digits.x[100:200], digits.y[100:200], generator=seeded())
     x = digits.x[:40]
     codes = synthesizer.encode(x)
@@ -352,12 +352,12 @@ def test_each_training_is_carried_into_the_guarantee(x: torch.Tensor, y: torch.T
         (PublicTrainer(), "disjoint records"),
         (DPSGDTrainer(5.0, 1e-6), "DP-SGD"),
     ):
-        synthesizer = Synthesizer(EuclideanLaplace(1.0), SETTINGS, training=training)
+        synthesizer = Synthesizer(EuclideanLaplace(1.0), SETTINGS, trainer=training)
         synthesizer.fit(others if how == "disjoint records" else x, y, generator=seeded())
         assert synthesizer.release(x, y).guarantee.model == synthesizer.coverage
         assert synthesizer.coverage.how == how
-    assert synthesizer.coverage.training.delta == 1e-6
-    assert 4.9 < synthesizer.coverage.training.epsilon <= 5.0
+    assert synthesizer.coverage.dp.delta == 1e-6
+    assert 4.9 < synthesizer.coverage.dp.epsilon <= 5.0
     assert synthesizer.coverage.seeded
 
 
@@ -381,11 +381,11 @@ def test_everything_covered_adds_up_to_differential_privacy(x: torch.Tensor, y: 
         EuclideanLaplace(0.5),
         SETTINGS,
         radius=2.0,
-        training=DPSGDTrainer(1.0, 1e-8),
+        trainer=DPSGDTrainer(1.0, 1e-8),
         labels=RandomisedResponse(3.0, 10),
     )
     release = synthesizer.fit(x, y, generator=seeded()).release(x, y)
-    spent = synthesizer.coverage.training.epsilon
+    spent = synthesizer.coverage.dp.epsilon
     total = release.guarantee.whole_release()
     assert total.epsilon == pytest.approx(2 * 2.0 * 0.5 + 3.0 + 2 * spent)
     assert total.delta == pytest.approx((1 + math.exp(spent)) * 1e-8)

@@ -54,7 +54,7 @@ def test_a_noise_aware_synthesizer_is_trained_through_its_own_noise(
     Synthesizer(mechanism, SETTINGS, radius=0.2).fit(x, y, generator=seeded())
     assert not seen
     synthesizer = Synthesizer(mechanism, SETTINGS, radius=0.2, noise_aware=True).fit(x, y, generator=seeded())
-    assert synthesizer.channel == MechanismNoise(mechanism, 0.2)
+    assert synthesizer.latent_noise == MechanismNoise(mechanism, 0.2)
     assert len(seen) == 2 * SETTINGS.epochs  # a batch of training, and the records held out
     assert all(noise is mechanism and (codes.norm(dim=1) <= 0.2).all() for noise, codes in seen)
 

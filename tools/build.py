@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import api
 import equations
 import nbformat
+import reading_list
 import yaml
 from common import CONFIG, EXECUTED, ROOT, notebook_sources, read_source, with_outputs, write_notebook
 from inserts import duration, insert, machine, minutes_to_read
@@ -77,7 +79,8 @@ def lay_out(executed: Path, folder: Path, results: "dict[str, Results]") -> None
     (folder / "book" / "_static" / "in-one-picture.png").write_bytes(picture(executed, "fig-in-one-picture"))
     (folder / "book" / "_static" / "noise-clouds.png").write_bytes(picture(executed, "fig-four-clouds"))
     explorer.write_script(folder / "book" / "_static" / "explorer-data.js")
-    (folder / "book" / "equations.md").write_text(equations.page(), encoding="utf-8")
+    for name, text in generated_pages().items():
+        (folder / "book" / f"{name}.md").write_text(text, encoding="utf-8")
     chapters = []
     for source in notebook_sources():
         run = without_warnings(nbformat.read(executed / f"{source.stem}.ipynb", as_version=4), source.stem)
@@ -88,6 +91,11 @@ def lay_out(executed: Path, folder: Path, results: "dict[str, Results]") -> None
         write_notebook(page, folder / "notebooks" / f"{source.stem}.ipynb")
     for page in (folder / "book").glob("*.md"):
         insert(page, chapters)
+
+
+def generated_pages() -> dict[str, str]:
+    """Return the pages, by name, that are made of the repository itself: nobody edits them."""
+    return api.pages() | {"equations": equations.page(), "reading_list": reading_list.page()}
 
 
 def keep_times(before: Path, now: Path) -> None:

@@ -6,7 +6,7 @@ tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 pytorch() { python3 -c 'import torch; print(torch.__version__)'; }
 
 before=$(pytorch)
-python3 -m pip install --quiet "vaeprivacy @ git+https://github.com/vaeprivacy/vaeprivacy@$GITHUB_SHA"
+python3 -m pip install --quiet "vaeprivacy[notebooks] @ git+https://github.com/vaeprivacy/vaeprivacy@$GITHUB_SHA"
 # Colab runs notebooks itself; here papermill does. jupytext is what the tools import.
 python3 -m pip install --quiet papermill jupytext
 after=$(pytorch)

@@ -17,17 +17,17 @@ import pandas as pd
 import torch
 from PIL import Image
 
+from vaeprivacy.attacks import attack_label
 from vaeprivacy.defences.framework import Framework
-from vaeprivacy.experiments.cache import run_key
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.grids import read_grid
+from vaeprivacy.experiments.pool import Pool
 from vaeprivacy.experiments.runs import run_scores
-from vaeprivacy.experiments.stages import encoder_of, load_once, members
 from vaeprivacy.experiments.sweeps import sweep
 from vaeprivacy.guarantee import Guarantee
 from vaeprivacy.metrics import auc, mean_interval, rate_interval, roc
 from vaeprivacy.reporting.results import FOLDER
-from vaeprivacy.reporting.tables import attack_label, made_with
+from vaeprivacy.reporting.tables import made_with
 from vaeprivacy.vae import VAESettings
 
 GRID, RECORD = FOLDER / "explorer.yaml", FOLDER / "explorer.json"
@@ -35,10 +35,10 @@ GRID, RECORD = FOLDER / "explorer.yaml", FOLDER / "explorer.json"
 ATTACKS = {
     "loss": "classifier",
     "adaptive_rmia": "classifier",
-    "through_rmia": "classifier",
+    "reconstructed_rmia": "classifier",
     "nearest": "release",
     "likelihood": "release",
-    "vae": "encoder and decoder",
+    "calibrated_reconstruction": "encoder and decoder",
 }
 MECHANISMS = {
     "euclidean-laplace": "Euclidean Laplace",
@@ -69,14 +69,15 @@ def keep(directory: Path) -> dict[str, Any]:
     for config in configs:
         by_defence.setdefault(config.defence, []).append(config)
     raw, *others = by_defence.values()
-    mine = members(raw[0], 0)[:N_PICTURES]
+    pool = Pool.of(raw[0], directory)
+    mine = pool.members(0)[:N_PICTURES]
     fpr = np.geomspace(1 / raw[0].n_members, 1, N_RATES)
     return {
         "made_with": made_with(results),
         "n_seeds": len(raw),
         "n_members": raw[0].n_members,
         "fpr": [float(f"{rate:.5g}") for rate in fpr],
-        "originals": png(load_once(raw[0].dataset).x[mine]),
+        "originals": png(pool.data.x[mine]),
         "raw": {"accuracy": accuracy(raw, directory)},
         "settings": [
             kept_setting(runs, directory, fpr=fpr, mine=mine, weak=weak_attacks(runs, results)) for runs in others
@@ -86,7 +87,7 @@ def keep(directory: Path) -> dict[str, Any]:
 
 def weak_attacks(runs: Sequence[Config], results: pd.DataFrame) -> set[str]:
     """Return the attacks that are weak in some of these runs: their shadow models are unlike the target."""
-    here = results[results.key.isin([run_key(config) for config in runs])]
+    here = results[results.key.isin([config.key for config in runs])]
     return set(here.attack[here.weak.astype(bool)])
 
 
@@ -109,9 +110,8 @@ def kept_setting(
         Attacks that are weak here.
     """
     defence = runs[0].defence
-    data, noise = load_once(runs[0].dataset), torch.Generator().manual_seed(0)  # other noise than the run's
-    synthesizer = encoder_of(runs[0], directory, 0)
-    release = synthesizer.release(data.x[mine], data.y[mine], generator=noise, shuffle=False)
+    pool, noise = Pool.of(runs[0], directory), torch.Generator().manual_seed(0)  # other noise than the run's
+    release = pool.synthesizer(0).release(pool.data.x[mine], pool.data.y[mine], generator=noise, shuffle=False)
     scores = [run_scores(config, directory=directory) for config in runs]
     attacks = [name for name in ATTACKS if f"scores/{name}" in scores[0]]
     return {

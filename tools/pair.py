@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+from api import page_of
 from common import BOOK_URL, REPOSITORY, ROOT, notebook_sources, read_source, write_notebook
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
@@ -22,7 +23,7 @@ INSTALL = f"""\
 import sys
 
 if "google.colab" in sys.modules:  # elsewhere the package is installed already
-    %pip install --quiet "vaeprivacy @ git+{REPOSITORY}"
+    %pip install --quiet "vaeprivacy[notebooks] @ git+{REPOSITORY}"
 """
 COMPARE = """\
 ## Your numbers beside the book's
@@ -71,7 +72,7 @@ def plain_role(match: re.Match, page: str) -> str:
     if role == "term":
         return f"[{text}]({link('book/glossary', ANCHORS[target.lower()])})"
     if role == "py:obj":
-        return f"[`{text}`]({link('book/api', f'#{target}')})"
+        return f"[`{text}`]({link(page_of(target), f'#{target}')})"
     if role in ("prf:ref", "numref"):
         return f"[{text.replace('-', ' ')}]({link(PAGES[target], f'#{target}')})"
     raise ValueError(f"{page}: the role {{{role}}} has no plain form yet; add one to tools/pair.py.")

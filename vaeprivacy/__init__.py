@@ -11,6 +11,7 @@ The modules of this folder are the idea, in the order of the paper; every other 
     networks         layers, initial weights, mini-batches
     distances        distances between latent codes, and projection onto their balls
     bounds           how well two distributions can be told apart: bounds on any attack, and conversions
+    gaussian_bounds  the same for normal distributions, and so for Gaussian noise
     guarantee        what a release promises, and what it leaves out
     vae              the variational autoencoder
     vae_training     its training

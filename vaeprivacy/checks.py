@@ -37,6 +37,24 @@ def check_positive(value: float, name: str, *, zero: bool = False) -> float:
     return float(value)
 
 
+def check_whole(value: int, name: str, *, least: int | None = None) -> int:
+    """Return `value` if it is a whole number, of at least `least` if that is given; True and False are none.
+
+    Raises
+    ------
+    TypeError
+        If `value` is no whole number.
+    ValueError
+        If there is a `least`, and it is less, or no whole number.
+    """
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if least is not None and not (whole and value >= least):
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+    if not whole:
+        raise TypeError(f"{name} must be a whole number, not {value!r} of type {type(value).__name__}.")
+    return value
+
+
 def check_probability(value: float, name: str) -> float:
     """Return `value` as a float if it is a number from 0 to 1.
 

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
 from torch import nn
 
 from vaeprivacy.checks import check_choice, check_labels, check_positive, check_records
-from vaeprivacy.compute.checkpoints import Checkpoint, fingerprint, restore_training, training_state
+from vaeprivacy.compute.checkpoints import Checkpoint
 from vaeprivacy.compute.devices import memory_of
 from vaeprivacy.compute.ensemble import models_that_fit, stack_models
 from vaeprivacy.compute.progress import progress_bar
@@ -165,17 +164,25 @@ def fit_classifiers(
     settings = settings or ClassifierSettings()
     check_labels(check_records(x), y, n_classes)
     _check_subsets(subsets, generators)
-    about = "" if checkpoint is None else fingerprint(settings, x, y, *subsets, *(g.get_state() for g in generators))
-    file = Checkpoint(checkpoint, about)
+    about = (settings, x, y, *subsets, *(generator.get_state() for generator in generators))
     models = [new_classifier(x.shape[1], settings, n_classes=n_classes, generator=g).to(x.device) for g in generators]
-    training = _Training(models, settings, generators)
-    training.restore(file.read())
-    rows, epochs = torch.stack(list(subsets)).to(x.device), range(training.epoch, settings.epochs)
-    options = {"initial": training.epoch, "total": settings.epochs, "desc": "classifier", "unit": "epoch"}
-    for _ in progress_bar(epochs, show=progress, **options):
-        training.run_epoch(x, y, rows)
-        file.keep(training.state, now=training.epoch == settings.epochs)
-    training.stack.unstack(models)
+    stack, rows = stack_models(models), torch.stack(list(subsets)).to(x.device)
+    options = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+    optimizer = torch.optim.Adam(stack.weights, **options, fused=True)  # as plain Adam, in one kernel
+    file = Checkpoint(checkpoint, about, optimizer, generators)
+    done = file.resume() or 0
+    bar = {"show": progress, "initial": done, "total": settings.epochs, "desc": "classifier", "unit": "epoch"}
+    for epoch in progress_bar(range(done, settings.epochs), **bar):
+        orders = [torch.randperm(rows.shape[1], generator=g, device=g.device).to(x.device) for g in generators]
+        for batch in rows.gather(1, torch.stack(orders)).split(settings.batch_size, dim=1):
+            records = x.index_select(0, batch.flatten()).unflatten(0, batch.shape)  # as x[batch], but faster on a CPU
+            with autocast(x.device, settings.precision):
+                logits = stack(records)
+            optimizer.zero_grad()
+            _summed_loss(logits.float(), y[batch], settings, epoch=epoch).backward()
+            optimizer.step()
+        file.keep(epoch + 1, now=epoch + 1 == settings.epochs)
+    stack.unstack(models)
     return models
 
 
@@ -185,39 +192,6 @@ def _check_subsets(subsets: Sequence[torch.Tensor], generators: Sequence[torch.G
             f"fit_classifiers needs subsets of one length and a generator for each, not {len(generators)} generators "
             f"for subsets of {sorted({len(subset) for subset in subsets})} records: train others one by one."
         )
-
-
-class _Training:
-    """The state of a training: stacked networks, their optimizer and random numbers, and the epochs that are done."""
-
-    def __init__(
-        self, models: Sequence[nn.Module], settings: ClassifierSettings, generators: Sequence[torch.Generator]
-    ) -> None:
-        self.stack, self.settings, self.generators, self.epoch = stack_models(models), settings, generators, 0
-        options = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
-        self.optimizer = torch.optim.Adam(self.stack.weights, **options, fused=True)  # as plain Adam, in one kernel
-
-    def run_epoch(self, x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor) -> None:
-        """Take one pass over the records of each model, given as indices, shape (models, records)."""
-        orders = [torch.randperm(rows.shape[1], generator=g, device=g.device).to(x.device) for g in self.generators]
-        for batch in rows.gather(1, torch.stack(orders)).split(self.settings.batch_size, dim=1):
-            self.optimizer.zero_grad()
-            records = x.index_select(0, batch.flatten()).unflatten(0, batch.shape)  # as x[batch], but faster on a CPU
-            with autocast(x.device, self.settings.precision):
-                logits = self.stack(records)
-            _summed_loss(logits.float(), y[batch], self.settings, epoch=self.epoch).backward()
-            self.optimizer.step()
-        self.epoch += 1
-
-    def state(self) -> dict[str, Any]:
-        """Return all that :meth:`restore` needs."""
-        return training_state(self.stack.weights, self.optimizer, self.generators, epoch=self.epoch)
-
-    def restore(self, state: dict[str, Any] | None) -> None:
-        """Go back to a state, if there is one."""
-        if state is not None:
-            restore_training(state, self.stack.weights, self.optimizer, self.generators)
-            self.epoch = state["epoch"]
 
 
 def new_classifier(

@@ -35,7 +35,7 @@ class ConvolutionalEncoder(nn.Module):
     ----------
     features : int
         Number of values of an image.
-    told : int
+    conditions : int
         Number of values that follow it in each row.
     hidden : int
         Units of the hidden linear layer; the convolutions have an eighth and a quarter as many channels.
@@ -43,7 +43,7 @@ class ConvolutionalEncoder(nn.Module):
         Number of outputs.
     """
 
-    def __init__(self, features: int, told: int, hidden: int, outputs: int) -> None:
+    def __init__(self, features: int, conditions: int, hidden: int, outputs: int) -> None:
         super().__init__()
         channels, height, width = image_shape_of(features)
         first, second = max(1, hidden // 8), max(1, hidden // 4)
@@ -57,13 +57,13 @@ class ConvolutionalEncoder(nn.Module):
             nn.Flatten(),
         )
         self.head = nn.Sequential(
-            nn.Linear(second * height * width // 16 + told, hidden), nn.ReLU(), nn.Linear(hidden, outputs)
+            nn.Linear(second * height * width // 16 + conditions, hidden), nn.ReLU(), nn.Linear(hidden, outputs)
         )
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """Return the outputs for each row, shape (records, outputs)."""
-        image, told = rows[:, : self.features], rows[:, self.features :]
-        return self.head(torch.cat([self.image(image), told], dim=1))
+        image, labels = rows[:, : self.features], rows[:, self.features :]
+        return self.head(torch.cat([self.image(image), labels], dim=1))
 
 
 def convolutional_decoder(features: int, inputs: int, hidden: int) -> nn.Sequential:

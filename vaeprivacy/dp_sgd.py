@@ -1,10 +1,11 @@
 """DP-SGD (Abadi et al., arXiv 1607.00133): the steps that the VAE's and the classifier's training share."""
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -17,9 +18,6 @@ from vaeprivacy.guarantee import ModelCoverage
 from vaeprivacy.randomness import RandomSource, SeedNamed, normals, torch_generator, uniforms
 from vaeprivacy.vae import REPARAMETERISATION, VAE, LatentNoise, VAESettings
 from vaeprivacy.vae_training import condition_labels, new_vae
-
-if TYPE_CHECKING:  # loaded where it is used: who trains without DP-SGD need not have it
-    from opacus.grad_sample import GradSampleModuleFastGradientClipping
 
 
 def check_budget(epsilon: float, delta: float) -> tuple[float, float]:
@@ -38,6 +36,14 @@ def check_budget(epsilon: float, delta: float) -> tuple[float, float]:
     if not 0.05 <= epsilon <= 100:
         raise ValueError(f"epsilon must be from 0.05 to 100, where the accountant works, not {epsilon!r}.")
     return epsilon, delta
+
+
+def replace_one_epsilon(epsilon: float, delta: float) -> float:
+    """Return epsilon of replacing one record: twice that of adding or removing one.
+
+    Delta becomes (1 + e^epsilon) delta by this; from 1 on, nothing is promised, and epsilon is infinite.
+    """
+    return 2 * epsilon if (1 + math.exp(epsilon)) * delta < 1 else math.inf
 
 
 def dp_sgd_schedule(n: int, *, epochs: int, batch_size: int) -> tuple[float, int]:
@@ -164,7 +170,7 @@ def train_with_dp_sgd(
         adam.step()
 
 
-def _sum_clipped_gradients(hooked: "GradSampleModuleFastGradientClipping", losses: torch.Tensor) -> None:
+def _sum_clipped_gradients(hooked: nn.Module, losses: torch.Tensor) -> None:
     """Leave in each weight the sum of the clipped gradients of the losses of records, shape (records,)."""
     with warnings.catch_warnings():  # of Opacus' hooks: records need no gradient
         warnings.filterwarnings("ignore", "Full backward hook is firing")
@@ -205,15 +211,25 @@ class DPSGDTrainer(SeedNamed):
     epsilon: float
     delta: float = 1e-8
     max_grad_norm: float = 1.0
-    name: str = field(default="DP-SGD", init=False)
+    name: str = field(default="dp-sgd", init=False)
 
     def __str__(self) -> str:
-        return f"{self.name}, epsilon {self.epsilon:g}"
+        return f"DP-SGD, epsilon {self.epsilon:g}"
 
     @property
     def coverage(self) -> ModelCoverage:
         """What is promised before it is trained; :meth:`fit` returns what was spent, which is not more."""
         return ModelCoverage("DP-SGD", Indistinguishability(self.epsilon, self.delta))
+
+    @property
+    def vae_label(self) -> str:
+        """What figures call a VAE that it trained."""
+        return f"DP-SGD VAE {self.epsilon:g}"
+
+    @property
+    def added_epsilon(self) -> float:
+        """What encoder and decoder add to epsilon of replacing a record, see :func:`replace_one_epsilon`."""
+        return replace_one_epsilon(self.epsilon, self.delta)
 
     def __post_init__(self) -> None:
         epsilon, delta = check_budget(self.epsilon, self.delta)
@@ -232,14 +248,14 @@ class DPSGDTrainer(SeedNamed):
         settings: VAESettings,
         *,
         y: torch.Tensor | None = None,
-        channel: LatentNoise = REPARAMETERISATION,
+        latent_noise: LatentNoise = REPARAMETERISATION,
         generator: RandomSource,
         progress: bool = False,
     ) -> tuple[VAE, ModelCoverage]:
         """Train a VAE on the records `x` for ``settings.epochs`` epochs of expected batches of ``batch_size``.
 
-        For `y` and `channel` see :func:`vaeprivacy.vae_training.fit_vae`. Noise and batches come from `generator`, also
-        when it is the system's entropy; initial weights and the VAE's own samples are no secret.
+        For `y` and `latent_noise` see :func:`vaeprivacy.vae_training.fit_vae`. Noise and batches come from `generator`,
+        also when it is the system's entropy; initial weights and the VAE's own samples are no secret.
 
         Raises
         ------
@@ -260,7 +276,7 @@ class DPSGDTrainer(SeedNamed):
         vae = new_vae(x.shape[1], settings, generator=public).to(x.device)
         train_with_dp_sgd(
             vae,
-            lambda taken: -vae.elbos(x[taken], y[taken], channel=channel, generator=public).value,
+            lambda taken: -vae.elbos(x[taken], y[taken], latent_noise=latent_noise, generator=public).value,
             len(x),
             sample_rate=sample_rate,
             steps=steps,

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from vaeprivacy.bounds import Indistinguishability, Measure
-from vaeprivacy.checks import check_positive
+from vaeprivacy.bounds import Indistinguishability
+from vaeprivacy.checks import check_positive, check_whole
 from vaeprivacy.distances import EUCLIDEAN, Metric
+from vaeprivacy.gaussian_bounds import Measure
 
 How = Literal["private records", "disjoint records", "DP-SGD"]
 
@@ -19,7 +20,7 @@ class ModelCoverage:
     how : {"private records", "disjoint records", "DP-SGD"}
         What they were trained on: the private records without protection (nothing is covered), records disjoint from
         those of the release (nothing to cover), or the private records with DP-SGD.
-    training : Indistinguishability or None
+    dp : Indistinguishability or None
         With DP-SGD, what its accountant states for adding or removing one record.
     seeded : bool
         Whether the noise of DP-SGD came from a seeded generator.
@@ -27,20 +28,18 @@ class ModelCoverage:
     Raises
     ------
     ValueError
-        If `how` is none of the three, or `training` is given without DP-SGD, or missing with it.
+        If `how` is none of the three, or `dp` is given without DP-SGD, or missing with it.
     """
 
     how: How = "private records"
-    training: Indistinguishability | None = None
+    dp: Indistinguishability | None = None
     seeded: bool = False
 
     def __post_init__(self) -> None:
         if self.how not in get_args(How):
             raise ValueError(f"how must be one of {', '.join(map(repr, get_args(How)))}, not {self.how!r}.")
-        if (self.how == "DP-SGD") != (self.training is not None):
-            raise ValueError(
-                f"training states what DP-SGD gave, so it goes with DP-SGD and only with it, not {self.how!r}."
-            )
+        if (self.how == "DP-SGD") != (self.dp is not None):
+            raise ValueError(f"dp states what DP-SGD gave, so it goes with DP-SGD and only with it, not {self.how!r}.")
 
     @property
     def covered(self) -> bool:
@@ -60,11 +59,11 @@ class ModelCoverage:
         """
         if self.how == "disjoint records":
             return Indistinguishability(0.0)
-        if self.training is None:
+        if self.dp is None:
             raise ValueError(
                 "Encoder and decoder were trained on the private records without protection: no number holds."
             )
-        return self.training.group(2)
+        return self.dp.group(2)
 
 
 NOT_COVERED = ModelCoverage()
@@ -114,8 +113,7 @@ class Guarantee:
         if not isinstance(self.per_unit, Measure):
             raise TypeError(f"per_unit must be a measure, such as Indistinguishability(1.0), not {self.per_unit!r}.")
         self.per_unit.times(2)  # refuses a delta, which metric privacy has not
-        if isinstance(self.releases, bool) or not isinstance(self.releases, int) or self.releases < 1:
-            raise ValueError(f"releases must be a whole number of at least 1, not {self.releases!r}.")
+        check_whole(self.releases, "releases", least=1)
 
     def at_distance(self, distance: float) -> Measure:
         """Return how well two records can be told apart whose codes are `distance` apart, given encoder and decoder.
@@ -221,9 +219,9 @@ class Guarantee:
                 "Encoder and decoder were trained on other records, so they tell nothing about those of the release; "
                 "nothing is promised to the records they were trained on."
             )
-        if self.model.training is None:
+        if self.model.dp is None:
             return "Not covered: what encoder and decoder learned from the private records, on which they were trained."
-        one, two = self.model.training, self.model.replace_one
+        one, two = self.model.dp, self.model.replace_one
         return (
             f"Encoder and decoder were trained on the private records with DP-SGD, ({one.epsilon:g}, {one.delta:g})-"
             f"differentially private for adding or removing one record, hence ({two.epsilon:g}, {two.delta:.3g}) for "

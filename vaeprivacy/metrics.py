@@ -91,7 +91,7 @@ def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, *, fpr: float) -> Estima
         return Estimate(value, exact.low, exact.high)
     random = np.random.default_rng(0)
     # Which non-member comes first after those that may be accused, in a resample? The smallest but n_accused of uniform
-    # ranks: an order statistic, whose law is a beta distribution, so that the resample itself need not be drawn.
+    # ranks: an order statistic, which has a beta distribution, so that the resample itself need not be drawn.
     rank = np.floor(len(others) * random.beta(n_accused + 1, len(others) - n_accused, RESAMPLES)).astype(int)
     found = random.binomial(len(members), share_above(rank)) / len(members)
     low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

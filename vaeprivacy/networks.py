@@ -13,8 +13,6 @@ from torch import nn
 def mlp(sizes: Sequence[int], *, generator: torch.Generator, activation: type[nn.Module] = nn.ReLU) -> nn.Sequential:
     """Return a multilayer perceptron with ReLU (or another activation) between its linear layers.
 
-    For its weights see :func:`drawn`.
-
     Parameters
     ----------
     sizes : sequence of int

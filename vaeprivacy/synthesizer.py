@@ -18,7 +18,7 @@ from vaeprivacy.vae import REPARAMETERISATION, VAE, LatentNoise, VAESettings
 
 @dataclass(frozen=True)
 class MechanismNoise:
-    """The channel of a release: the projection and the noise that codes will go through (:eq:`noise-aware`).
+    """What a release does to codes: the projection and the noise that codes will go through (:eq:`noise-aware`).
 
     Nothing is subtracted: the noise is there whatever the encoder does, and the projection bounds the codes. The
     encoder's variance is not used.
@@ -34,13 +34,13 @@ class MechanismNoise:
     mechanism: Mechanism
     radius: float
 
-    def send(
+    def sample(
         self, mean: torch.Tensor, log_variance: torch.Tensor, *, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return noisy codes, and zeros; see :meth:`Channel.send`."""
-        return self.mechanism.simulate(self.noiseless(mean), generator=generator), mean.new_zeros(len(mean))
+        """Return noisy codes, and zeros; see :meth:`LatentNoise.sample`."""
+        return self.mechanism.simulate(self.without_noise(mean), generator=generator), mean.new_zeros(len(mean))
 
-    def noiseless(self, mean: torch.Tensor) -> torch.Tensor:
+    def without_noise(self, mean: torch.Tensor) -> torch.Tensor:
         """Return the projected codes."""
         return self.mechanism.project(mean, radius=self.radius, warn=False)
 
@@ -86,7 +86,7 @@ class Synthesizer:
         is the root of the latent dimension for the Euclidean distance: it depends on no record (our choice).
     vae : VAE or None
         Encoder and decoder, once they are fitted.
-    training : PlainTrainer, PublicTrainer or DPSGDTrainer
+    trainer : PlainTrainer, PublicTrainer or DPSGDTrainer
         How :meth:`fit` trains them.
     noise_aware : bool
         Whether :meth:`fit` trains encoder and decoder for the noise: through projection and mechanism, with new noise
@@ -109,7 +109,7 @@ class Synthesizer:
     settings: VAESettings = field(default_factory=VAESettings)
     radius: float | None = None
     vae: VAE | None = None
-    training: Trainer = field(default_factory=PlainTrainer)
+    trainer: Trainer = field(default_factory=PlainTrainer)
     noise_aware: bool = False
     denoiser: Denoiser | None = None
     labels: RandomisedResponse | None = None
@@ -118,7 +118,7 @@ class Synthesizer:
     releases: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        check_trainer(self.training)
+        check_trainer(self.trainer)
         if self.radius is None:
             self.radius = self.metric.typical_norm(self.settings.latent_dim)
         if self.noise_aware and self.mechanism is None:
@@ -146,7 +146,7 @@ class Synthesizer:
             Records, shape (records, features), values in [0, 1]: the private ones, or with
             :class:`~vaeprivacy.trainers.PublicTrainer` others, which :meth:`release` will refuse.
         y : torch.Tensor
-            Labels, shape (records,). They are ignored unless ``settings.n_classes`` says that they are told.
+            Labels, shape (records,). They are ignored unless ``settings.n_classes`` makes the VAE conditional.
         generator : torch.Generator or SystemEntropy
             Source of weights, batches, samples and the noise of DP-SGD.
         progress : bool
@@ -158,13 +158,13 @@ class Synthesizer:
             Itself, fitted.
         """
         _check_pairs(x, y)
-        options = {"y": y, "channel": self.channel, "generator": generator, "progress": progress}
-        self.vae, self.coverage = self.training.fit(x, self.settings, **options)
-        self.trained_on = _rows(x) if isinstance(self.training, PublicTrainer) else frozenset()
+        options = {"y": y, "latent_noise": self.latent_noise, "generator": generator, "progress": progress}
+        self.vae, self.coverage = self.trainer.fit(x, self.settings, **options)
+        self.trained_on = _rows(x) if isinstance(self.trainer, PublicTrainer) else frozenset()
         return self
 
     @property
-    def channel(self) -> LatentNoise:
+    def latent_noise(self) -> LatentNoise:
         """What codes go through while encoder and decoder are trained."""
         return MechanismNoise(self.mechanism, self.radius) if self.noise_aware else REPARAMETERISATION
 
@@ -177,7 +177,7 @@ class Synthesizer:
         x : torch.Tensor
             Records, shape (records, features), values in [0, 1].
         y : torch.Tensor, optional
-            Their labels, shape (records,), which a conditional VAE must be told.
+            Their labels, shape (records,), for a conditional VAE.
 
         Raises
         ------
@@ -231,7 +231,7 @@ class Synthesizer:
         """
         _check_pairs(x, y)
         reported = y if self.labels is None else self.labels.perturb(y, generator=generator)
-        codes = self.encode(x, reported)  # the true label must not enter: what is told about it is the noisy one
+        codes = self.encode(x, reported)  # the true label must not enter: only the noisy one may
         self._check_disjoint(x)
         guarantee = None
         if self.mechanism is not None:
@@ -260,7 +260,7 @@ class Synthesizer:
         if shared:
             raise ValueError(
                 f"{shared} of the {len(x)} records to release are among those that encoder and decoder were trained "
-                "on, which were to be disjoint: release others, or fit with training=PlainTrainer() or DPSGDTrainer()."
+                "on, which were to be disjoint: release others, or fit with trainer=PlainTrainer() or DPSGDTrainer()."
             )
 
     def _fitted_vae(self) -> VAE:

@@ -1,7 +1,7 @@
 """Ways to train encoder and decoder, and what each lets a guarantee say about them."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 
@@ -13,16 +13,45 @@ from vaeprivacy.vae import VAE, VAESettings
 from vaeprivacy.vae_training import fit_vae
 
 
+@runtime_checkable
+class Trainer(Protocol):
+    """Trains encoder and decoder, and knows what that lets a guarantee say.
+
+    Attributes
+    ----------
+    name : str
+        Its name in configurations and results.
+    coverage : ModelCoverage
+        What is promised before anything is trained.
+    vae_label : str
+        What figures call a VAE that it trained; empty for the default.
+    added_epsilon : float
+        What training adds to epsilon of replacing a record, if encoder and decoder are covered or left out.
+    """
+
+    name: str
+    coverage: ModelCoverage
+    vae_label: str
+    added_epsilon: float
+
+    def fit(
+        self, x: torch.Tensor, settings: VAESettings, *, generator: RandomSource, **options: Any
+    ) -> tuple[VAE, ModelCoverage]:
+        """Train a VAE on records; for the options see :func:`vaeprivacy.vae_training.fit_vae`."""
+
+
 @dataclass(frozen=True)
 class PlainTrainer(SeedNamed):
     """Train on the private records, without protection: the default of the literature, and not covered."""
 
     seed_text: ClassVar[str] = "OnPrivateRecords(name='private records')"
-    name: str = field(default="private records", init=False)
+    name: str = field(default="private", init=False)
     coverage: ClassVar[ModelCoverage] = NOT_COVERED
+    vae_label: ClassVar[str] = ""
+    added_epsilon: ClassVar[float] = 0.0
 
     def __str__(self) -> str:
-        return self.name
+        return "private records"
 
     def fit(
         self, x: torch.Tensor, settings: VAESettings, *, generator: RandomSource, **options: Any
@@ -57,8 +86,9 @@ class PublicTrainer(SeedNamed):
     )
     share: float = 1.0
     first_classes: int | None = None
-    name: str = field(default="disjoint records", init=False)
+    name: str = field(default="public", init=False)
     coverage: ClassVar[ModelCoverage] = ModelCoverage("disjoint records")
+    added_epsilon: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "share", check_positive(self.share, "share"))
@@ -68,8 +98,17 @@ class PublicTrainer(SeedNamed):
             check_positive(self.first_classes, "first_classes")
 
     def __str__(self) -> str:
+        return f"disjoint records{self._which}"
+
+    @property
+    def vae_label(self) -> str:
+        """What figures call a VAE that it trained."""
+        return f"public VAE{self._which}"
+
+    @property
+    def _which(self) -> str:
         share = "" if self.share == 1 else f", {self.share:g} of them"
-        return self.name + share + ("" if self.first_classes is None else f", first {self.first_classes} classes")
+        return share + ("" if self.first_classes is None else f", first {self.first_classes} classes")
 
     def kept(self, n: int, y: torch.Tensor | None = None) -> torch.Tensor:
         """Return which of `n` records are used, shape (n,), bool.
@@ -110,20 +149,21 @@ class PublicTrainer(SeedNamed):
         return vae, self.coverage
 
 
-Trainer = PlainTrainer | PublicTrainer | DPSGDTrainer
+#: Trainers by their names in files of configurations.
+TRAINERS: dict[str, type[Trainer]] = {"private": PlainTrainer, "public": PublicTrainer, "dp-sgd": DPSGDTrainer}
 
 
-def check_trainer(training: Trainer) -> Trainer:
-    """Return `training` if it is one of the three ways to train.
+def check_trainer(trainer: Trainer) -> Trainer:
+    """Return `trainer` if it can train encoder and decoder.
 
     Raises
     ------
     TypeError
-        If it is not.
+        If it cannot.
     """
-    if not isinstance(training, Trainer):
+    if isinstance(trainer, type) or not isinstance(trainer, Trainer):
         raise TypeError(
-            "training must be PlainTrainer(), PublicTrainer() or DPSGDTrainer(epsilon), with the parentheses, not "
-            f"{training!r}."
+            "trainer must be PlainTrainer(), PublicTrainer() or DPSGDTrainer(epsilon), with the parentheses, not "
+            f"{trainer!r}."
         )
-    return training
+    return trainer

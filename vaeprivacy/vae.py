@@ -37,7 +37,7 @@ class VAESettings(SeedNamed):
     learning_rate : float
         Step size of Adam.
     n_classes : int
-        Number of labels, if encoder and decoder are told the label of a record; 0: they are not.
+        Number of labels, if encoder and decoder are conditional on the label of a record; 0: they are not.
     architecture : {"mlp", "convolutional"}
         Multilayer perceptrons, or convolutional networks for images (:mod:`vaeprivacy.convolutional`).
     precision : {"float32", "bfloat16"}
@@ -89,7 +89,7 @@ class Elbo(NamedTuple):
 class LatentNoise(Protocol):
     """What an encoder's output goes through before it meets the decoder, and what that costs in the ELBO."""
 
-    def send(
+    def sample(
         self, mean: torch.Tensor, log_variance: torch.Tensor, *, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the codes that the decoder gets, and what is subtracted from the log-likelihood of each record.
@@ -107,15 +107,15 @@ class LatentNoise(Protocol):
             Shapes (records, latent_dim) and (records,).
         """
 
-    def noiseless(self, mean: torch.Tensor) -> torch.Tensor:
+    def without_noise(self, mean: torch.Tensor) -> torch.Tensor:
         """Return the codes that the decoder would get if there were no noise, shape (records, latent_dim)."""
 
 
 @dataclass(frozen=True)
 class Reparameterisation:
-    """The channel of a VAE: normal noise whose size the encoder chooses, kept close to the prior N(0, I)."""
+    """The noise of a VAE: normal, of a size that the encoder chooses, kept close to the prior N(0, I)."""
 
-    def send(
+    def sample(
         self, mean: torch.Tensor, log_variance: torch.Tensor, *, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return a sample of each code, and its Kullback-Leibler divergence from the prior (:eq:`kl`)."""
@@ -123,7 +123,7 @@ class Reparameterisation:
         kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
         return mean + torch.exp(log_variance / 2) * noise, kl
 
-    def noiseless(self, mean: torch.Tensor) -> torch.Tensor:
+    def without_noise(self, mean: torch.Tensor) -> torch.Tensor:
         """Return the mean codes."""
         return mean
 
@@ -134,8 +134,8 @@ REPARAMETERISATION = Reparameterisation()
 class VAE(nn.Module):
     """A variational autoencoder (Kingma and Welling, arXiv 1312.6114).
 
-    With `n_classes`, it is conditional (Sohn, Lee and Yan, 2015): encoder and decoder are also told the label, as a
-    one-hot vector beside their input. Without, they ignore what they are told.
+    With `n_classes`, it is conditional (Sohn, Lee and Yan, 2015): encoder and decoder also get the label, as a
+    one-hot vector beside their input. Without, they ignore labels.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class VAE(nn.Module):
     hidden : int
         Units of the hidden layer of encoder and decoder.
     n_classes : int
-        Number of labels; 0: labels are not told.
+        Number of labels; 0: the VAE is not conditional.
     architecture : {"mlp", "convolutional"}
         One hidden layer on each side, or convolutions.
     generator : torch.Generator
@@ -191,12 +191,12 @@ class VAE(nn.Module):
         return torch.sigmoid(self.logits(codes, y))
 
     def with_labels(self, inputs: torch.Tensor, y: torch.Tensor | None) -> torch.Tensor:
-        """Return the input of a network: codes or records, with their one-hot labels if labels are told.
+        """Return the input of a network: codes or records, with their one-hot labels if the VAE is conditional.
 
         Raises
         ------
         ValueError
-            If labels are told, and there are none.
+            If it is conditional, and there are no labels.
         """
         n_classes = self.sizes["n_classes"]
         if not n_classes:
@@ -217,7 +217,7 @@ class VAE(nn.Module):
         x: torch.Tensor,
         y: torch.Tensor | None = None,
         *,
-        channel: LatentNoise = REPARAMETERISATION,
+        latent_noise: LatentNoise = REPARAMETERISATION,
         generator: torch.Generator,
     ) -> Elbo:
         """Estimate the ELBO of each record with one sample of its code (:eq:`elbo`).
@@ -228,7 +228,7 @@ class VAE(nn.Module):
             Records, shape (records, features), values in [0, 1].
         y : torch.Tensor, optional
             Their labels, shape (records,), for a conditional VAE.
-        channel : Channel
+        latent_noise : LatentNoise
             What happens to a code between encoder and decoder.
         generator : torch.Generator
             Source of the samples.
@@ -238,7 +238,7 @@ class VAE(nn.Module):
         Elbo
             Of each record, shape (records,).
         """
-        codes, kl = channel.send(*self.encode(x, y), generator=generator)
+        codes, kl = latent_noise.sample(*self.encode(x, y), generator=generator)
         return Elbo(self.log_likelihood(codes, x, y), kl)
 
     def elbo(self, x: torch.Tensor, y: torch.Tensor | None = None, **options: Any) -> Elbo:

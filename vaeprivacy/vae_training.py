@@ -3,16 +3,18 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import torch
 
 from vaeprivacy.checks import check_unit_records
-from vaeprivacy.compute.checkpoints import Checkpoint, fingerprint, restore_training, training_state
+from vaeprivacy.compute.checkpoints import Checkpoint
 from vaeprivacy.compute.progress import progress_bar
 from vaeprivacy.networks import autocast, minibatches
 from vaeprivacy.vae import REPARAMETERISATION, VAE, Elbo, LatentNoise, VAESettings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def condition_labels(y: torch.Tensor | None, settings: VAESettings, *, like: torch.Tensor) -> torch.Tensor:
@@ -47,12 +49,12 @@ def fit_vae(
     settings: VAESettings | None = None,
     *,
     y: torch.Tensor | None = None,
-    channel: LatentNoise = REPARAMETERISATION,
+    latent_noise: LatentNoise = REPARAMETERISATION,
     generator: torch.Generator,
     progress: bool = False,
     checkpoint: Path | None = None,
-    on_epoch: Callable[[pd.DataFrame], None] | None = None,
-) -> tuple[VAE, pd.DataFrame]:
+    on_epoch: "Callable[[pd.DataFrame], None] | None" = None,
+) -> "tuple[VAE, pd.DataFrame]":
     """Train a VAE by maximising the ELBO with Adam; keep the weights of the epoch with the best held-out ELBO.
 
     Parameters
@@ -63,7 +65,7 @@ def fit_vae(
         Sizes and training.
     y : torch.Tensor, optional
         Labels, shape (records,), for a conditional VAE.
-    channel : Channel
+    latent_noise : LatentNoise
         What happens to a code between encoder and decoder; by default what a VAE does, see
         :class:`vaeprivacy.vae.Reparameterisation`.
     generator : torch.Generator
@@ -94,84 +96,65 @@ def fit_vae(
     settings = settings or VAESettings()
     check_unit_records(x)
     y = condition_labels(y, settings, like=x)
-    about = "" if checkpoint is None else fingerprint((settings, channel), x, y, generator.get_state())
-    file = Checkpoint(checkpoint, about)
+    about = ((settings, latent_noise), x, y, generator.get_state())
     n_held_out = max(1, round(settings.held_out * len(x)))
     order = torch.randperm(len(x), generator=generator, device=generator.device).to(x.device)
     held_out, train = ((x[part], y[part]) for part in (order[:n_held_out], order[n_held_out:]))
     vae = new_vae(x.shape[1], settings, generator=generator).to(x.device)
-    training = _Training(vae, settings, channel, generator)
-    training.restore(file.read())
-    bar = progress_bar(total=settings.epochs, initial=training.epoch, show=progress, desc="VAE", unit="epoch")
-    while not training.finished:
-        held_out_elbo = training.run_epoch(train, held_out)
-        bar.set_postfix(held_out_elbo=f"{held_out_elbo:.1f}")
-        bar.update()
-        file.keep(training.state, now=training.finished)
+    optimizer = torch.optim.Adam(vae.parameters(), lr=settings.learning_rate, fused=True)
+    options = {"latent_noise": latent_noise, "generator": generator}
+    file = Checkpoint(checkpoint, about, optimizer, [generator])
+    rows, best = file.resume() or ([], {"epoch": 0, "elbo": -math.inf, "weights": vae.state_dict()})
+    done = len(rows) // 2
+    bar = {"show": progress, "initial": done, "total": settings.epochs, "desc": "VAE", "unit": "epoch"}
+    epochs = progress_bar(range(done + 1, settings.epochs + 1), **bar)
+    for epoch in epochs:
+        if epoch - best["epoch"] > settings.patience:  # none of so many epochs was better than those before
+            break
+        met = _epoch(vae, optimizer, train, settings, **options)
+        with torch.no_grad(), autocast(x.device, settings.precision):
+            unseen = vae.elbo(*held_out, **options)
+        rows += [_row(epoch, "training", met), _row(epoch, "held out", unseen)]
+        if unseen.value.item() > best["elbo"]:
+            weights = {name: weight.clone() for name, weight in vae.state_dict().items()}
+            best = {"epoch": epoch, "elbo": unseen.value.item(), "weights": weights}
+        epochs.set_postfix(held_out_elbo=f"{unseen.value.item():.1f}")
+        file.keep((rows, best), now=epoch in (settings.epochs, best["epoch"] + settings.patience))
         if on_epoch is not None:
-            on_epoch(training.history)
-    bar.close()
-    vae.load_state_dict(training.best_weights)
-    return vae, training.history
+            on_epoch(_history(rows))
+    vae.load_state_dict(best["weights"])
+    return vae, _history(rows)
 
 
-class _Training:
-    """The state of a training: network, optimizer, random numbers, what has been met so far and the best weights."""
+def _epoch(
+    vae: VAE,
+    optimizer: torch.optim.Optimizer,
+    records: tuple[torch.Tensor, torch.Tensor],
+    settings: VAESettings,
+    **options: Any,
+) -> Elbo:
+    """Take one pass over the records and return the average ELBO met on the way."""
+    x, y = records
+    total = torch.zeros(2, device=x.device)  # there until the end: a look at it would make a GPU wait
+    for batch in minibatches(len(x), batch_size=settings.batch_size, generator=options["generator"]):
+        batch = batch.to(x.device)
+        with autocast(x.device, settings.precision):
+            elbo = vae.elbo(x[batch], y[batch], **options)
+        optimizer.zero_grad()
+        (-elbo.value).backward()
+        optimizer.step()
+        total += torch.stack(elbo).detach() * len(batch)
+    return Elbo(*(total / len(x)))
 
-    def __init__(self, vae: VAE, settings: VAESettings, channel: LatentNoise, generator: torch.Generator) -> None:
-        self.vae, self.settings, self.generator = vae, settings, generator
-        self.options = {"channel": channel, "generator": generator}
-        self.optimizer = torch.optim.Adam(vae.parameters(), lr=settings.learning_rate, fused=True)
-        self.epoch, self.best, self.best_epoch, self.rows = 0, -math.inf, 0, []
-        self.best_weights = vae.state_dict()
 
-    @property
-    def finished(self) -> bool:
-        """Whether there were enough epochs, or none of the last ones was better than those before."""
-        return self.epoch >= self.settings.epochs or self.epoch - self.best_epoch >= self.settings.patience
+def _row(epoch: int, part: str, elbo: Elbo) -> list[Any]:
+    return [epoch, part, elbo.reconstruction.item(), elbo.kl.item(), elbo.value.item()]
 
-    @property
-    def history(self) -> pd.DataFrame:
-        """One row an epoch and part, see :func:`fit_vae`."""
-        return pd.DataFrame(self.rows, columns=["epoch", "part", "reconstruction", "kl", "elbo"])
 
-    def run_epoch(self, train: tuple[torch.Tensor, ...], held_out: tuple[torch.Tensor, ...]) -> float:
-        """Take one pass over the records, and return the ELBO of those held out."""
-        self.epoch += 1
-        in_training = self._pass(*train)
-        with torch.no_grad(), autocast(held_out[0].device, self.settings.precision):
-            out = self.vae.elbo(*held_out, **self.options)
-        for part, elbo in (("training", in_training), ("held out", out)):
-            self.rows.append([self.epoch, part, elbo.reconstruction.item(), elbo.kl.item(), elbo.value.item()])
-        if out.value.item() > self.best:
-            self.best, self.best_epoch = out.value.item(), self.epoch
-            self.best_weights = {name: weight.clone() for name, weight in self.vae.state_dict().items()}
-        return out.value.item()
+def _history(rows: list[list[Any]]) -> "pd.DataFrame":
+    import pandas as pd  # only here: who releases records need not wait for it
 
-    def _pass(self, x: torch.Tensor, y: torch.Tensor) -> Elbo:
-        """Take one pass over the records and return the average ELBO met on the way."""
-        total = torch.zeros(2, device=x.device)  # there until the end: a look at it would make a GPU wait
-        for batch in minibatches(len(x), batch_size=self.settings.batch_size, generator=self.generator):
-            batch = batch.to(x.device)
-            with autocast(x.device, self.settings.precision):
-                elbo = self.vae.elbo(x[batch], y[batch], **self.options)
-            self.optimizer.zero_grad()
-            (-elbo.value).backward()
-            self.optimizer.step()
-            total += torch.stack(elbo).detach() * len(batch)
-        return Elbo(*(total / len(x)))
-
-    def state(self) -> dict[str, Any]:
-        """Return all that :meth:`restore` needs."""
-        met = {"met": (self.epoch, self.best, self.best_epoch, self.rows), "best_weights": self.best_weights}
-        return training_state(self.vae.parameters(), self.optimizer, [self.generator], **met)
-
-    def restore(self, state: dict[str, Any] | None) -> None:
-        """Go back to a state, if there is one."""
-        if state is not None:
-            restore_training(state, self.vae.parameters(), self.optimizer, [self.generator])
-            self.epoch, self.best, self.best_epoch, self.rows = state["met"]
-            self.best_weights = state["best_weights"]
+    return pd.DataFrame(rows, columns=["epoch", "part", "reconstruction", "kl", "elbo"])
 
 
 def new_vae(features: int, settings: VAESettings, *, generator: torch.Generator) -> VAE:

@@ -6,8 +6,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.nodes import make_refnode
 
-#: Pages that define or list terms rather than use them.
-PLAIN = {"book/glossary", "book/api", "book/bibliography", "book/equations"}
+#: How the names of pages begin that define or list terms rather than use them.
+PLAIN = ("book/glossary", "book/api", "book/bibliography", "book/equations", "book/reading_list")
 #: Where a word is no prose, or is a link already. What is bold is a question of a quiz, or a heading in the text.
 OTHER = (nodes.title, nodes.caption, nodes.strong, nodes.literal, nodes.math, nodes.reference, nodes.table)
 
@@ -70,7 +70,7 @@ def is_prose(text: nodes.Text) -> bool:
 
 def link_first_uses(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Link each term at its first use on a page, unless its author has done so before."""
-    if page in PLAIN:
+    if page.startswith(PLAIN):
         return
     for paragraph in doctree.findall(nodes.paragraph):
         join_lines(paragraph)

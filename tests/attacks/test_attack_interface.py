@@ -9,11 +9,11 @@ from toy_worlds import World, world
 
 from vaeprivacy.attacks import Attack, Candidates, DensityRatio, Knowledge, LikelihoodRatio
 from vaeprivacy.attacks.base import HELD, WORDS
-from vaeprivacy.attacks.catalogue import ATTACK_CLASSES, make_attack
+from vaeprivacy.attacks.catalogue import ATTACKS, make_attack
 from vaeprivacy.metrics import auc
 
 # A density has too many dimensions here, and Memory has no noise: for these two see test_likelihood_ratio.py.
-NAMES = [name for name, attack in ATTACK_CLASSES.items() if attack not in (DensityRatio, LikelihoodRatio)]
+NAMES = [name for name, spec in ATTACKS.items() if spec.attack not in (DensityRatio, LikelihoodRatio)]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_scores_do_not_depend_on_the_order_of_the_candidates(name: str, memorise
     assert scores.max() > scores.min() + 0.1
 
 
-@pytest.mark.parametrize("name", ATTACK_CLASSES)
+@pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_is_fitted_in_place_and_tells_its_knowledge(name: str, memorised: World) -> None:
     attack = make_attack(name, seed=0, image_shape=(8, 8))
     assert set(attack.needs) <= set(WORDS) and set(attack.needs) <= {*HELD, "log_posteriors", "candidate_shadows"}
@@ -111,8 +111,9 @@ def test_an_attack_is_fitted_in_place_and_tells_its_knowledge(name: str, memoris
 
 
 def test_attacks_that_learn_from_shadow_models_are_told_from_others() -> None:
-    by_shadows = {name for name, attack in ATTACK_CLASSES.items() if attack.by_shadows()}
-    learn = {"confidence", "entropy", "modified_entropy", "top_posteriors", "shadow", "shadow_joint"}
+    by_shadows = {name for name, spec in ATTACKS.items() if spec.by_shadows}
+    learn = {"confidence", "entropy", "modified_entropy", "top_posteriors", "shokri", "shokri_joint"}
+    assert by_shadows == {name for name, spec in ATTACKS.items() if spec.attack.by_shadows()}
     assert by_shadows == learn | {"lira", "lira_offline", "rmia", "rmia_offline"}
 
 

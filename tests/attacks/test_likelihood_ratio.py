@@ -10,7 +10,7 @@ from toy_worlds import Identity
 
 from vaeprivacy.attacks import Candidates, DensityRatio, Knowledge, LikelihoodRatio, NearestReconstruction
 from vaeprivacy.attacks.likelihood import WIDTHS, decoded_codes, log_likelihoods, noisy_codes
-from vaeprivacy.bounds import GaussianIndistinguishability
+from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 from vaeprivacy.mechanisms.base import Mechanism
 from vaeprivacy.mechanisms.denoisers import DENOISERS
 from vaeprivacy.mechanisms.gaussian import Gaussian

@@ -69,7 +69,7 @@ def test_other_classes_than_the_targets_do_as_well_which_is_data_transfer() -> N
 
 def test_without_a_shadow_model_the_threshold_is_a_percentile_over_records_of_noise() -> None:
     seen: list[torch.Tensor] = []
-    attack = HighestPosterior(generator=seeded(), n_random=4000, percentile=0.75).fit(Knowledge(ask=asked(seen)))
+    attack = HighestPosterior(generator=seeded(), n_random=4000, percentile=0.75).fit(Knowledge(query=asked(seen)))
     log_posteriors = torch.tensor([[0.9, 0.1], [0.3, 0.7]]).log()
     scores = attack.score(Candidates(x=torch.zeros(2, 5), y=torch.tensor([1, 0]), log_posteriors=log_posteriors))
     # The confidence on uniform noise is uniform on 1/2 to 1.
@@ -82,7 +82,7 @@ def test_without_a_shadow_model_the_threshold_is_a_percentile_over_records_of_no
 def test_the_records_of_noise_come_from_the_generator() -> None:
     thresholds = []
     for seed in (1, 1, 2):
-        attack = HighestPosterior(generator=seeded(seed), n_random=50).fit(Knowledge(ask=asked([])))
+        attack = HighestPosterior(generator=seeded(seed), n_random=50).fit(Knowledge(query=asked([])))
         attack.score(Candidates(x=torch.zeros(1, 3), y=torch.zeros(1), log_posteriors=torch.zeros(1, 2)))
         thresholds.append(attack.threshold)
     assert thresholds[0] == thresholds[1] != thresholds[2]

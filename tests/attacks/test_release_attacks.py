@@ -16,8 +16,8 @@ from vaeprivacy.attacks import (
     NearestRecord,
 )
 from vaeprivacy.attacks.likelihood import log_likelihoods, noisy_codes
-from vaeprivacy.bounds import GaussianIndistinguishability
 from vaeprivacy.datasets import Dataset
+from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 from vaeprivacy.mechanisms.base import Mechanism
 from vaeprivacy.mechanisms.gaussian import Gaussian
 from vaeprivacy.mechanisms.laplace import EuclideanLaplace

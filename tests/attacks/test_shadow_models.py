@@ -12,17 +12,11 @@ from hypothesis import strategies as st
 from seeding import seeded
 from torch import nn
 
-from vaeprivacy.attacks import (
-    ClassifierRecipe,
-    ShadowFit,
-    Shadows,
-    draw_balanced_memberships,
-    draw_memberships,
-    train_shadows,
-)
-from vaeprivacy.attacks.shadow import check_both_sides, chunk_answers, lacking_sides
+from vaeprivacy.attacks import ClassifierRecipe, ShadowFit, Shadows, train_shadows
+from vaeprivacy.attacks.shadow import chunk_predictions
+from vaeprivacy.attacks.shadow_fit import check_both_sides, lacking_sides
 from vaeprivacy.classifiers import ClassifierSettings, predict
-from vaeprivacy.datasets import Dataset
+from vaeprivacy.datasets import Dataset, draw_balanced_memberships, draw_memberships
 
 QUICK = ClassifierSettings(hidden=8, epochs=2, batch_size=20)
 
@@ -86,7 +80,7 @@ def test_what_models_are_asked_can_be_chosen() -> None:
     x, y = torch.rand(4, 2), torch.zeros(4, dtype=torch.int64)
     shadows = train_shadows(
         x, y, is_member=torch.eye(3, 4) > 0, recipe=lambda x, y, subsets, numbers: [nn.Identity() for _ in numbers],
-        models_at_once=2, ask=lambda model, x: -model(x),
+        models_at_once=2, query=lambda model, x: -model(x),
     )  # fmt: skip
     assert torch.equal(shadows.log_posteriors, torch.stack([-x] * 3))
 
@@ -170,7 +164,8 @@ def test_chunks_are_done_in_any_order_and_kept_under_their_numbers(digits: Datas
     options = {"is_member": is_member, "recipe": ClassifierRecipe(10, 0, QUICK)}
     chunks = ([0, 1], [2, 3], [4])
     found = [
-        chunk_answers(x, y, ask=predict, directory=tmp_path, numbers=numbers, **options) for numbers in reversed(chunks)
+        chunk_predictions(x, y, query=predict, directory=tmp_path, numbers=numbers, **options)
+        for numbers in reversed(chunks)
     ][::-1]
     whole = train_shadows(x, y, models_at_once=2, **options).log_posteriors
     assert torch.allclose(torch.from_numpy(np.concatenate(found)), whole, atol=1e-6)
@@ -221,17 +216,17 @@ def test_a_comparison_has_the_four_accuracies_and_says_what_it_finds() -> None:
     assert found.target == pytest.approx((0.97, 0.80)) and found.shadows == pytest.approx((0.97, 0.80))
     # Both of the two averages are over as many records; a thousandth more, lest no error at all mean no spread.
     assert found.spread[1] == pytest.approx(math.sqrt(2 * (0.16 + 0.001) / 1000))
-    assert found.alike
+    assert found.comparable
     assert str(found).startswith("The shadow models behave like the target: accuracy on members 0.970 (target 0.970)")
 
 
 def test_underfit_shadow_models_do_not_behave_like_the_target() -> None:
     found = likeness_of(0.85)
-    assert not found.alike
+    assert not found.comparable
     assert "do NOT behave like the target, so the attack is weak: accuracy on members 0.850" in str(found)
 
 
 def test_a_difference_on_one_side_is_enough() -> None:
     alike = likeness_of(0.97)
-    assert not replace(alike, shadows=(0.97, 0.60)).alike
-    assert replace(alike, shadows=(0.97, 0.81)).alike
+    assert not replace(alike, shadows=(0.97, 0.60)).comparable
+    assert replace(alike, shadows=(0.97, 0.81)).comparable

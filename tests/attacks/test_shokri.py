@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from seeding import seeded
 from toy_worlds import about, answers, made_up_shadows
 
-from vaeprivacy.attacks import Knowledge, Shadows, ShokriAttack, draw_memberships
+from vaeprivacy.attacks import Knowledge, Shadows, ShokriAttack
 from vaeprivacy.attacks.shokri import attack_features, fit_attack_model
+from vaeprivacy.datasets import draw_memberships
 from vaeprivacy.metrics import auc
 
 

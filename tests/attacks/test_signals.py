@@ -11,14 +11,13 @@ from torch import nn
 
 from vaeprivacy.attacks.scores import (
     confidence,
-    correctness,
     logit_score,
     loss_score,
     negative_entropy,
     negative_modified_entropy,
 )
 
-SIGNALS = (loss_score, logit_score, correctness, confidence, negative_entropy, negative_modified_entropy)
+SIGNALS = (loss_score, logit_score, confidence, negative_entropy, negative_modified_entropy)
 
 
 # Known answers

@@ -52,7 +52,7 @@ def test_the_gap_attack_gains_what_the_target_is_better_on_its_members() -> None
     y, is_member = torch.zeros(200, dtype=torch.int64), torch.arange(200) < 100
     # Right about 95 of 100 members and about 70 of 100 others.
     predicted = (torch.arange(200) % 100 >= torch.where(is_member, 95, 70)).long()
-    attack = Gap().fit(Knowledge(ask_label=lambda x: predicted))
+    attack = Gap().fit(Knowledge(query_label=lambda x: predicted))
     scores = attack.score(Candidates(x=torch.zeros(200, 1), y=y))
     assert advantage(scores, is_member, threshold=attack.threshold).value == pytest.approx(0.25)
 

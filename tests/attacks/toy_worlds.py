@@ -6,7 +6,8 @@ import torch
 from seeding import seeded
 from torch import nn
 
-from vaeprivacy.attacks import Candidates, Knowledge, Shadows, draw_balanced_memberships, draw_memberships
+from vaeprivacy.attacks import Candidates, Knowledge, Shadows
+from vaeprivacy.datasets import draw_balanced_memberships, draw_memberships
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE, VAESettings
 
@@ -86,8 +87,8 @@ def world(*, memorised: bool) -> World:
     def shadows(y: torch.Tensor, halves: torch.Tensor) -> Shadows:
         return Shadows(torch.stack([about_members(y, half) for half in halves]), y, halves)
 
-    def ask(asked: torch.Tensor) -> torch.Tensor:
-        distance, nearest = torch.cdist(asked, trained_on[0]).min(dim=1)
+    def query(records: torch.Tensor) -> torch.Tensor:
+        distance, nearest = torch.cdist(records, trained_on[0]).min(dim=1)
         logits = 12.0 * nn.functional.one_hot(trained_on[1][nearest], CLASSES) * (distance < NEAR)[:, None]
         return (logits + torch.tensor([0.0, 0.0, 0.0, 3.0])).log_softmax(dim=1)
 
@@ -109,8 +110,8 @@ def world(*, memorised: bool) -> World:
     knowledge = Knowledge(
         population=population,
         shadows=shadows(others_y, draw_memberships(others_y, n_shadows=4, generator=generator)),
-        ask=ask,
-        ask_label=lambda asked: ask(asked).argmax(dim=1),
+        query=query,
+        query_label=lambda records: query(records).argmax(dim=1),
         release=Release(*trained_on, None),
         synthesizer=Synthesizer(None, VAESettings(latent_dim=FEATURES), vae=memorising_vae(trained_on[0])),
         reference_vaes=[memorising_vae(others_x[N:]), memorising_vae(others_x[N : N + 50])],

@@ -18,8 +18,9 @@ from vaeprivacy.audit.lower_bounds import (
     one_run_lower_bound,
     rate_bounds,
 )
-from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.datasets import Dataset
+from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 from vaeprivacy.mechanisms.base import Mechanism
 from vaeprivacy.mechanisms.gaussian import Gaussian
 from vaeprivacy.mechanisms.laplace import CoordinateLaplace, EuclideanLaplace

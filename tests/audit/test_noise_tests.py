@@ -9,7 +9,7 @@ import torch
 from scipy import stats
 from seeding import seeded
 
-from vaeprivacy.audit.noise_tests import distribution_of, has_law, noise_p_values, standardise
+from vaeprivacy.audit.noise_tests import distribution_of, noise_p_values, standardise
 from vaeprivacy.mechanisms.base import Mechanism
 from vaeprivacy.mechanisms.gaussian import Gaussian
 from vaeprivacy.mechanisms.laplace import CoordinateLaplace, EuclideanLaplace
@@ -28,6 +28,12 @@ STATISTICS = {
     "length and direction",
     *YES_OR_NO,
 }
+
+
+def has_law(noise: torch.Tensor, mechanism: Mechanism, *, level: float = 1e-3) -> bool:
+    """Return whether no statistic is below the level divided by their number (Bonferroni's)."""
+    p = noise_p_values(noise, mechanism)
+    return min(p.values()) > level / len(p)
 
 
 def covariance(dimension: int) -> torch.Tensor:

@@ -17,17 +17,16 @@ from browser import (
     serving,
     spilled,
 )
-from common import REPOSITORY
-from conftest import NOTEBOOKS, ROOT
+from common import REPOSITORY, book_pages
+from conftest import ROOT
 from pdf import CHROMIUM, NO_CHROMIUM
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
-# All that is written, the lists that Sphinx makes, and two of the pages with the package's source, which are all alike.
+# All pages of the contents, lists that Sphinx makes, and two pages with source of the package, which are all alike.
 PAGES = [
-    *(f"book/{path.stem}.html" for path in sorted((ROOT / "book").glob("*.md"))),
-    *(f"notebooks/{name}.html" for name in NOTEBOOKS),
+    *(f"{page}.html" for page in book_pages()),
     *("search.html", "genindex.html", "py-modindex.html", "prf-prf.html"),
-    *("_modules/index.html", "_modules/vaeprivacy/sweep.html"),
+    *("_modules/index.html", "_modules/vaeprivacy/experiments/sweeps.html"),
 ]
 
 
@@ -69,7 +68,7 @@ def test_the_first_load_of_a_page_is_small(reader, page):
     assert 0 < reader.look(page).loaded_bytes < MOST_BYTES
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith(("book/", "notebooks/"))])
+@pytest.mark.parametrize("page", [page for page in PAGES if (ROOT / page).with_suffix(".md").is_file()])
 def test_buttons_lead_to_files_that_exist(html, reader, page):
     buttons = reader.look(page).buttons
     name = REPOSITORY.removeprefix("https://github.com/")
@@ -91,7 +90,7 @@ def test_buttons_lead_to_files_that_exist(html, reader, page):
         pytest.param("Disjoint records", "notebooks/guarantee.html", id="theorem"),
         pytest.param("adaptive attack", "book/glossary.html", id="term"),
         pytest.param("relative_positions_that_no_page_has", None, id="nothing"),
-        pytest.param("picture_grid", "book/api.html", id="function"),
+        pytest.param("picture_grid", "book/api_reporting.html", id="function"),
     ],
 )
 def test_search_finds(reader, query, page):

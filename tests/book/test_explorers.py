@@ -15,9 +15,10 @@ from pdf import CHROMIUM, NO_CHROMIUM
 from playwright.sync_api import Browser, Locator, Page
 from scipy.stats import ks_2samp
 
-from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.experiments.grids import read_grid
 from vaeprivacy.experiments.sweeps import sweep
+from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 from vaeprivacy.mechanisms.gaussian import Gaussian
 from vaeprivacy.mechanisms.laplace import CoordinateLaplace, EuclideanLaplace
 

@@ -6,10 +6,13 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from common import BOOK_URL, REPOSITORY
+from build import generated_pages
+from common import BOOK_URL, REPOSITORY, book_pages
 from conftest import NOTEBOOKS, ROOT
 
 from vaeprivacy import __version__
+
+LARGEST_API_PAGE = 400_000  # bytes
 
 
 class Page(HTMLParser):
@@ -40,7 +43,15 @@ def pages(html) -> dict[Path, Page]:
 
 def test_every_page_of_the_contents_is_built(html, pages):
     read_only = {path.stem for path in (ROOT / "book").glob("*.md")}
-    assert {path.stem for path in pages} == read_only | set(NOTEBOOKS) | {"equations"}  # which is made in the build
+    built = {f"{path.parent.name}/{path.stem}" for path in pages}
+    assert {path.stem for path in pages} == read_only | set(NOTEBOOKS) | set(generated_pages())
+    assert built == set(book_pages())
+
+
+def test_no_page_of_the_api_is_large(pages):
+    sizes = {path.stem: path.stat().st_size for path in pages if path.stem.startswith("api")}
+    assert len(sizes) > 10
+    assert {name: size for name, size in sizes.items() if size > LARGEST_API_PAGE} == {}
 
 
 def test_internal_links_and_anchors_lead_somewhere(html, pages):
@@ -94,10 +105,10 @@ def test_colab_notebooks_link_to_pages_and_anchors_of_the_book(html, pages):
 
 
 def test_each_equation_named_in_a_docstring_is_linked(pages):
-    api = next(page for path, page in pages.items() if path.stem == "api")
+    api = [page for path, page in pages.items() if path.stem.startswith("api")]
     named = set()
     for source in (ROOT / "vaeprivacy").rglob("*.py"):
         named |= set(re.findall(r":eq:`([\w-]+)`", source.read_text(encoding="utf-8")))
     assert len(named) >= 8
-    linked = {urlsplit(link).fragment for link in api.links}
+    linked = {urlsplit(link).fragment for page in api for link in page.links}
     assert {f"equation-{name}" for name in named} <= linked

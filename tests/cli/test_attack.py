@@ -1,5 +1,6 @@
 """``vaeprivacy attack``: every attack on a run of ours, or on a target and records in files."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,10 @@ from torch import nn
 from typer.testing import CliRunner
 
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifier, predict
-from vaeprivacy.cli import app, attack
-from vaeprivacy.cli.attack import likely_shape, pool_size, pooled_scores
-from vaeprivacy.compute.executors import OnThisMachine
+from vaeprivacy.cli import app, attack_work
+from vaeprivacy.cli.attack_work import likely_shape, pool_size, pooled_scores
 from vaeprivacy.compute.files import append_row
+from vaeprivacy.compute.parallel import OnThisMachine
 from vaeprivacy.datasets import Dataset, split
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.external import load_arrays, load_classifier
@@ -93,11 +94,25 @@ def test_answers_in_the_file_are_enough(files: Path, tmp_path: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     found = set(pd.read_csv(tmp_path / "attacks.csv").attack)
-    assert {"loss", "shadow", "lira", "lira_offline"} <= found
+    assert {"loss", "shokri", "lira", "lira_offline"} <= found
     assert not {"rmia", "gap", "nearest_record"} & found  # no population, no target to ask, no release
     # Shadow models of 3 epochs are unlike a target of 150, and everything says so.
     assert "do NOT behave like the target" in result.output
     assert pd.read_csv(tmp_path / "attacks.csv").set_index("attack").weak["lira"]
+
+
+def test_without_matplotlib_there_is_no_figure_and_a_note_says_what_to_install(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.delitem(sys.modules, "vaeprivacy.reporting.figures", raising=False)
+    options = ["--shadows", "2", "--epochs", "2", "--directory", str(tmp_path)]
+    result = CliRunner().invoke(app.app, ["attack", str(files / "answers.safetensors"), *options])
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "The figure was not drawn: The figure needs matplotlib, which is not installed" in said
+    assert "pip install 'vaeprivacy[book]'." in said
+    assert {path.name for path in tmp_path.glob("*.*")} == {"attacks.csv", "scores.npz"}
 
 
 def test_a_second_time_the_shadow_models_are_there(
@@ -144,7 +159,7 @@ def test_scores_of_all_targets_are_pooled_with_their_own_memberships() -> None:
 def test_on_a_run_of_ours_every_attack_is_run_on_each_model_of_the_pool(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attack, "OnThisMachine", lambda: OnThisMachine(1))
+    monkeypatch.setattr(attack_work, "OnThisMachine", lambda: OnThisMachine(1))
     runs, out = tmp_path / "runs", tmp_path / "out"
     append_row(run(config, directory=runs), directory=runs)
     append_row({"key": "x", "error": "MemoryError: too large"}, directory=runs)  # not the last run: it failed

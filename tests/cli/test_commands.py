@@ -1,6 +1,7 @@
 """The command: a table, a row, and one sentence for each mistake."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -8,10 +9,14 @@ import pytest
 from tables import assert_same
 from typer.testing import CliRunner
 
-from vaeprivacy.cli import app, sweep
-from vaeprivacy.compute import executors
+from vaeprivacy import mechanisms
+from vaeprivacy.cli import app
+from vaeprivacy.cli.run import defence_of
+from vaeprivacy.compute import parallel
 from vaeprivacy.compute.files import read_rows
 from vaeprivacy.defences import DEFENCES, DPSGD, Defence, Framework, NoDefence
+from vaeprivacy.experiments import config as configs
+from vaeprivacy.experiments import sweeps
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.sweeps import TABLE
 from vaeprivacy.mechanisms.laplace import EuclideanLaplace
@@ -35,8 +40,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch, config: Config) -> None:
             defence = replace(defence, vae=config.defence.vae)
         return Config(defence=defence, classifier=config.classifier, **options)
 
-    monkeypatch.setattr(app, "Config", small)
-    monkeypatch.setattr(app, "OnThisMachine", lambda: executors.OnThisMachine(1))
+    monkeypatch.setattr(configs, "Config", small)
+    monkeypatch.setattr(parallel, "OnThisMachine", partial(parallel.OnThisMachine, 1))
 
 
 @pytest.fixture
@@ -106,9 +111,9 @@ def test_a_run_that_fails_says_so_and_gives_exit_status_1(tmp_path: Path, monkey
 
 def test_each_defence_can_be_asked_for_by_its_name() -> None:
     for name in set(DEFENCES) - {"regularised"}:
-        assert type(app._defence(name, None)) is DEFENCES[name]
-    assert app._defence("framework", 8.0) == Framework(8.0)
-    assert app._defence("dp-sgd", 2.0) == DPSGD(2.0)
+        assert type(defence_of(name, None)) is DEFENCES[name]
+    assert defence_of("framework", 8.0) == Framework(8.0)
+    assert defence_of("dp-sgd", 2.0) == DPSGD(2.0)
 
 
 # vaeprivacy sweep
@@ -161,7 +166,7 @@ def test_an_interruption_is_told_in_one_sentence(grid: Path, tmp_path: Path, mon
     def interrupted(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep, "sweep", interrupted)
+    monkeypatch.setattr(sweeps, "sweep", interrupted)
     result = CliRunner().invoke(app.app, ["sweep", str(grid), "--directory", str(tmp_path)])
     assert result.exit_code == 130
     assert "interrupted; what is done is kept, and the same command continues." in result.output
@@ -218,7 +223,7 @@ def test_a_refuted_claim_is_said_and_gives_exit_status_1(monkeypatch: pytest.Mon
         def sample(self, n: int, dimension: int, **options: object) -> object:
             return super().sample(n, dimension, **options) / 2
 
-    monkeypatch.setitem(app.MECHANISMS, "euclidean-laplace", TooLittleNoise)
+    monkeypatch.setitem(mechanisms.MECHANISMS, "euclidean-laplace", lambda epsilon, radius: TooLittleNoise(epsilon))
     result = CliRunner().invoke(app.app, ["audit", "--n", "5000"])
     assert result.exit_code == 1
     assert [line.count("REFUTED") for line in result.output.splitlines()] == [1, 1, 1]

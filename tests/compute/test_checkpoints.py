@@ -10,13 +10,12 @@ import time
 import pandas as pd
 import pytest
 import torch
-from elsewhere import elsewhere
 from seeding import seeded
 from systems import posix_only
 
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifier
 from vaeprivacy.compute import checkpoints
-from vaeprivacy.compute.checkpoints import Checkpoint, fingerprint, to_cpu
+from vaeprivacy.compute.checkpoints import Checkpoint, fingerprint
 from vaeprivacy.datasets import load
 from vaeprivacy.vae import VAE, VAESettings
 from vaeprivacy.vae_training import fit_vae
@@ -37,9 +36,13 @@ def digits() -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.fixture
 def always(monkeypatch):
-    """Write at each occasion: let the clock go on by a minute at each look."""
-    clock = itertools.count(step=60)
-    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: next(clock))
+    """Write at each occasion."""
+    monkeypatch.setattr(checkpoints, "EVERY_S", 0.0)
+
+
+def small(path=None):
+    """Return a checkpoint of an optimizer of one weight, and of a generator."""
+    return Checkpoint(path, ["about"], torch.optim.Adam([torch.zeros(2, requires_grad=True)]), [seeded()])
 
 
 def vae_of(digits, path=None, stop_after=None, settings=VAE_SETTINGS, seed=0):
@@ -63,7 +66,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, content):
     path = tmp_path / "vae.ckpt"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"vae.ckpt is no checkpoint \(\w+\): delete it"):
-        Checkpoint(path).read()
+        small(path).resume()
 
 
 @pytest.mark.parametrize("change", ["settings", "data", "seed"])
@@ -80,31 +83,49 @@ def test_a_checkpoint_of_another_training_is_refused(digits, tmp_path, always, c
 # Known answers
 
 
-def test_without_a_file_there_is_nothing_to_read_and_nothing_is_kept():
-    none = Checkpoint(None)
-    none.keep(lambda: pytest.fail("must not be asked for its state"), now=True)
-    assert none.read() is None
+def test_without_a_file_there_is_nothing_to_read_and_nothing_is_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(checkpoints, "fingerprint", lambda *_: pytest.fail("must not look at the data"))
+    none = small()
+    none.keep(1, now=True)
+    assert none.resume() is None
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_checkpoint_is_written_when_it_is_time_to(tmp_path, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
-    checkpoint = Checkpoint(tmp_path / "a" / "b.ckpt", every_s=10.0)
-    assert checkpoint.read() is None
+    checkpoint = small(tmp_path / "a" / "b.ckpt")
+    assert checkpoint.resume() is None
     for clock[0], expected in ((1.0, 1.0), (5.0, 1.0), (11.5, 11.5), (15.0, 11.5), (22.0, 22.0)):
-        checkpoint.keep(lambda: {"at": clock[0]})
-        assert checkpoint.read() == {"at": expected}
-    checkpoint.keep(lambda: {"n": 9}, now=True)
-    assert checkpoint.read() == {"n": 9}
+        checkpoint.keep({"at": clock[0]})
+        assert checkpoint.resume() == {"at": expected}
+    checkpoint.keep({"n": 9}, now=True)
+    assert checkpoint.resume() == {"n": 9}
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.ckpt"]  # and no unfinished files
 
 
-def test_what_is_kept_can_be_read_without_the_device(monkeypatch):
-    with elsewhere(monkeypatch) as device:
-        tensor = torch.ones(2).to(device)
-        kept = to_cpu({"a": [tensor, (1, tensor)], "b": "text"})
-    assert type(kept["a"][0]) is type(kept["a"][1][1]) is torch.Tensor
-    assert kept["b"] == "text" and kept["a"][1][0] == 1
+def test_weights_optimizer_and_random_numbers_go_back_in_place(tmp_path):
+    def step(checkpoint: Checkpoint) -> torch.Tensor:
+        weight = checkpoint.optimizer.param_groups[0]["params"][0]
+        weight.grad = torch.rand(2, generator=checkpoint.generators[0])
+        checkpoint.optimizer.step()
+        return weight
+
+    kept, resumed = small(tmp_path / "a.ckpt"), small(tmp_path / "a.ckpt")
+    step(kept)
+    kept.keep(None)
+    expected = step(kept)
+    resumed.resume()
+    assert torch.equal(step(resumed), expected)
+    assert not torch.equal(step(small()), expected)
+
+
+def test_what_is_kept_can_be_read_without_the_device(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.serialization, "location_tag", lambda _: "cuda:0")  # as if the weights were there
+        small(tmp_path / "a.ckpt").keep([torch.ones(2)])
+    assert small(tmp_path / "a.ckpt").resume()[0].device.type == "cpu"
 
 
 def test_a_fingerprint_tells_shapes_types_and_values_apart():
@@ -155,8 +176,8 @@ def test_a_classifier_that_was_interrupted_is_the_same(digits, tmp_path, always,
     whole = fit_classifier(x, y, CLASSIFIER, n_classes=10, generator=seeded())
     path, keep, times = tmp_path / "classifier.ckpt", Checkpoint.keep, itertools.count(1)
 
-    def keep_and_stop(self, state, *, now=False):
-        keep(self, state, now=now)
+    def keep_and_stop(self, more, *, now=False):
+        keep(self, more, now=now)
         if next(times) == stop_after:
             raise StopError
 
@@ -176,7 +197,7 @@ from vaeprivacy.datasets import load
 from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.vae import VAESettings
 from vaeprivacy.vae_training import fit_vae
-checkpoints.Checkpoint.keep.__kwdefaults__["now"] = True
+checkpoints.EVERY_S = 0.0
 vae, _ = fit_vae(load("digits").x, VAESettings(epochs=12, patience=12), generator=seeded_generator(0, "killed"),
                  checkpoint=Path(sys.argv[1]))
 vae.save(sys.argv[2])

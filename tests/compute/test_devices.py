@@ -10,7 +10,7 @@ from elsewhere import ELSEWHERE, elsewhere
 from seeding import seeded
 
 from vaeprivacy import classifiers
-from vaeprivacy.attacks.catalogue import ON_VAE
+from vaeprivacy.attacks.catalogue import attacks_on
 from vaeprivacy.classifiers import ClassifierSettings, accuracy, fit_classifier, new_classifier
 from vaeprivacy.compute.devices import best_device, device_name, exact_device, memory_of, to_double, workers
 from vaeprivacy.compute.ensemble import models_that_fit
@@ -19,7 +19,7 @@ from vaeprivacy.defences import DPSGD, Framework, PriorSampling, RecordNoise
 from vaeprivacy.dp_classifier import fit_dp_classifier
 from vaeprivacy.dp_sgd import DPSGDTrainer
 from vaeprivacy.experiments.config import Config
-from vaeprivacy.experiments.stages import chunks
+from vaeprivacy.experiments.pool import Pool
 from vaeprivacy.experiments.sweeps import sweep
 from vaeprivacy.mechanisms.denoisers import DENOISERS
 from vaeprivacy.mechanisms.gaussian import Gaussian
@@ -63,7 +63,7 @@ WORK: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor | float]] = 
     "VAE with DP-SGD and labels": lambda x, y: released(
         x,
         y,
-        Synthesizer(EuclideanLaplace(2.0), SMALL, labels=RandomisedResponse(1.0, 10), training=DPSGDTrainer(3.0, 1e-5)),
+        Synthesizer(EuclideanLaplace(2.0), SMALL, labels=RandomisedResponse(1.0, 10), trainer=DPSGDTrainer(3.0, 1e-5)),
     ),
     "scattering": lambda x, y: scattering(x, image_shape=(8, 8)),
     **{f"{name} for the decoder": of_mechanism(mechanism, False) for name, mechanism in MECHANISMS.items()},
@@ -114,7 +114,7 @@ def test_a_mixture_of_devices_is_refused_by_the_pretended_one_too(monkeypatch):
 
 DEFENCES = [
     Framework(4.0, vae=TOLD, noise_aware=True, labels=RandomisedResponse(2.0, 10)),
-    PriorSampling(vae=SMALL, training=PublicTrainer()),
+    PriorSampling(vae=SMALL, trainer=PublicTrainer()),
     RecordNoise(8.0),
     DPSGD(8.0, 1e-5, scattering=True),
 ]
@@ -123,7 +123,7 @@ DEFENCES = [
 def test_a_sweep_elsewhere_finds_the_same(tmp_path, monkeypatch):
     monkeypatch.setenv("VAEPRIVACY_DEVICE", "cpu")
     small = {"dataset": "digits", "n_members": 60, "n_models": 4, "classifier": ClassifierSettings(epochs=2)}
-    # Scattering takes too long for the attacks that ask about many copies of each record.
+    # Scattering takes too long for the attacks that query many copies of each record.
     configs = [Config(defence=each, attacks="few" if each.keeps_features else "all", **small) for each in DEFENCES]
     here = sweep(configs, directory=tmp_path / "here", n_jobs=1, progress=False)
     with elsewhere(monkeypatch):
@@ -144,14 +144,15 @@ def test_attacks_on_a_generative_model_compute_where_it_is(training, digits, mon
 
     def attacked(device: torch.device | str) -> dict[str, torch.Tensor]:
         records = Candidates(x=x.to(device), y=y)
-        game = Game(records, records, is_member, 0, all_attacks=True)
+        game = Game(records, records, 0, every=True)
         there = [copy.deepcopy(vae).to(device) for vae in vaes]
-        synthesizer = Synthesizer(None, SMALL, vae=there[0], training=training)
-        found = game.on_model(target=0, x=game.candidates.x, synthesizer=synthesizer, vaes=there[2:])
+        synthesizer = Synthesizer(None, SMALL, vae=there[0], trainer=training)
+        others = {"references": there[2:], "in_references": is_member[2:]}
+        found = game.attack_vae(game.candidates.x, synthesizer=synthesizer, **others)
         return {name: scores for name, (scores, _) in found.items()}
 
     here = attacked("cpu")
-    assert set(here) == set(ON_VAE)
+    assert set(here) == set(attacks_on("encoder and decoder"))
     with elsewhere(monkeypatch) as device:
         there = attacked(device)
     assert all(torch.allclose(there[name], here[name], rtol=1e-5) for name in here)
@@ -209,14 +210,14 @@ def test_processes_are_as_many_as_asked_or_one_a_gpu(monkeypatch):
 
 def test_models_are_stacked_as_memory_allows_on_a_gpu(monkeypatch):
     config = Config(dataset="digits", n_members=60, n_models=8)
-    assert [len(chunk) for chunk in chunks(config)] == [4, 4]
+    assert [len(chunk) for chunk in Pool.of(config).chunks] == [4, 4]
     settings = config.classifier
     model = new_classifier(64, settings, n_classes=10, generator=torch.Generator())
     three = models_that_fit(model, 64, batch_size=settings.batch_size, memory=10**9)
     with elsewhere(monkeypatch):
         for fit, sizes in ((three, [8]), (3, [3, 3, 2])):
             monkeypatch.setattr(classifiers, "memory_of", lambda _, fit=fit: 2 * (10**9 * fit // three + 1))
-            assert [len(chunk) for chunk in chunks(config)] == sizes
+            assert [len(chunk) for chunk in Pool.of(config).chunks] == sizes
 
 
 def test_double_precision_is_found_where_it_is(monkeypatch):

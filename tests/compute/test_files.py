@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and the results file."""
+"""Files that are written whole or not at all, the results file, and YAML."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from vaeprivacy.compute.files import (
     load_or_compute,
     read_arrays,
     read_rows,
+    read_yaml,
     write_arrays,
     write_whole,
 )
@@ -112,6 +113,34 @@ def test_the_last_row_of_a_key_counts(tmp_path: Path) -> None:
     for value in (1, 2):
         append_row({"key": "a", "value": value}, directory=tmp_path)
     assert read_rows(tmp_path) == {"a": {"key": "a", "value": 2}}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: [", "while parsing a flow node .*line 1, column 5: a: \\[ \\^\\.$"),
+        ("seed: 1\nother: 2\nseed: 3", "'seed' stands twice in one mapping, the second time in line 3\\.$"),
+        ("a: {x: 1, x: 1}", "'x' stands twice in one mapping, the second time in line 1\\.$"),
+        ("a: !!python/name:os.system", "could not determine a constructor"),
+        ("a: 1\n---\na: 2", "expected a single document"),
+    ],
+)
+def test_what_is_no_yaml_or_says_things_twice_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "grid.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"{path} cannot be read as YAML: .*{sentence}"):
+        read_yaml(path)
+
+
+def test_a_missing_yaml_file_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=f"There is no file {tmp_path / 'x.yaml'}; pass a YAML file."):
+        read_yaml(tmp_path / "x.yaml")
+
+
+def test_yaml_means_what_people_mean(tmp_path: Path) -> None:
+    path = tmp_path / "grid.yaml"
+    path.write_text("a: 1e-4\nb: 012\nc: no\nd: true\ne: [null, 1.5, 2]\n")
+    assert read_yaml(path) == {"a": 1e-4, "b": 12, "c": "no", "d": True, "e": [None, 1.5, 2]}
 
 
 # Properties

@@ -30,7 +30,7 @@ def fresh_hash(rooms: tuple[str, ...] = RUN_ROOMS) -> str:
         "datasets/splits.py",
         "attacks/shokri.py",
         "defences/framework.py",
-        "experiments/stages.py",
+        "experiments/pool.py",
         "compute/ensemble.py",
     ],
 )

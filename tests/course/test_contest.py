@@ -71,7 +71,7 @@ def test_the_target_was_trained_on_the_members_and_the_release_made_of_them(made
     released = opened.knowledge.release.y.bincount(minlength=10)
     assert (released == opened.candidates.y[hidden].bincount(minlength=10)).all()
     assert (opened.practice == hidden[:100]).all()
-    asked = opened.knowledge.ask(opened.candidates.x)
+    asked = opened.knowledge.query(opened.candidates.x)
     assert torch.allclose(asked.double(), opened.candidates.log_posteriors, atol=1e-4)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from data_files import IDX_FILES, LABELS, PIXELS, damaged, failing_with, sha256, write_idx_files
 
-from vaeprivacy.datasets import Dataset, find_fashion_mnist, images, load
+from vaeprivacy.datasets import LOADERS, Dataset, find_fashion_mnist, images, load
 
 FILE = "train-images-idx3-ubyte"
 
@@ -41,7 +41,7 @@ def empty(tmp_path: Path) -> Path:
 
 
 def test_an_unknown_data_set_is_refused_with_the_names_of_the_known() -> None:
-    with pytest.raises(ValueError, match=r"'minst'; choose one of 'fashion-mnist', 'digits', .*'gaussian-mixture'\.$"):
+    with pytest.raises(ValueError, match=r"'minst'; choose one of 'fashion-mnist', 'digits', 'fair'\.$"):
         load("minst")
 
 
@@ -88,7 +88,26 @@ def test_a_file_with_other_contents_is_named_with_what_to_do(
         load("fashion-mnist")
 
 
+@pytest.mark.parametrize("name", ["digits", "any images"])
+def test_images_are_no_table(name: str, digits: Dataset) -> None:
+    with pytest.raises(
+        ValueError, match=f"^The records of {name} are images, not rows of a table: draw them instead.$"
+    ):
+        replace(digits, name=name).to_frame(digits.x)
+
+
 # A known answer
+
+
+@pytest.mark.parametrize("name", ["digits", "fair"])
+def test_loading_is_the_same_every_time_and_touches_no_global_generator(name: str) -> None:
+    torch.manual_seed(1)
+    first, again, drawn = load(name), load(name), torch.rand(1)
+    assert name in LOADERS and first.name == name
+    assert torch.equal(again.x, first.x) and torch.equal(again.y, first.y)
+    assert (first.x.dtype, first.y.dtype, first.x.min(), first.x.max()) == (torch.float32, torch.int64, 0, 1)
+    torch.manual_seed(1)
+    assert torch.equal(drawn, torch.rand(1))
 
 
 def test_digits_are_1797_images_of_64_grey_values(digits: Dataset) -> None:
@@ -149,4 +168,17 @@ def test_a_file_that_is_nowhere_is_downloaded_and_its_hash_checked(
     assert find_fashion_mnist(FILE) == folder / f"{FILE}.gz"
     checksum = sha256((folder / f"{FILE}.gz").read_bytes())
     assert (asked["url"], asked["known_hash"]) == (f"{images.FASHION_MNIST.url}{FILE}.gz", checksum)
-    assert asked["fname"] == f"{FILE}.gz"
+    # MNIST's files have the same names, so the cache is one of its own.
+    assert (asked["fname"], asked["path"].name) == (f"{FILE}.gz", "fashion-mnist")
+
+
+def test_all_files_are_downloaded_if_none_is_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def retrieve(url: str, *, fname: str, **options: object) -> str:
+        asked.append(fname)
+        return str(folder / fname)
+
+    monkeypatch.setattr(pooch, "retrieve", retrieve)
+    assert len(load("fashion-mnist").x) == 5
+    assert asked == [f"{name}.gz" for name in IDX_FILES]

@@ -223,9 +223,9 @@ def test_dp_sgd_learns_something(digits: Dataset) -> None:
 
 def test_dp_sgd_trains_a_conditional_noise_aware_vae_and_accounts_for_it_as_for_any(digits: Dataset) -> None:
     settings = VAESettings(latent_dim=3, hidden=16, epochs=2, batch_size=50, n_classes=10)
-    channel = MechanismNoise(EuclideanLaplace(2.0), 1.5)
-    options = {"y": digits.y[:200], "channel": channel, "generator": seeded()}
+    noise = MechanismNoise(EuclideanLaplace(2.0), 1.5)
+    options = {"y": digits.y[:200], "latent_noise": noise, "generator": seeded()}
     vae, covered = DPSGDTrainer(8.0).fit(digits.x[:200], settings, **options)
     plain = DPSGDTrainer(8.0).fit(digits.x[:200], replace(settings, n_classes=0), generator=seeded())[1]
     assert vae.sizes["n_classes"] == 10
-    assert covered.training == plain.training
+    assert covered.dp == plain.dp

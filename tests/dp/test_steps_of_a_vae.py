@@ -154,4 +154,4 @@ def test_the_accountant_is_asked_about_the_steps_that_are_taken(
     model = DPSGDTrainer(3.0, delta=1e-6).fit(x, SETTINGS, generator=seeded())[1]
     assert planned == [(3.0, 1e-6, 0.5, 6)]  # 40 records, batches of 20, 3 epochs
     assert len(steps.gradients) == 6
-    assert model.training == Indistinguishability(3.0, 1e-6)
+    assert model.dp == Indistinguishability(3.0, 1e-6)

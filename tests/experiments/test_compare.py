@@ -1,21 +1,14 @@
 """The comparison of defences, on tables whose answer is known."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.defences import DPSGD, Framework, NoDefence, PriorSampling, RecordNoise, Regularised
-from vaeprivacy.dp_sgd import DPSGDTrainer
-from vaeprivacy.experiments.compare import better_at, pareto_front, short_label, strongest, summarise
-from vaeprivacy.experiments.promises import promised_epsilon, whole_promise
-from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
-from vaeprivacy.trainers import PlainTrainer, PublicTrainer
+from vaeprivacy.experiments.compare import better_at, pareto_front, strongest, summarise
 
-ABOUT = {"dataset": "digits", "training": "", "latent_dim": math.nan, "looks_at": "classifier", "weak": False}
+ABOUT = {"dataset": "digits", "trainer": "", "latent_dim": math.nan, "looks_at": "classifier", "weak": False}
 
 
 def table(*rows: dict) -> pd.DataFrame:
@@ -36,10 +29,10 @@ def runs(
 def results() -> pd.DataFrame:
     """Two settings of each of two defences, without spread: theirs is better below 0.6, ours above."""
     return table(
-        *runs("framework", "1", [0.4, 0.4], [0.5, 0.5], training="private records"),
-        *runs("framework", "8", [0.9, 0.9], [0.7, 0.7], training="private records"),
-        *runs("DP-SGD", "DP-SGD, 1", [0.6, 0.6], [0.5, 0.5]),
-        *runs("DP-SGD", "DP-SGD, 8", [0.7, 0.7], [0.7, 0.7]),
+        *runs("framework", "1", [0.4, 0.4], [0.5, 0.5], trainer="private records"),
+        *runs("framework", "8", [0.9, 0.9], [0.7, 0.7], trainer="private records"),
+        *runs("dp-sgd", "DP-SGD, 1", [0.6, 0.6], [0.5, 0.5]),
+        *runs("dp-sgd", "DP-SGD, 8", [0.7, 0.7], [0.7, 0.7]),
     )
 
 
@@ -79,7 +72,7 @@ def test_attacks_are_considered_by_what_they_look_at() -> None:
 
 
 def test_failed_runs_are_left_out() -> None:
-    failed = {"defence": "DP-SGD", "setting": "DP-SGD, 8", "seed": 0, "attack": None, "error": "It failed."}
+    failed = {"defence": "dp-sgd", "setting": "DP-SGD, 8", "seed": 0, "attack": None, "error": "It failed."}
     assert len(strongest(table(*runs("none", "raw data", [0.8], [0.9]), failed))) == 1
 
 
@@ -97,19 +90,19 @@ def test_a_single_seed_has_an_infinite_interval() -> None:
 
 
 def test_the_training_of_the_vae_and_its_size_make_another_setting() -> None:
-    one = runs("framework", "8", [0.8], [0.6], training="private records", latent_dim=16)
-    two = runs("framework", "8", [0.7], [0.5], training="DP-SGD, epsilon 8", latent_dim=16)
-    three = runs("framework", "8", [0.6], [0.5], training="private records", latent_dim=8)
+    one = runs("framework", "8", [0.8], [0.6], trainer="private records", latent_dim=16)
+    two = runs("framework", "8", [0.7], [0.5], trainer="DP-SGD, epsilon 8", latent_dim=16)
+    three = runs("framework", "8", [0.6], [0.5], trainer="private records", latent_dim=8)
     assert summarise(table(*one, *two, *three)).utility.tolist() == [0.8, 0.7, 0.6]
 
 
-def test_labels_have_few_words() -> None:
-    assert short_label("none", "raw data", "") == ""
-    assert short_label("framework", "8", "private records") == "8"
-    assert short_label("framework", "8", "DP-SGD, epsilon 2") == "8, DP-SGD VAE 2"
-    assert short_label("prior", "samples of the prior, VAE on DP-SGD, epsilon 2", "DP-SGD, epsilon 2") == "DP-SGD VAE 2"
-    assert short_label("record noise", "noise on records, 64", "") == "64"
-    assert short_label("DP-SGD", "DP-SGD on scattering, 8", "") == "scattering, 8"
+def test_a_setting_has_its_labels_and_if_there_are_none_what_it_is_called() -> None:
+    labels = {"short_label": "8, public VAE", "full_label": "framework, epsilon 8"}
+    one = runs("framework", "8", [0.8], [0.6], trainer="disjoint records", **labels)
+    row = summarise(table(*one)).iloc[0]
+    assert (row.label, row.full_label) == ("8, public VAE", "framework, epsilon 8")
+    row = summarise(table(*runs("none", "raw data", [0.8], [0.6]))).iloc[0]
+    assert (row.label, row.full_label) == ("raw data", "raw data")
 
 
 def test_the_front_has_the_settings_that_no_other_dominates() -> None:
@@ -127,22 +120,22 @@ def test_one_defence_is_better_above_and_worse_below_the_leakage_where_their_lin
     found = better_at(results, leakages=[0.45, 0.5, 0.55, 0.65, 0.7, 0.75]).set_index("leakage")
     assert found.verdict.tolist() == ["not measured", "worse", "worse", "better", "better", "not measured"]
     assert found.framework[0.55] == pytest.approx(0.525)
-    assert found["DP-SGD"][0.55] == pytest.approx(0.625)
+    assert found["dp-sgd"][0.55] == pytest.approx(0.625)
     assert found.difference[0.65] == pytest.approx(0.775 - 0.675)
-    assert found.loc[[0.45, 0.75], ["framework", "DP-SGD", "difference", "low", "high"]].isna().all(axis=None)
+    assert found.loc[[0.45, 0.75], ["framework", "dp-sgd", "difference", "low", "high"]].isna().all(axis=None)
 
 
 def test_a_dominated_setting_does_not_lower_the_line(results: pd.DataFrame) -> None:
-    worse = table(*runs("framework", "4", [0.3, 0.3], [0.6, 0.6], training="private records"))
+    worse = table(*runs("framework", "4", [0.3, 0.3], [0.6, 0.6], trainer="private records"))
     found = better_at(pd.concat([results, worse]), leakages=[0.6])
     assert found.framework[0] == pytest.approx(0.65)
 
 
 def test_beyond_the_best_setting_utility_stays_as_it_is(results: pd.DataFrame) -> None:
-    worse = table(*runs("DP-SGD", "DP-SGD, 100", [0.6, 0.6], [0.8, 0.8]))
-    more = table(*runs("framework", "16", [1.0, 1.0], [0.9, 0.9], training="private records"))
+    worse = table(*runs("dp-sgd", "DP-SGD, 100", [0.6, 0.6], [0.8, 0.8]))
+    more = table(*runs("framework", "16", [1.0, 1.0], [0.9, 0.9], trainer="private records"))
     found = better_at(pd.concat([results, worse, more]), leakages=[0.8])
-    assert found["DP-SGD"][0] == pytest.approx(0.7)
+    assert found["dp-sgd"][0] == pytest.approx(0.7)
 
 
 def test_what_is_acceptable_at_most_may_be_more_than_was_measured(results: pd.DataFrame) -> None:
@@ -154,7 +147,7 @@ def test_what_is_acceptable_at_most_may_be_more_than_was_measured(results: pd.Da
 def test_a_difference_that_changes_its_sign_between_seeds_is_open() -> None:
     results = table(
         *runs("framework", "1", [0.4, 0.4], [0.5, 0.5]), *runs("framework", "8", [0.8, 0.6], [0.7, 0.7]),
-        *runs("DP-SGD", "1", [0.4, 0.4], [0.5, 0.5]), *runs("DP-SGD", "8", [0.6, 0.7], [0.7, 0.7]),
+        *runs("dp-sgd", "1", [0.4, 0.4], [0.5, 0.5]), *runs("dp-sgd", "8", [0.6, 0.7], [0.7, 0.7]),
     )  # fmt: skip
     assert better_at(results, leakages=[0.6]).verdict.tolist() == ["open"]
 
@@ -170,46 +163,3 @@ def test_spread_of_leakage_widens_the_interval_but_does_not_move_the_value(resul
 def test_a_defence_without_runs_is_refused(results: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match="no runs of 'prior'"):
         better_at(results, leakages=[0.6], theirs="prior")
-
-
-def test_promises_are_brought_to_one_form() -> None:
-    assert promised_epsilon(Framework(8.0)) == 2 * math.sqrt(16) * 8
-    assert promised_epsilon(Framework(8.0, radius=2.0, training=DPSGDTrainer(3.0))) == 2 * 2 * 8 + 6
-    assert promised_epsilon(RecordNoise(64.0)) == 64
-    assert promised_epsilon(DPSGD(8.0)) == 16
-    assert promised_epsilon(PriorSampling(DPSGDTrainer(8.0))) == 16
-    assert promised_epsilon(DPSGD(16.0, delta=1e-4)) == math.inf  # delta of replacing one record would be above 1
-    assert promised_epsilon(PriorSampling(PublicTrainer())) == 0
-    for nothing in (NoDefence(), Framework(), PriorSampling(), Regularised(epochs=5)):
-        assert promised_epsilon(nothing) == math.inf
-    with pytest.raises(ValueError, match="Manhattan"):
-        promised_epsilon(Framework(8.0, mechanism="coordinate-laplace"))
-
-
-def test_the_promise_for_everything_is_the_sum_of_its_parts() -> None:
-    labels = RandomisedResponse(3.0, 10)
-    covered = Framework(2.0, radius=2.0, training=PublicTrainer(), labels=labels)
-    assert whole_promise(covered) == Indistinguishability(8 + 3.0)
-    assert whole_promise(replace(covered, mechanism="von-mises-fisher")) == Indistinguishability(8 + 3.0)
-    with_dp = whole_promise(replace(covered, training=DPSGDTrainer(1.0, delta=1e-8)))
-    assert with_dp.epsilon == pytest.approx(8 + 3 + 2)
-    assert with_dp.delta == pytest.approx((1 + math.e) * 1e-8)
-    assert whole_promise(DPSGD(1.0, delta=1e-8)).epsilon == 2
-    assert whole_promise(PriorSampling(DPSGDTrainer(4.0))).epsilon == 8
-    assert whole_promise(PriorSampling(PublicTrainer())) == Indistinguishability(0.0)
-
-
-def test_nothing_is_promised_for_everything_if_a_part_is_not_covered() -> None:
-    labels = RandomisedResponse(3.0, 10)
-    covered = Framework(2.0, training=PublicTrainer(), labels=labels)
-    for lacking in (
-        replace(covered, labels=None),
-        replace(covered, training=PlainTrainer()),
-        replace(covered, epsilon=None),
-        replace(covered, mechanism="gaussian"),
-        PriorSampling(),
-        RecordNoise(),
-        NoDefence(),
-        Regularised(epochs=5),
-    ):
-        assert whole_promise(lacking) is None

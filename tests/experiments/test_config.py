@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -13,8 +12,7 @@ from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.datasets import Dataset
 from vaeprivacy.defences import DEFENCES, DPSGD, Framework, NoDefence, PriorSampling, RecordNoise, Regularised
 from vaeprivacy.dp_sgd import DPSGDTrainer
-from vaeprivacy.experiments.cache import run_key
-from vaeprivacy.experiments.config import Config
+from vaeprivacy.experiments.config import Config, draw_parts
 from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
 from vaeprivacy.trainers import PlainTrainer, PublicTrainer
 from vaeprivacy.vae import VAESettings
@@ -61,9 +59,9 @@ def test_a_number_of_things_is_a_whole_number(field: str, value: object) -> None
         (Framework, "radius", 0.0, ValueError),
         (Framework, "mechanism", "hope", ValueError),
         (Framework, "denoiser", "hope", ValueError),
-        (Framework, "training", "disjoint", TypeError),
-        (Framework, "training", PublicTrainer, TypeError),
-        (PriorSampling, "training", None, TypeError),
+        (Framework, "trainer", "disjoint", TypeError),
+        (Framework, "trainer", PublicTrainer, TypeError),
+        (PriorSampling, "trainer", None, TypeError),
         (RecordNoise, "local_epsilon", -1, ValueError),
         (DPSGD, "epsilon", 0, ValueError),
         (DPSGD, "delta", 1.0, ValueError),
@@ -100,57 +98,42 @@ def test_a_regularisation_that_changes_nothing_is_refused() -> None:
 def test_too_few_records_are_refused_with_how_many_members_there_may_be(
     config: Config, digits: Dataset, training: PlainTrainer, most: int
 ) -> None:
-    defence = replace(config.defence, training=training)
-    assert len(replace(config, defence=defence, n_members=most).parts(digits.y).candidates) == 2 * most
+    defence = replace(config.defence, trainer=training)
+    assert len(draw_parts(digits.y, replace(config, defence=defence, n_members=most))[0]) == 2 * most
     with pytest.raises(ValueError, match=f"n_members may be at most {most}"):
-        replace(config, defence=defence, n_members=most + 1).parts(digits.y)
+        draw_parts(digits.y, replace(config, defence=defence, n_members=most + 1))
 
 
 def test_a_population_of_its_own_size_leaves_room_for_more_members(config: Config, digits: Dataset) -> None:
     large = replace(config, n_members=800, n_population=190)
-    assert [len(part) for part in large.parts(digits.y)] == [1600, 190, 0]
+    assert [len(part) for part in draw_parts(digits.y, large)] == [1600, 190, 0]
     with pytest.raises(ValueError, match="n_members may be at most 803 with n_population = 190"):
-        replace(large, n_members=804).parts(digits.y)
-    replace(large, n_members=803).parts(digits.y)
+        draw_parts(digits.y, replace(large, n_members=804))
+    draw_parts(digits.y, replace(large, n_members=803))
 
 
 # The records of a run
 
 
 def test_parts_are_disjoint_and_of_the_sizes_promised(config: Config, digits: Dataset) -> None:
-    disjoint = replace(config, defence=replace(config.defence, training=PublicTrainer()))
+    disjoint = replace(config, defence=replace(config.defence, trainer=PublicTrainer()))
     for each, n_public in ((config, 0), (disjoint, 100)):
-        parts = each.parts(digits.y)
+        parts = draw_parts(digits.y, each)
         assert [len(part) for part in parts] == [200, 200, n_public]
-        assert len(torch.cat(list(parts)).unique()) == 400 + n_public
-        assert torch.equal(parts.asked, torch.cat([parts.candidates, parts.population]))
+        assert len(torch.cat(parts).unique()) == 400 + n_public
 
 
-def test_public_records_leave_the_other_parts_as_they_are(config: Config, digits: Dataset) -> None:
-    disjoint = replace(config, defence=replace(config.defence, training=PublicTrainer())).parts(digits.y)
-    for each in (config, config.raw):
-        assert torch.equal(each.parts(digits.y).asked, disjoint.asked)
+def test_public_records_leave_the_other_parts_as_they_are(config: Config, raw: Config, digits: Dataset) -> None:
+    disjoint = replace(config, defence=replace(config.defence, trainer=PublicTrainer()))
+    candidates, population, _ = draw_parts(digits.y, disjoint)
+    for each in (config, raw):
+        found = draw_parts(digits.y, each)
+        assert torch.equal(found[0], candidates) and torch.equal(found[1], population)
 
 
-def test_models_come_in_pairs_of_complementary_halves(config: Config, digits: Dataset) -> None:
-    is_member = replace(config, n_models=8).memberships(digits.y)
-    assert is_member.shape == (8, 200)
-    assert (is_member[0::2] ^ is_member[1::2]).all()
-    assert (is_member.sum(dim=0) == 4).all()  # each candidate is in half of the models,
-    assert (is_member.sum(dim=1) == 100).all()  # and each model has half of the candidates
-    assert len(is_member.unique(dim=0)) == 8
-
-
-def test_halves_hold_as_many_records_of_each_class(config: Config, digits: Dataset) -> None:
-    y = digits.y[config.parts(digits.y).candidates]
-    for half in config.memberships(digits.y):
-        assert (torch.bincount(y[half]) - torch.bincount(y[~half])).abs().max() <= 1
-
-
-def test_what_a_model_is_trained_on_does_not_depend_on_the_size_of_its_pool(config: Config, digits: Dataset) -> None:
-    large = replace(config, n_models=12)
-    assert torch.equal(large.memberships(digits.y)[:4], config.memberships(digits.y))
-    assert torch.equal(large.memberships(digits.y, n_models=7), large.memberships(digits.y)[:7])
+def test_the_first_models_are_attacked_and_by_default_all(config: Config) -> None:
+    assert list(config.targets) == [0, 1, 2, 3]
+    assert list(replace(config, n_targets=2).targets) == [0, 1]
 
 
 # Keys
@@ -201,7 +184,7 @@ def test_the_key_changes_with_every_field_of_every_part(config: Config) -> None:
     found += [replace(config, defence=each) for one in defences[:-1] for each in changes(one)]
     found += [each for each in changes(config) if each.defence == config.defence]
     assert len(set(found)) == len(found) > 40
-    assert len({run_key(each) for each in found}) == len(found)
+    assert len({each.key for each in found}) == len(found)
 
 
 def test_equal_configurations_have_equal_keys(config: Config) -> None:
@@ -209,36 +192,11 @@ def test_equal_configurations_have_equal_keys(config: Config) -> None:
         (Framework(8), Framework(8.0)),
         (RecordNoise(64), RecordNoise(64.0)),
         (DPSGD(8), DPSGD(8.0)),
-        (Framework(training=DPSGDTrainer(8)), Framework(training=DPSGDTrainer(8.0, max_grad_norm=1))),
+        (Framework(trainer=DPSGDTrainer(8)), Framework(trainer=DPSGDTrainer(8.0, max_grad_norm=1))),
         (Framework(vae=VAESettings(learning_rate=1)), Framework(vae=VAESettings(learning_rate=1.0))),
     ]
     for whole, point in pairs:
         assert whole == point
-        assert run_key(Config(defence=whole)) == run_key(Config(defence=point))
+        assert Config(defence=whole).key == Config(defence=point).key
     settings = [ClassifierSettings(learning_rate=rate) for rate in (1, 1.0)]
-    assert len({run_key(replace(config, classifier=each)) for each in settings}) == 1
-
-
-def test_keys_tell_stages_apart(config: Config) -> None:
-    keys = {run_key(config, stage) for stage in ("run", "public", "model 0", "model 1")}
-    assert len(keys) == 4
-    assert all(np.char.isalnum(key) for key in keys)
-
-
-def test_pools_without_defence_and_vaes_are_shared_by_runs_that_need_not_differ(config: Config) -> None:
-    same = [replace(config, attacks="all"), replace(config, defence=replace(config.defence, epsilon=2.0))]
-    other = [replace(config, defence=replace(config.defence, training=DPSGDTrainer(8.0)))]
-    assert {run_key(each.raw) for each in (*same, *other)} == {run_key(config.raw)}
-    assert {run_key(each.model) for each in same} == {run_key(config.model)}
-    assert run_key(other[0].model) != run_key(config.model)
-    assert run_key(replace(config, n_models=8).trained) == run_key(config.trained)
-
-
-def test_the_adversary_trains_vaes_as_the_defender_does_but_on_its_own_records(config: Config) -> None:
-    for training, reference in (
-        (PlainTrainer(), PlainTrainer()),
-        (PublicTrainer(), PlainTrainer()),
-        (DPSGDTrainer(8.0), DPSGDTrainer(8.0)),
-    ):
-        each = replace(config, defence=replace(config.defence, training=training))
-        assert each.reference_model.defence.training == reference
+    assert len({replace(config, classifier=each).key for each in settings}) == 1

@@ -9,27 +9,25 @@ import numpy as np
 import pytest
 import torch
 
-from vaeprivacy.attacks import Candidates, Knowledge
+from vaeprivacy.attacks import ATTACKS, Candidates, Knowledge
 from vaeprivacy.attacks.reconstruction import calibrated_score, reconstruction_score
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.datasets import Dataset
 from vaeprivacy.defences import PriorSampling, RecordNoise, Regularised
 from vaeprivacy.dp_sgd import DPSGDTrainer
-from vaeprivacy.experiments import adversaries, game
-from vaeprivacy.experiments.adversaries import attack_target
-from vaeprivacy.experiments.cache import run_key
+from vaeprivacy.experiments import game
 from vaeprivacy.experiments.config import Config
-from vaeprivacy.experiments.game import others
+from vaeprivacy.experiments.game import attack_target
+from vaeprivacy.experiments.pool import Pool
 from vaeprivacy.experiments.runs import attack_rows, class_auc, run, run_scores
-from vaeprivacy.experiments.stages import fitted_model, pool
 from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
 from vaeprivacy.metrics import auc
 from vaeprivacy.trainers import PlainTrainer, PublicTrainer, Trainer
 
-ON_RAW = {"loss", "shadow", "lira_offline", "lira", "rmia"}
+ON_RAW = {"loss", "shokri", "lira_offline", "lira", "rmia"}
 COPYING = ON_RAW - {"loss"}
-ON_FRAMEWORK = ON_RAW | {f"{way}_{name}" for way in ("adaptive", "through") for name in COPYING}
-ON_FRAMEWORK |= {"nearest", "likelihood", "vae"}
+ON_FRAMEWORK = ON_RAW | {f"{way}_{name}" for way in ("adaptive", "reconstructed") for name in COPYING}
+ON_FRAMEWORK |= {"nearest", "likelihood", "calibrated_reconstruction"}
 
 
 def without_time(row: dict[str, object]) -> dict[str, object]:
@@ -58,7 +56,8 @@ def test_neither_target_nor_complement_is_among_shadow_models_or_references(
     everything: tuple[Path, Config], monkeypatch: pytest.MonkeyPatch, target: int, digits: Dataset
 ) -> None:
     directory, config = everything
-    parts, halves = config.parts(digits.y), config.memberships(digits.y)
+    pool = Pool.of(config, directory)
+    halves, own = pool.is_member, pool.shadows
     allowed = [number for number in range(6) if number // 2 != target // 2]
     seen: list[tuple[Knowledge, Candidates]] = []
 
@@ -67,30 +66,24 @@ def test_neither_target_nor_complement_is_among_shadow_models_or_references(
         return {}
 
     monkeypatch.setattr(game, "run_attacks", spying)
-    monkeypatch.setattr(adversaries, "ATTACKED_RELEASES", range(6))
-    own = pool(config, directory)
-    attack_target(config, directory, parts, target=target, raw=pool(config.raw, directory)[0], own=own)
-    assert len(seen) == 5  # three adversaries that ask the classifier, then release, then encoder and decoder
+    monkeypatch.setattr(game, "ATTACKED_RELEASES", range(6))
+    attack_target(pool, target, every=True, n_targets=6)
+    assert len(seen) == 5  # three adversaries that query the classifier, then release, then encoder and decoder
     for (knowledge, candidates), answers in zip(seen[:3], (own[0], own[0], own[1]), strict=True):
         assert torch.equal(candidates.shadows.is_member, halves[allowed])
         assert torch.equal(knowledge.shadows.is_member, halves[allowed])
         assert torch.equal(candidates.log_posteriors, answers.log_posteriors[target, :200])
-        assert torch.equal(candidates.x, digits.x[parts.candidates])
-        assert torch.equal(knowledge.population.x, digits.x[parts.population])
+        assert torch.equal(candidates.x, digits.x[pool.candidates])
+        assert torch.equal(knowledge.population.x, digits.x[pool.population])
         assert not knowledge.population.shadows.is_member.any()
-    for (_, candidates), answers in zip(seen[1:3], own, strict=True):
+    for (_, candidates), answers in zip(seen[:3], (pool.undefended.shadows[0], *own), strict=True):
         assert torch.equal(candidates.shadows.log_posteriors, answers.log_posteriors[allowed, :200])
+    assert torch.equal(seen[3][0].release.x, pool.release(target).x)
     knowledge, candidates = seen[4]
     assert torch.equal(candidates.in_references, halves[allowed])
     for number, reference in zip(allowed, knowledge.reference_vaes, strict=True):
-        expected = fitted_model(config, directory, number)
+        expected = pool.vae(number)
         assert all(torch.equal(a, b) for a, b in zip(reference.parameters(), expected.parameters(), strict=True))
-
-
-def test_others_are_all_but_target_and_complement() -> None:
-    is_member = torch.zeros(6, 1, dtype=torch.bool)
-    assert others(is_member, 0) == others(is_member, 1) == [2, 3, 4, 5]
-    assert others(is_member, 4) == others(is_member, 5) == [0, 1, 2, 3]
 
 
 # Known answers
@@ -99,7 +92,7 @@ def test_others_are_all_but_target_and_complement() -> None:
 def test_without_noise_the_nearest_reconstruction_gives_every_member_of_each_target_away(
     config: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(adversaries, "ATTACKED_RELEASES", range(4))
+    monkeypatch.setattr(game, "ATTACKED_RELEASES", range(4))
     # So the memberships of each target are matched with its own release: with those of another, AUC were 0 or 1/2.
     row, arrays = run_with(config, tmp_path, epsilon=None)
     assert arrays["targets/nearest"].tolist() == [0, 1, 2, 3]
@@ -115,8 +108,8 @@ def test_with_little_noise_the_likelihood_ratio_gives_every_member_away(config: 
     assert row["attacks"]["nearest"]["auc"] > 0.98
 
 
-def test_models_that_know_their_members_by_heart_are_found_out(config: Config, tmp_path: Path) -> None:
-    learnt = replace(config.raw, n_models=8, classifier=ClassifierSettings(hidden=128, epochs=150))
+def test_models_that_know_their_members_by_heart_are_found_out(raw: Config, tmp_path: Path) -> None:
+    learnt = replace(raw, n_models=8, classifier=ClassifierSettings(hidden=128, epochs=150))
     row = run(learnt, directory=tmp_path)
     assert row["train_accuracy"] == 1.0
     assert row["test_accuracy"] < 0.95
@@ -126,14 +119,14 @@ def test_models_that_know_their_members_by_heart_are_found_out(config: Config, t
 def test_the_attack_on_the_vae_is_the_calibrated_one_and_does_not_see_the_noise(
     config: Config, digits: Dataset, tmp_path: Path
 ) -> None:
-    scores = [run_with(config, tmp_path, epsilon=epsilon)[1]["scores/vae"] for epsilon in (1.0, 8.0)]
-    x = digits.x[config.parts(digits.y).candidates]
-    halves = config.memberships(digits.y)
+    scores = [
+        run_with(config, tmp_path, epsilon=epsilon)[1]["scores/calibrated_reconstruction"] for epsilon in (1.0, 8.0)
+    ]
+    pool = Pool.of(config, tmp_path)
+    x, halves = digits.x[pool.candidates], pool.is_member
     for target, references in ((0, [2, 3]), (3, [0, 1])):
-        of_references = torch.stack(
-            [reconstruction_score(fitted_model(config, tmp_path, each), x) for each in references]
-        )
-        own = reconstruction_score(fitted_model(config, tmp_path, target), x)
+        of_references = torch.stack([reconstruction_score(pool.vae(each), x) for each in references])
+        own = reconstruction_score(pool.vae(target), x)
         # Each candidate is in one of two complementary references; only the other one may be compared with.
         only_out = torch.where(halves[references[0]], of_references[1], of_references[0])
         expected = calibrated_score(own, only_out[None])
@@ -163,9 +156,10 @@ def test_a_classifier_that_knows_shares_only_has_a_class_auc_of_one_half() -> No
 def test_a_run_leaves_scores_and_a_row(config: Config, tmp_path: Path) -> None:
     row = run(config, directory=tmp_path)
     arrays = run_scores(config, directory=tmp_path)
-    assert row["key"] == run_key(config)
+    assert row["key"] == config.key
     assert set(row["attacks"]) == ON_FRAMEWORK
-    assert (row["setting"], row["training"], row["n_targets"]) == ("1", "private records", 4)
+    assert (row["setting"], row["trainer"], row["n_targets"]) == ("1", "private records", 4)
+    assert (row["short_label"], row["full_label"]) == ("1", "framework, epsilon 1")
     assert arrays["is_member"].shape == (4, 200)
     for name, attack in row["attacks"].items():
         n = 1 if name in ("nearest", "likelihood") else 4
@@ -174,7 +168,7 @@ def test_a_run_leaves_scores_and_a_row(config: Config, tmp_path: Path) -> None:
         assert attack["of_targets"] == n
     right = arrays["log_posteriors"].argmax(axis=2) == arrays["y"]
     assert row["train_accuracy"] == pytest.approx(right[arrays["is_member"]].mean())
-    assert set(row["shadows"]) == {"", "adaptive_", "through_"}
+    assert set(row["shadows"]) == {"", "adaptive_", "reconstructed_"}
 
 
 def test_only_the_first_models_are_attacked_and_all_are_shadow_models(config: Config, tmp_path: Path) -> None:
@@ -186,8 +180,8 @@ def test_only_the_first_models_are_attacked_and_all_are_shadow_models(config: Co
         n = 1 if name in ("nearest", "likelihood") else 2
         assert arrays[f"targets/{name}"].tolist() == list(range(n))
         assert np.array_equal(arrays[f"scores/{name}"], every[f"scores/{name}"][:n])
-    asked = run(replace(first, attacks="all"), directory=tmp_path)["attacks"]
-    assert asked["noise"]["of_targets"] == asked["gap"]["of_targets"] == 2
+    queried = run(replace(first, attacks="all"), directory=tmp_path)["attacks"]
+    assert queried["noise_robustness"]["of_targets"] == queried["gap"]["of_targets"] == 2
 
 
 def test_a_run_with_all_attacks_has_the_whole_suite(everything: tuple[Path, Config]) -> None:
@@ -202,9 +196,9 @@ def test_a_run_with_all_attacks_has_the_whole_suite(everything: tuple[Path, Conf
 
 @pytest.mark.parametrize("training", [PlainTrainer(), PublicTrainer(), DPSGDTrainer(8.0)], ids=str)
 def test_the_same_configuration_gives_the_same_row(config: Config, training: Trainer, tmp_path: Path) -> None:
-    config = replace(config, defence=replace(config.defence, training=training))
+    config = replace(config, defence=replace(config.defence, trainer=training))
     first = run(config, directory=tmp_path / "a")
-    assert first["training"] == str(training)
+    assert first["trainer"] == str(training)
     assert set(first["attacks"]) == ON_FRAMEWORK
     # Also if some of its VAEs are there already.
     (tmp_path / "b" / "vaes").mkdir(parents=True)
@@ -219,8 +213,8 @@ def test_the_same_configuration_gives_the_same_row(config: Config, training: Tra
         {"noise_aware": True},
         {"noise_aware": True, "conditional": True, "mechanism": "von-mises-fisher"},
         {"conditional": True, "denoiser": "posterior-mean", "labels": RandomisedResponse(2.0, 10)},
-        {"conditional": True, "noise_aware": True, "training": PublicTrainer(0.5)},
-        {"conditional": True, "noise_aware": True, "training": DPSGDTrainer(8.0)},
+        {"conditional": True, "noise_aware": True, "trainer": PublicTrainer(0.5)},
+        {"conditional": True, "noise_aware": True, "trainer": DPSGDTrainer(8.0)},
         {"mechanism": "gaussian", "denoiser": "preserve-variance"},
     ],
     ids=lambda changes: ", ".join(changes),
@@ -238,7 +232,7 @@ def test_every_variant_of_the_framework_is_attacked_as_the_plain_one_is(
 @pytest.mark.parametrize(
     ("defence", "more"),
     [
-        (PriorSampling(), {"nearest_record", "density", "vae"}),
+        (PriorSampling(), {"nearest_record", "domias", "calibrated_reconstruction"}),
         (RecordNoise(), {"nearest", "likelihood"}),
         (Regularised(epochs=3), set()),
     ],
@@ -251,7 +245,7 @@ def test_each_defence_is_attacked_through_what_it_publishes(
         defence = replace(defence, vae=config.defence.vae)
     found = set(run(replace(config, defence=defence), directory=tmp_path)["attacks"])
     assert more | ON_RAW | {f"adaptive_{name}" for name in COPYING} <= found
-    on_release_or_vae = {"nearest_record", "density", "nearest", "likelihood", "vae"}
+    on_release_or_vae = {name for name, attack in ATTACKS.items() if attack.looks_at != "classifier"}
     assert found & on_release_or_vae == more
 
 

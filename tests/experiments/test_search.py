@@ -1,15 +1,17 @@
-"""The choice of a setting: what is refused, a known answer on a table made by hand, and a small search."""
+"""Settings tried on records of one's own: what is refused, what is held out, and a small search."""
 
-import math
+from dataclasses import replace
+from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
 
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.datasets import Dataset
-from vaeprivacy.experiments.search import SearchCost, propose, try_settings
-from vaeprivacy.experiments.trials import draw_trial
+from vaeprivacy.defences import Framework
+from vaeprivacy.experiments import game
+from vaeprivacy.experiments.proposal import propose
+from vaeprivacy.experiments.search import draw_pool, try_on, try_setting, try_settings
 from vaeprivacy.trainers import PublicTrainer
 from vaeprivacy.vae import VAESettings
 
@@ -20,84 +22,56 @@ SMALL = {
 }
 
 
-@pytest.fixture
-def tried() -> pd.DataFrame:
-    """Three settings, of which more epsilon means more utility and more leakage, on two seeds and with two attacks."""
-    rows = []
-    for epsilon, accuracy, auc in ((1.0, 0.4, 0.50), (8.0, 0.7, 0.60), (32.0, 0.9, 0.80)):
-        for seed in (0, 1):
-            about = {"dataset": "own records", "defence": "framework", "setting": f"{epsilon:g}", "seed": seed}
-            about |= {"training": "private records", "epsilon": epsilon, "latent_dim": 4, "radius": 2.0}
-            about |= {"promised": 4 * epsilon, "n_members": 100, "n_models": 4, "on_public_records": False}
-            about |= {"validation_accuracy": accuracy, "test_accuracy": accuracy - 0.05, "weak": False}
-            for attack, looks_at, more in (("adaptive_lira", "classifier", 0.0), ("nearest", "release", 0.1)):
-                rows.append(about | {"attack": attack, "looks_at": looks_at, "auc": auc + more + 0.001 * seed})
-    return pd.DataFrame(rows)
-
-
-def test_the_most_useful_of_the_acceptable_settings_is_proposed(tried: pd.DataFrame) -> None:
-    proposal = propose(tried, max_auc=0.65)
-    assert (proposal.epsilon, proposal.latent_dim, proposal.radius, proposal.promised) == (8.0, 4, 2.0, 32.0)
-    assert proposal.attack == "adaptive_lira"
-    assert proposal.leakage.value == pytest.approx(0.6005)
-
-
-def test_utility_is_reported_on_records_that_chose_nothing(tried: pd.DataFrame) -> None:
-    assert propose(tried, max_auc=0.65).utility.value == pytest.approx(0.65)
-
-
-def test_the_whole_interval_must_be_acceptable(tried: pd.DataFrame) -> None:
-    # The mean at epsilon 8 is 0.6005, but with two seeds its interval reaches 0.6005 + 12.7 * 0.0005.
-    assert propose(tried, max_auc=0.607).epsilon == 8.0
-    assert propose(tried, max_auc=0.606).epsilon == 1.0
-
-
-def test_what_gets_out_decides_what_is_acceptable(tried: pd.DataFrame) -> None:
-    assert propose(tried, max_auc=0.65, looks_at="release").epsilon == 1.0
-    assert propose(tried, max_auc=0.65, looks_at="all that is published").epsilon == 1.0
-
-
-def test_if_nothing_is_acceptable_the_closest_is_named(tried: pd.DataFrame) -> None:
-    with pytest.raises(ValueError, match="The closest is epsilon 1 with 4 latent dimensions and radius 2"):
-        propose(tried, max_auc=0.505)
-
-
-@pytest.mark.parametrize("max_auc", [0.5, 0.2, 1.01, math.nan])
-def test_an_impossible_limit_is_refused(tried: pd.DataFrame, max_auc: float) -> None:
-    with pytest.raises(ValueError, match="max_auc must be above"):
-        propose(tried, max_auc=max_auc)
-
-
-def test_an_unknown_measure_is_refused(tried: pd.DataFrame) -> None:
-    with pytest.raises(ValueError, match="measure must be 'accuracy' or 'auc'"):
-        propose(tried, max_auc=0.6, measure="f1")
-
-
-def test_the_cost_counts_what_each_record_was_in(tried: pd.DataFrame) -> None:
-    # Three settings, two seeds, four models, of which a record is in two: 2 * 2 * (4 + 32 + 128).
-    cost = SearchCost.of(tried)
-    assert cost == SearchCost(3, 24, 12, 656.0, on_public_records=False)
-    assert "656" in str(cost) and "no epsilon covers it" in str(cost) and "1.6 bits" in str(cost)
-
-
-def test_a_search_on_public_records_costs_nothing(tried: pd.DataFrame) -> None:
-    assert "costs the private records nothing" in str(SearchCost.of(tried.assign(on_public_records=True)))
-
-
-def test_the_proposal_is_a_sentence(tried: pd.DataFrame) -> None:
-    text = str(propose(tried, max_auc=0.65))
-    assert text.startswith("Take epsilon 8 per unit of latent distance, 4 latent dimensions and radius 2")
-    assert "LiRA online, adaptive" in text and "private records" in text
-
-
 def test_records_held_out_are_not_trained_on(digits: Dataset) -> None:
     x, y = digits.x[:205], digits.y[:205]
-    trial = draw_trial(x, y, seed=0, n_models=4, classifier=ClassifierSettings())
-    assert trial.candidates.x.shape[0] == 164 and trial.held_out.x.shape[0] == 40
-    assert trial.is_member.shape == (4, 164)
-    assert (trial.is_member.sum(dim=1) == 82).all() and (trial.is_member.sum(dim=0) == 2).all()
-    rows = {tuple(row) for row in trial.candidates.x.tolist()}
-    assert not rows & {tuple(row) for row in trial.held_out.x.tolist()}
+    pool = draw_pool(x, y, seed=0, n_models=4, classifier=ClassifierSettings())
+    assert len(pool.candidates) == 164 and len(pool.population) == 40
+    assert pool.is_member.shape == (4, 164)
+    assert (pool.is_member.sum(dim=1) == 82).all() and (pool.is_member.sum(dim=0) == 2).all()
+    rows = {tuple(row) for row in x[pool.candidates].tolist()}
+    assert not rows & {tuple(row) for row in x[pool.population].tolist()}
+    assert set().union(*(pool.members(number).tolist() for number in range(4))) == set(pool.candidates.tolist())
+
+
+def test_utility_is_of_each_half_of_the_records_held_out(digits: Dataset) -> None:
+    pool = draw_pool(digits.x[:200], digits.y[:200], seed=0, n_models=4, classifier=SMALL["classifier"])
+    pool = replace(pool, defence=Framework(8.0, vae=SMALL["vae"]))
+    row = try_setting(pool)[0]
+    right = (pool.shadows[0].log_posteriors.argmax(dim=2) == pool.shadows[0].y).double()[:, 160:]
+    assert row["validation_accuracy"] == pytest.approx(right[:, :20].mean().item())
+    assert row["test_accuracy"] == pytest.approx(right[:, 20:].mean().item())
+
+
+def test_settings_that_share_their_vaes_train_them_once_and_keep_no_files(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fitted, fit = [], Framework.fit_vae
+
+    def spying(defence: Framework, x: torch.Tensor, *args: object, **options: object) -> object:
+        fitted.append(x)
+        return fit(defence, x, *args, **options)
+
+    monkeypatch.setattr(Framework, "fit_vae", spying)
+    monkeypatch.chdir(tmp_path)
+    pool = draw_pool(digits.x[:200], digits.y[:200], seed=0, n_models=4, classifier=SMALL["classifier"])
+    rows = try_on(pool, [Framework(epsilon, vae=SMALL["vae"]) for epsilon in (1.0, 8.0)])
+    assert {row["epsilon"] for row in rows} == {1.0, 8.0}
+    assert len(fitted) == 4
+    for number, x in enumerate(fitted):
+        assert torch.equal(x, digits.x[pool.members(number)])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_adversaries_that_know_the_defence_attack_and_one_release_is_enough(
+    digits: Dataset,
+) -> None:
+    tried = try_settings(digits.x[:200], digits.y[:200], epsilons=[1.0], seeds=[0, 1], n_models=4, **SMALL)
+    on_classifier = tried[tried.looks_at == "classifier"].attack.unique()
+    assert {name.split("_")[0] for name in on_classifier} == {"adaptive", "reconstructed"}
+    assert not tried.weak.any()
+    of_targets = tried.drop_duplicates("attack").set_index("looks_at").of_targets
+    assert set(of_targets["release"]) == {len(game.ATTACKED_RELEASES)} == {1}
+    assert set(of_targets.drop("release")) == {4}
 
 
 def test_a_search_tries_each_combination_and_the_proposal_is_one_of_them(digits: Dataset) -> None:
@@ -107,6 +81,8 @@ def test_a_search_tries_each_combination_and_the_proposal_is_one_of_them(digits:
     assert len(runs) == 2 * 2 * 2
     assert set(tried.looks_at) == {"classifier", "release", "encoder and decoder"}
     assert tried[["auc", "validation_accuracy", "test_accuracy"]].stack().between(0, 1).all()
+    assert set(tried.trainer) == {"private records"} and set(tried.n_members) == {80}
+    assert set(tried.full_label) == {f"framework, epsilon {label}" for label in tried.short_label}
     proposal = propose(tried, max_auc=1.0)
     assert proposal.promised == pytest.approx(2 * proposal.radius * proposal.epsilon)
     assert proposal.cost.n_settings == 4
@@ -123,7 +99,7 @@ def test_a_search_tries_each_combination_and_the_proposal_is_one_of_them(digits:
         ({"n_models": 5}, "n_models must be even"),
         ({"epsilons": []}, "nothing to try"),
         ({"epsilons": [-1.0]}, "epsilon must be positive"),
-        ({"training": PublicTrainer()}, "on_public_records=True"),
+        ({"trainer": PublicTrainer()}, "on_public_records=True"),
     ],
 )
 def test_what_no_search_can_be_made_with_is_refused(change: dict, message: str) -> None:

@@ -5,6 +5,7 @@ import multiprocessing
 import random
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,19 +18,27 @@ from tables import assert_same
 
 from vaeprivacy.compute.files import RESULTS, read_rows
 from vaeprivacy.compute.parallel import in_parallel
-from vaeprivacy.defences import NoDefence
 from vaeprivacy.dp_sgd import DPSGDTrainer
-from vaeprivacy.experiments import adversaries, runs
-from vaeprivacy.experiments.cache import run_key
+from vaeprivacy.experiments import game, runs
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.grids import config_of
+from vaeprivacy.experiments.pool import Pool
 from vaeprivacy.experiments.runs import run
-from vaeprivacy.experiments.stages import chunk_answers
-from vaeprivacy.experiments.sweeps import TABLE, Piece, _classifiers, _models, shadow_fit, sweep, tidy, unfinished
+from vaeprivacy.experiments.sweeps import (
+    TABLE,
+    Piece,
+    _predictions,
+    _vaes,
+    leave_predictions,
+    shadow_fit,
+    sweep,
+    tidy,
+    unfinished,
+)
 from vaeprivacy.trainers import PlainTrainer, PublicTrainer
 
-ON_RAW = ["loss", "shadow", "lira_offline", "lira", "rmia"]
-COPYING = [f"{way}_{name}" for way in ("adaptive", "through") for name in ON_RAW[1:]]
+ON_RAW = ["loss", "shokri", "lira_offline", "lira", "rmia"]
+COPYING = [f"{way}_{name}" for way in ("adaptive", "reconstructed") for name in ON_RAW[1:]]
 Swept = tuple[Path, pd.DataFrame]
 quietly = partial(sweep, n_jobs=1, progress=False)
 
@@ -50,20 +59,20 @@ def test_an_impossible_split_is_refused_before_any_work(config: Config, tmp_path
 def test_a_run_that_fails_is_recorded_and_the_others_go_on_and_it_is_tried_again(
     configs: list[Config], swept: Swept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(config: Config, *args: object, **options: object) -> object:
-        if config.defence.label == "no noise":
+    def failing(pool: Pool, *args: object, **options: object) -> object:
+        if pool.defence.label == "no noise":
             raise ValueError("no luck\ntoday.")
-        return attack_target(config, *args, **options)
+        return attack_target(pool, *args, **options)
 
-    attack_target = adversaries.attack_target
+    attack_target = game.attack_target
     with monkeypatch.context() as patch, pytest.warns(UserWarning, match="1 of 3 runs failed, .*ValueError: no luck"):
-        patch.setattr(runs, "attack_target", failing)
+        patch.setattr(game, "attack_target", failing)
         table = quietly(configs, directory=tmp_path)
     failed = table[table.error != ""]
     assert failed.error.tolist() == ["ValueError: no luck today."]
-    assert failed[["setting", "seed", "key"]].to_numpy().tolist() == [["no noise", 0, run_key(configs[1])]]
+    assert failed[["setting", "seed", "key"]].to_numpy().tolist() == [["no noise", 0, configs[1].key]]
     assert failed[["attack", "auc", "test_accuracy", "of_targets", "weak", "seconds"]].isna().all(axis=None)
-    assert "in failing" in read_rows(tmp_path)[run_key(configs[1])]["traceback"]
+    assert "in failing" in read_rows(tmp_path)[configs[1].key]["traceback"]
     others = swept[1][swept[1].setting != "no noise"].reset_index(drop=True)
     fine = table[table.error == ""].reset_index(drop=True)
     assert_same(fine.astype(others.dtypes), others)
@@ -73,7 +82,7 @@ def test_a_run_that_fails_is_recorded_and_the_others_go_on_and_it_is_tried_again
 
 
 def test_all_runs_that_need_a_piece_fail_with_it_and_no_others(
-    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: Config, raw: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(*args: object, **options: object) -> None:
         raise MemoryError("too large")
@@ -82,8 +91,8 @@ def test_all_runs_that_need_a_piece_fail_with_it_and_no_others(
     configs = [
         config,
         other_defence(config, epsilon=2.0),
-        config.raw,
-        other_defence(config, training=DPSGDTrainer(8.0)),
+        raw,
+        other_defence(config, trainer=DPSGDTrainer(8.0)),
     ]
     with pytest.warns(UserWarning, match="2 of 4 runs failed"):
         table = quietly(configs, directory=tmp_path)
@@ -91,10 +100,10 @@ def test_all_runs_that_need_a_piece_fail_with_it_and_no_others(
 
 
 def test_if_all_fail_there_is_still_a_table(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(*args: object) -> None:
+    def failing(*args: object, **options: object) -> None:
         raise RuntimeError("none works")
 
-    monkeypatch.setattr(runs, "pool", failing)
+    monkeypatch.setattr(runs, "attack_pool", failing)
     with pytest.warns(UserWarning, match="1 of 1 runs failed"):
         table = quietly([config], directory=tmp_path)
     assert table.error.tolist() == pd.read_parquet(tmp_path / TABLE).error.tolist() == ["RuntimeError: none works"]
@@ -107,20 +116,26 @@ def test_the_table_has_one_row_for_each_run_and_attack(swept: Swept) -> None:
     table = swept[1]
     assert table.groupby("setting", sort=False).attack.apply(list).to_dict() == {
         "raw data": ON_RAW,
-        "no noise": [*ON_RAW, *COPYING, "nearest", "vae"],
-        "1": [*ON_RAW, *COPYING, "nearest", "likelihood", "vae"],
+        "no noise": [*ON_RAW, *COPYING, "nearest", "calibrated_reconstruction"],
+        "1": [*ON_RAW, *COPYING, "nearest", "likelihood", "calibrated_reconstruction"],
     }
     assert table.auc.between(0, 1).all()
     assert (table.error == "").all()
     assert table.advantage.to_numpy() == pytest.approx(2 * table.attack_accuracy - 1)
-    assert set(table.training[table.defence == "framework"]) == {"private records"}
+    assert set(table.trainer[table.defence == "framework"]) == {"private records"}
+    labels = table.drop_duplicates("key")[["defence", "short_label", "full_label"]].to_numpy().tolist()
+    assert labels == [
+        ["none", "", "raw data"],
+        ["framework", "no noise", "framework, no noise"],
+        ["framework", "1", "framework, epsilon 1"],
+    ]
     assert set(table.latent_dim.dropna()) == {3.0}
     assert set(table.classifier_hidden) == {16}
 
 
 def test_a_row_tells_where_it_comes_from(configs: list[Config], swept: Swept) -> None:
     table = swept[1]
-    assert list(dict.fromkeys(table.key)) == [run_key(config) for config in configs]
+    assert list(dict.fromkeys(table.key)) == [config.key for config in configs]
     assert [config_of(json.loads(config)) for config in dict.fromkeys(table.config)] == configs
     assert set(table.torch) == {torch.__version__}
     assert set(table.threads) == {1}
@@ -158,38 +173,65 @@ def test_an_empty_sweep_is_an_empty_table(tmp_path: Path) -> None:
 # Each piece once
 
 
-def test_each_piece_is_there_once_whatever_needs_it(config: Config) -> None:
-    disjoint = other_defence(config, training=PublicTrainer())
-    runs = [config, other_defence(config, epsilon=8.0), disjoint, config.raw, replace(config, n_models=8)]
-    models = {piece for each in runs for piece in _models(each)}
-    assert Counter(str(piece.config.defence.training) for piece in models) == {
+def needed(runs: list[Config], what: Callable[[Config, Path], list[Piece]], directory: Path) -> list[Piece]:
+    """Return the pieces that runs need, the first of each name."""
+    pieces: dict[str, Piece] = {}
+    for each in runs:
+        for piece in what(each, directory):
+            pieces.setdefault(piece.name, piece)
+    return list(pieces.values())
+
+
+def test_each_piece_is_there_once_whatever_needs_it(config: Config, raw: Config, tmp_path: Path) -> None:
+    disjoint = other_defence(config, trainer=PublicTrainer())
+    runs = [config, other_defence(config, epsilon=8.0), disjoint, raw, replace(config, n_models=8)]
+    vaes = needed(runs, _vaes, tmp_path)
+    assert Counter(str(piece.config.defence.trainer) for piece in vaes) == {
         "private records": 8,
         "disjoint records": 1,
     }
-    chunks = {piece for each in runs for piece in _classifiers(each)}
+    chunks = needed(runs, _predictions, tmp_path)
     # Of raw data and of epsilon 1 two chunks each, the first of which serves both sizes of pools.
-    assert Counter((piece.config.defence.label, piece.which) for piece in chunks) == {
+    found = Counter()
+    for piece in chunks:
+        numbers, undefended = piece.arguments
+        found["raw data" if undefended else piece.config.defence.label, numbers] += 1
+    assert found == {
         ("raw data", (0, 1, 2, 3)): 1,
         ("raw data", (4, 5, 6, 7)): 1,
         ("1", (0, 1, 2, 3)): 2,  # disjoint and private
         ("1", (4, 5, 6, 7)): 1,
         ("8", (0, 1, 2, 3)): 1,
     }
+    for what, pieces in ((_vaes, vaes), (_predictions, chunks)):
+        names = {piece.name for piece in needed(runs[::-1], what, tmp_path)}
+        assert names == {piece.name for piece in pieces}  # whoever comes first
 
 
 @pytest.mark.parametrize("training", [PlainTrainer(), PublicTrainer(), DPSGDTrainer(8.0)], ids=str)
 def test_what_runs_need_is_prepared_before_they_start(config: Config, training: DPSGDTrainer, tmp_path: Path) -> None:
     # Else two processes would train the same model at the same time.
-    needing = replace(other_defence(config, training=training), n_models=6)
-    for piece in (*_models(needing), *_classifiers(needing)):
-        piece.leave(tmp_path)
-    before = {path for stage in ("vaes", "answers") for path in (tmp_path / stage).rglob("*")}
+    needing = replace(other_defence(config, trainer=training), n_models=6)
+    for piece in (*_vaes(needing, tmp_path), *_predictions(needing, tmp_path)):
+        piece.do(tmp_path)
+    before = {path for stage in ("vaes", "predictions") for path in (tmp_path / stage).rglob("*")}
+    assert len([path for path in before if path.is_file()]) >= 12
     run(needing, directory=tmp_path)
-    assert {path for stage in ("vaes", "answers") for path in (tmp_path / stage).rglob("*")} == before
+    assert {path for stage in ("vaes", "predictions") for path in (tmp_path / stage).rglob("*")} == before
 
 
-def test_a_piece_sends_nothing_back(config: Config, tmp_path: Path) -> None:
-    assert Piece(chunk_answers, config.raw.trained, (0, 1)).leave(tmp_path) is None
+def test_a_piece_leaves_what_it_is_named_after(config: Config, tmp_path: Path) -> None:
+    disjoint = other_defence(config, trainer=PublicTrainer())
+    for piece in needed([config, disjoint], _vaes, tmp_path):
+        piece.do(tmp_path)
+        assert (tmp_path / "vaes" / f"{piece.name}.safetensors").is_file()
+    for piece in needed([disjoint], _predictions, tmp_path):
+        piece.do(tmp_path)
+        assert len(list((tmp_path / piece.name.rpartition("/")[0]).glob("model-*.npz"))) == 4
+
+
+def test_a_piece_sends_nothing_back(raw: Config, tmp_path: Path) -> None:
+    assert Piece("", leave_predictions, raw, ((0, 1), False)).do(tmp_path) is None
 
 
 # Interrupted, repeated, in other places
@@ -201,7 +243,7 @@ def test_a_finished_sweep_computes_and_appends_nothing(
     def computed(*args: object) -> None:
         raise AssertionError("A finished run was computed again.")
 
-    monkeypatch.setattr(runs, "attack_scores", computed)
+    monkeypatch.setattr(runs, "attack_run", computed)
     directory, table = swept
     before = (directory / RESULTS).read_bytes()
     assert_same(quietly(configs, directory=directory), table)
@@ -210,7 +252,7 @@ def test_a_finished_sweep_computes_and_appends_nothing(
 
 def test_rows_come_in_the_order_of_the_runs_asked_for(configs: list[Config], swept: Swept) -> None:
     table = quietly([configs[2], configs[0], configs[2]], directory=swept[0])
-    assert table.key.drop_duplicates().tolist() == [run_key(configs[2]), run_key(configs[0])]
+    assert table.key.drop_duplicates().tolist() == [configs[2].key, configs[0].key]
     assert len(table) == 2 * 16 + 5
 
 
@@ -218,7 +260,7 @@ def test_a_torn_line_and_lost_files_change_nothing(configs: list[Config], swept:
     directory = shutil.copytree(swept[0], tmp_path / "killed")
     results = directory / RESULTS
     results.write_text(results.read_text()[:-40])
-    for stage in ("runs", "vaes", "answers/*"):
+    for stage in ("runs", "vaes", "predictions/*"):
         next(path for path in directory.glob(f"{stage}/*") if path.is_file()).unlink()
     (directory / "runs" / "x.npz.1.unfinished").write_bytes(b"half")
     with pytest.warns(UserWarning, match="killed process left unfinished"):
@@ -265,4 +307,3 @@ def test_a_run_by_itself_gives_the_row_of_a_sweep(config: Config, swept: Swept, 
     row = run(config, directory=tmp_path)
     table = swept[1][swept[1].setting == "1"].set_index("attack")
     assert table.auc.to_dict() == {name: metrics["auc"] for name, metrics in row["attacks"].items()}
-    assert config.raw.defence == NoDefence()

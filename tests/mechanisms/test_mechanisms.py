@@ -9,8 +9,9 @@ from mechanism_cases import DIMENSIONS, covariance, each, each_epsilon, each_lap
 from scipy import integrate, stats
 from seeding import seeded
 
-from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.distances import EUCLIDEAN, MANHATTAN
+from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 from vaeprivacy.guarantee import Guarantee
 from vaeprivacy.mechanisms import laplace
 from vaeprivacy.mechanisms.gaussian import Gaussian

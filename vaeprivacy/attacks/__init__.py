@@ -4,7 +4,15 @@ All share one interface (:mod:`~vaeprivacy.attacks.base`): ``attack.fit(knowledg
 """
 
 from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
-from vaeprivacy.attacks.catalogue import ATTACK_CLASSES, ON_CLASSIFIER, ON_RELEASE, ON_VAE, make_attack, run_attacks
+from vaeprivacy.attacks.catalogue import (
+    ATTACKS,
+    AttackSpec,
+    attack_label,
+    attacks_on,
+    make_attack,
+    register,
+    run_attacks,
+)
 from vaeprivacy.attacks.domias import DensityRatio
 from vaeprivacy.attacks.label_only import NoiseRobustness, ShiftRobustness
 from vaeprivacy.attacks.likelihood import WIDTHS, LikelihoodRatio, log_likelihoods, noisy_codes
@@ -22,27 +30,19 @@ from vaeprivacy.attacks.reconstruction import (
 )
 from vaeprivacy.attacks.rmia import RMIA
 from vaeprivacy.attacks.scores import logit_score, loss_score
-from vaeprivacy.attacks.shadow import (
-    ClassifierRecipe,
-    Recipe,
-    Shadows,
-    draw_balanced_memberships,
-    draw_memberships,
-    train_shadows,
-)
+from vaeprivacy.attacks.shadow import ClassifierRecipe, Recipe, Shadows, train_shadows
 from vaeprivacy.attacks.shadow_fit import ShadowFit
 from vaeprivacy.attacks.shokri import ShokriAttack
 from vaeprivacy.attacks.threshold import Confidence, Entropy, Gap, LossThreshold, ModifiedEntropy
+from vaeprivacy.datasets import draw_balanced_memberships, draw_memberships
 
 __all__ = [
-    "ATTACK_CLASSES",
+    "ATTACKS",
     "ELBO",
-    "ON_CLASSIFIER",
-    "ON_RELEASE",
-    "ON_VAE",
     "RMIA",
     "WIDTHS",
     "Attack",
+    "AttackSpec",
     "CalibratedELBO",
     "CalibratedReconstruction",
     "Candidates",
@@ -67,6 +67,8 @@ __all__ = [
     "ShiftRobustness",
     "ShokriAttack",
     "TopPosteriors",
+    "attack_label",
+    "attacks_on",
     "calibrated_score",
     "draw_balanced_memberships",
     "draw_memberships",
@@ -79,6 +81,7 @@ __all__ = [
     "noisy_codes",
     "online_score",
     "reconstruction_score",
+    "register",
     "run_attacks",
     "train_shadows",
 ]

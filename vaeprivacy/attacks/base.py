@@ -14,10 +14,10 @@ from vaeprivacy.vae import VAE
 
 @dataclass(frozen=True, kw_only=True)
 class Candidates:
-    """Records, and what models answer about them. What an adversary does not have is None.
+    """Records, and what models predict for them. What an adversary does not have is None.
 
-    Records stay on the device that they are given on, where models can be asked about them. All else is kept on the
-    CPU: attacks on answers compute there.
+    Records stay on the device that they are given on, where models can be queried with them. All else is kept on the
+    CPU: attacks on predictions compute there.
 
     Attributes
     ----------
@@ -26,9 +26,9 @@ class Candidates:
     y : torch.Tensor
         Their labels, shape (records,).
     log_posteriors : torch.Tensor or None
-        The target's answers, shape (records, classes).
+        The target's predictions, shape (records, classes).
     shadows : Shadows or None
-        What shadow models answer about these records, and which of them were trained on which.
+        What shadow models predict for these records, and which of them were trained on which.
     in_references : torch.Tensor or None
         Which reference VAEs were trained on which of these records, shape (references, records), bool; None: none was.
     """
@@ -46,7 +46,7 @@ class Candidates:
 
     @property
     def labels(self) -> torch.Tensor:
-        """The labels on the device of the records, where models that are told them compute."""
+        """The labels on the device of the records, where conditional models compute."""
         return self.y.to(self.x.device)
 
     def to(self, device: torch.device | str) -> "Candidates":
@@ -63,10 +63,10 @@ class Knowledge:
     population : Records or None
         Records of its own, which the target was not trained on.
     shadows : Shadows or None
-        Answers of its shadow models about records of known membership, to learn from.
-    ask : callable or None
+        Predictions of its shadow models about records of known membership, to learn from.
+    query : callable or None
         The target as a black box: maps records to log-posteriors, shape (records, classes).
-    ask_label : callable or None
+    query_label : callable or None
         The target as a black box that tells its predicted labels only: maps records to labels, shape (records,).
     release : Release or None
         The synthetic records.
@@ -78,8 +78,8 @@ class Knowledge:
 
     population: Candidates | None = None
     shadows: Shadows | None = None
-    ask: Callable[[torch.Tensor], torch.Tensor] | None = None
-    ask_label: Callable[[torch.Tensor], torch.Tensor] | None = None
+    query: Callable[[torch.Tensor], torch.Tensor] | None = None
+    query_label: Callable[[torch.Tensor], torch.Tensor] | None = None
     release: Release | None = None
     synthesizer: Synthesizer | None = None
     reference_vaes: Sequence[VAE] | None = None
@@ -92,8 +92,8 @@ WORDS = {
     "candidate_shadows": "shadow models",
     "shadows": "shadow models",
     "population": "records",
-    "ask": "posteriors",
-    "ask_label": "labels",
+    "query": "posteriors",
+    "query_label": "labels",
     "release": "release",
     "synthesizer": "encoder and decoder",
     "reference_vaes": "VAEs of its own",
@@ -128,7 +128,7 @@ class Attack(ABC):
 
     def missing(self, knowledge: Knowledge, candidates: Candidates) -> list[str]:
         """Return what an adversary lacks for this attack: nothing, if it can be run."""
-        return self._lacking(knowledge) + self._unanswered(candidates)
+        return self._lacking(knowledge) + self._without_predictions(candidates)
 
     def fit(self, knowledge: Knowledge) -> "Attack":
         """Learn what can be learnt before a candidate is seen.
@@ -158,14 +158,14 @@ class Attack(ABC):
         Parameters
         ----------
         candidates : Records
-            Records whose membership is in question, and what models answer about them.
+            Records whose membership is in question, and what models predict for them.
 
         Raises
         ------
         ValueError
-            If the candidates come without the answers that this attack needs.
+            If the candidates come without the predictions that this attack needs.
         """
-        self._refuse_without(self._unanswered(candidates), "candidates")
+        self._refuse_without(self._without_predictions(candidates), "candidates")
         return self._score(candidates).cpu()
 
     def _fit(self, knowledge: Knowledge) -> None:  # noqa: B027 (many attacks have nothing to learn)
@@ -178,9 +178,9 @@ class Attack(ABC):
     def _lacking(self, knowledge: Knowledge) -> list[str]:
         return [need for need in self.needs if need in HELD and getattr(knowledge, need) is None]
 
-    def _unanswered(self, candidates: Candidates) -> list[str]:
-        answers = {"log_posteriors": candidates.log_posteriors, "candidate_shadows": candidates.shadows}
-        return [need for need in self.needs if need in answers and answers[need] is None]
+    def _without_predictions(self, candidates: Candidates) -> list[str]:
+        predictions = {"log_posteriors": candidates.log_posteriors, "candidate_shadows": candidates.shadows}
+        return [need for need in self.needs if need in predictions and predictions[need] is None]
 
     def _refuse_without(self, missing: list[str], argument: str) -> None:
         if missing:

@@ -14,10 +14,10 @@ class Robustness(Attack):
     Choquette-Choo et al. (arXiv 2007.14321).
     """
 
-    needs = ("ask_label",)
+    needs = ("query_label",)
 
     def _fit(self, knowledge: Knowledge) -> None:
-        self._ask_label = knowledge.ask_label
+        self._ask_label = knowledge.query_label
 
     @abstractmethod
     def _copies(self, x: torch.Tensor) -> Iterator[torch.Tensor]:

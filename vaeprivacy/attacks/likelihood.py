@@ -52,7 +52,7 @@ def noisy_codes(
         return to_double(x)
     with torch.no_grad():
         guess = to_double(vae.encode(x, y)[0])
-        told = to_double(vae.with_labels(x.new_empty(len(x), 0), y))
+        labels = to_double(vae.with_labels(x.new_empty(len(x), 0), y))
     decoder, x = copy.deepcopy(vae.decoder).to(guess), to_double(x)
     codes, distance = guess.clone(), guess.new_full((len(x),), torch.inf)
     for offset in _offsets(starts, guess.shape[1]).to(guess.device):
@@ -60,7 +60,7 @@ def noisy_codes(
         if len(left) == 0:
             break
         for rows in left.split(CHUNK if x.device.type == "cpu" else INVERTED_ON_GPU):
-            tried, apart = _inverted(decoder, x[rows], guess[rows] + offset, told[rows], steps=steps)
+            tried, apart = _inverted(decoder, x[rows], guess[rows] + offset, labels[rows], steps=steps)
             nearer = apart < distance[rows]
             codes[rows[nearer]], distance[rows[nearer]] = tried[nearer], apart[nearer]
     return codes
@@ -76,11 +76,11 @@ def _offsets(starts: int, dimension: int) -> torch.Tensor:
 
 
 def _inverted(
-    decoder: torch.nn.Module, x: torch.Tensor, codes: torch.Tensor, told: torch.Tensor, *, steps: int
+    decoder: torch.nn.Module, x: torch.Tensor, codes: torch.Tensor, labels: torch.Tensor, *, steps: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return codes that a decoder maps to records, and how far these are from them.
 
-    Codes are first guesses; `told` are the one-hot labels that the decoder gets. The distance is the weighted
+    Codes are first guesses; `labels` are the one-hot ones that the decoder gets. The distance is the weighted
     root-mean-square difference of logits, shape (records,).
     """
     weight = (1 - x) * (x > torch.finfo(torch.float32).tiny)
@@ -92,11 +92,11 @@ def _inverted(
     identity = torch.eye(codes.shape[1], dtype=x.dtype, device=x.device)
 
     def residual(codes: torch.Tensor) -> torch.Tensor:
-        return weight * (wanted - decoder(torch.cat([codes, told], dim=1)))
+        return weight * (wanted - decoder(torch.cat([codes, labels], dim=1)))
 
     def slopes(codes: torch.Tensor) -> torch.Tensor:
         def shifted(shift: torch.Tensor) -> torch.Tensor:  # all codes by the same: each record feels its own only
-            return in_single(torch.cat([codes.float() + shift, told.float()], dim=1))
+            return in_single(torch.cat([codes.float() + shift, labels.float()], dim=1))
 
         return weight[:, :, None] * torch.func.jacfwd(shifted)(at_rest)
 
@@ -215,7 +215,7 @@ class LikelihoodRatio(Attack):
         options = {"mechanism": synthesizer.mechanism, "labels": synthesizer.labels, "width": width}
         if synthesizer.labels is None or synthesizer.vae is None or not synthesizer.vae.sizes["n_classes"]:
             return log_likelihoods(synthesizer.encode(x, y), y, noisy=noisy, reported=reported, **options)
-        # The encoder was told the reported label, so a candidate has a code for each of them.
+        # The encoder got the reported label, so a candidate has a code for each of them.
         found = torch.empty(len(x), len(noisy), dtype=torch.float64, device=x.device)
         for label in reported.unique():
             here, codes = reported == label, synthesizer.encode(x, label.expand(len(x)))

@@ -4,7 +4,7 @@ import torch
 
 from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
 from vaeprivacy.attacks.scores import logit_score
-from vaeprivacy.attacks.shadow import check_both_sides, lacking_sides
+from vaeprivacy.attacks.shadow_fit import check_both_sides, lacking_sides
 
 
 def side_mean(signals: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
@@ -81,13 +81,13 @@ def offline_score(
 
 
 class LiRA(Attack):
-    """Compare the target's logit with its law over shadow models trained with the record, and without it.
+    """Compare the target's logit with its distribution over shadow models trained with the record, and without it.
 
     Parameters
     ----------
     online : bool
-        Use both laws: some shadow models must be trained on the candidates. Offline, the law without is enough, and
-        shadow models can be trained before any candidate is known.
+        Use both distributions: some shadow models must be trained on the candidates. Offline, the distribution without
+        is enough, and shadow models can be trained before any candidate is known.
     per_record : bool
         Estimate a variance for each record: better from dozens of shadow models on (section V-C of the paper).
     """

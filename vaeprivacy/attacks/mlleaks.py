@@ -8,7 +8,7 @@ from vaeprivacy.attacks.shokri import fit_attack_model
 
 
 def top_posteriors(log_posteriors: torch.Tensor, *, k: int) -> torch.Tensor:
-    """Return the `k` highest log-posteriors of each answer in descending order, shape (..., records, k)."""
+    """Return the `k` highest log-posteriors of each prediction in descending order, shape (..., records, k)."""
     return log_posteriors.topk(k, dim=-1).values
 
 
@@ -58,13 +58,13 @@ class HighestPosterior(Attack):
         Share of them below the threshold; the paper finds 0.9 to do well.
     """
 
-    needs = ("log_posteriors", "ask")
+    needs = ("log_posteriors", "query")
 
     def __init__(self, *, generator: torch.Generator, n_random: int = 1000, percentile: float = 0.9) -> None:
         self.generator, self.n_random, self.percentile = generator, n_random, percentile
 
     def _fit(self, knowledge: Knowledge) -> None:
-        self._ask = knowledge.ask
+        self._ask = knowledge.query
 
     def _score(self, candidates: Candidates) -> torch.Tensor:
         shape = (self.n_random, candidates.x.shape[1])

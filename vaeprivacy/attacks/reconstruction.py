@@ -8,7 +8,7 @@ from vaeprivacy.vae import REPARAMETERISATION, VAE, LatentNoise
 
 @torch.no_grad()
 def reconstruction_score(
-    vae: VAE, x: torch.Tensor, y: torch.Tensor | None = None, *, channel: LatentNoise = REPARAMETERISATION
+    vae: VAE, x: torch.Tensor, y: torch.Tensor | None = None, *, latent_noise: LatentNoise = REPARAMETERISATION
 ) -> torch.Tensor:
     """Score candidates by how well the VAE reconstructs them: those that it was trained on tend to come out better.
 
@@ -22,7 +22,7 @@ def reconstruction_score(
         Candidates, shape (records, features), values in [0, 1].
     y : torch.Tensor, optional
         Their labels, shape (records,), for a conditional VAE.
-    channel : Channel
+    latent_noise : LatentNoise
         What codes went through when it was trained.
 
     Returns
@@ -31,7 +31,7 @@ def reconstruction_score(
         Log-likelihood of each record given its code without noise, in nats, shape (records,).
     """
     mean, _ = vae.encode(x, y)
-    return vae.log_likelihood(channel.noiseless(mean), x, y)
+    return vae.log_likelihood(latent_noise.without_noise(mean), x, y)
 
 
 @torch.no_grad()
@@ -40,7 +40,7 @@ def elbo_score(
     x: torch.Tensor,
     y: torch.Tensor | None = None,
     *,
-    channel: LatentNoise = REPARAMETERISATION,
+    latent_noise: LatentNoise = REPARAMETERISATION,
     generator: torch.Generator,
     n_samples: int = 10,
 ) -> torch.Tensor:
@@ -48,7 +48,7 @@ def elbo_score(
 
     Parameters
     ----------
-    vae, x, y, channel
+    vae, x, y, latent_noise
         As for :func:`reconstruction_score`.
     generator : torch.Generator
         Source of the samples of each code.
@@ -60,7 +60,7 @@ def elbo_score(
     torch.Tensor
         In nats, shape (records,).
     """
-    samples = (vae.elbos(x, y, channel=channel, generator=generator).value for _ in range(n_samples))
+    samples = (vae.elbos(x, y, latent_noise=latent_noise, generator=generator).value for _ in range(n_samples))
     return sum(samples) / n_samples
 
 
@@ -101,10 +101,10 @@ class Reconstruction(Attack):
     needs = ("synthesizer",)
 
     def _fit(self, knowledge: Knowledge) -> None:
-        self._vae, self._channel = knowledge.synthesizer.vae, knowledge.synthesizer.channel
+        self._vae, self._latent_noise = knowledge.synthesizer.vae, knowledge.synthesizer.latent_noise
 
     def _score_under(self, vae: VAE, candidates: Candidates) -> torch.Tensor:
-        return reconstruction_score(vae, candidates.x, candidates.labels, channel=self._channel)
+        return reconstruction_score(vae, candidates.x, candidates.labels, latent_noise=self._latent_noise)
 
     def _score(self, candidates: Candidates) -> torch.Tensor:
         return self._score_under(self._vae, candidates)
@@ -139,7 +139,7 @@ class ELBO(Reconstruction):
         self.generator = generator
 
     def _score_under(self, vae: VAE, candidates: Candidates) -> torch.Tensor:
-        options = {"channel": self._channel, "generator": self.generator}
+        options = {"latent_noise": self._latent_noise, "generator": self.generator}
         return elbo_score(vae, candidates.x, candidates.labels, **options)
 
 

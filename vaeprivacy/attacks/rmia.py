@@ -5,7 +5,7 @@ import torch
 from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
 from vaeprivacy.attacks.lira import side_mean
 from vaeprivacy.attacks.scores import loss_score
-from vaeprivacy.attacks.shadow import check_both_sides, lacking_sides
+from vaeprivacy.attacks.shadow_fit import check_both_sides, lacking_sides
 from vaeprivacy.checks import check_positive, check_probability
 
 
@@ -66,7 +66,7 @@ class RMIA(Attack):
         self.online, self.a, self.gamma = online, check_probability(a, "a"), check_positive(gamma, "gamma")
 
     def missing(self, knowledge: Knowledge, candidates: Candidates) -> list[str]:
-        """Return what an adversary lacks; the answers about the population, and online shadows on both sides, too."""
+        """Return what an adversary lacks; the predictions for the population, and online shadows on both sides, too."""
         lacking = super().missing(knowledge, candidates)
         if not lacking and (knowledge.population.log_posteriors is None or knowledge.population.shadows is None):
             lacking = ["answers about the population"]

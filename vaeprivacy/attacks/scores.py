@@ -1,4 +1,5 @@
-"""What an attack reads off the answers of a model: one number per record, higher for records that it seems to know."""
+"""What an attack reads off the predictions of a model: one number per record, higher for records that it seems to
+know."""
 
 import torch
 
@@ -9,7 +10,7 @@ def loss_score(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     log_posteriors : torch.Tensor
-        Answers, shape (..., records, classes).
+        Predictions, shape (..., records, classes).
     y : torch.Tensor
         Labels, shape (records,).
 
@@ -24,22 +25,14 @@ def loss_score(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 def logit_score(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Return the logit of the label's posterior, log p - log (1 - p) (:eq:`logit-score`).
 
-    It ranks as the loss does, but its law over models is close to normal (Carlini et al., arXiv 2112.03570, section
-    IV-D), and it loses no digits: 1 - p is the sum of the other posteriors.
+    It ranks as the loss does, but its distribution over models is close to normal (Carlini et al., arXiv 2112.03570,
+    section IV-D), and it loses no digits: 1 - p is the sum of the other posteriors.
 
     Parameters are those of :func:`loss_score`; the result is in logits, shape (..., records).
     """
     others = log_posteriors.clone()
     others[..., torch.arange(len(y)), y] = -torch.inf  # not the label itself
     return loss_score(log_posteriors, y) - others.logsumexp(dim=-1)
-
-
-def correctness(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Return whether the most probable class is the label: 1 or 0, shape (..., records).
-
-    The gap attack: its advantage is the target's accuracy on members less that on others (Yeom et al., section 3.2).
-    """
-    return (log_posteriors.argmax(dim=-1) == y).to(log_posteriors.dtype)
 
 
 def confidence(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -12,13 +12,12 @@ from torch import nn
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifiers, models_at_once, predict
 from vaeprivacy.compute.files import load_or_compute, read_arrays, write_arrays
 from vaeprivacy.compute.parallel import in_parallel
-from vaeprivacy.datasets import stratified_parts
 from vaeprivacy.randomness import seeded_generator
 
 #: Trains some shadow models as the adversary believes the defender does it. It gets all records and labels, the indices
 #: of the records that belong to each model, and the models' numbers (to seed them by); it returns the models.
 Recipe = Callable[[torch.Tensor, torch.Tensor, Sequence[torch.Tensor], Sequence[int]], Sequence[nn.Module]]
-Ask = Callable[[nn.Module, torch.Tensor], torch.Tensor]
+Query = Callable[[nn.Module, torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Shadows:
     Attributes
     ----------
     log_posteriors : torch.Tensor
-        Answer of each model for each record, shape (shadows, records, classes).
+        Prediction of each model for each record, shape (shadows, records, classes).
     y : torch.Tensor
         Labels, shape (records,).
     is_member : torch.Tensor
@@ -116,72 +115,6 @@ class Shadows:
         return self.about(both)
 
 
-def lacking_sides(is_member: torch.Tensor, members_too: bool) -> list[str]:
-    """Return which shadow models an attack lacks for some candidates, of those trained without and on them."""
-    lacking = ["shadow models trained without each candidate"] if is_member.all(dim=0).any() else []
-    return lacking + (
-        ["shadow models trained on each candidate"] if members_too and not is_member.any(dim=0).all() else []
-    )
-
-
-def check_both_sides(is_member: torch.Tensor, *, members_too: bool) -> None:
-    """Refuse candidates that no shadow model was trained without, or (with `members_too`) none was trained on.
-
-    Parameters
-    ----------
-    is_member : torch.Tensor
-        Whether each model was trained on each candidate, shape (shadows, candidates), bool.
-    members_too : bool
-        Whether the attack also needs models that were trained on each candidate.
-
-    Raises
-    ------
-    ValueError
-        If there are such candidates.
-    """
-    if lacking_sides(is_member, members_too):
-        never_out, never_in = is_member.all(dim=0).sum(), (~is_member).all(dim=0).sum()
-        raise ValueError(
-            f"Of {is_member.shape[1]} candidates, {int(never_out)} are in the training set of every shadow model and "
-            f"{int(never_in)} in that of none: "
-            + ("an online attack needs models on both sides of each. " if members_too else "")
-            + "Train more models (draw_balanced_memberships)"
-            + (", or take the attack offline." if members_too else ".")
-        )
-
-
-def draw_memberships(y: torch.Tensor, *, n_shadows: int, generator: torch.Generator) -> torch.Tensor:
-    """Draw a stratified random half of the records for each shadow model.
-
-    Parameters
-    ----------
-    y : torch.Tensor
-        Labels of the records, shape (records,).
-    n_shadows : int
-        Number of shadow models.
-    generator : torch.Generator
-        Source of the halves.
-
-    Returns
-    -------
-    torch.Tensor
-        Shape (n_shadows, records), bool.
-    """
-    is_member = torch.zeros(n_shadows, len(y), dtype=torch.bool)
-    for row in is_member:
-        row[stratified_parts(y, [len(y) // 2], generator=generator)[0]] = True
-    return is_member
-
-
-def draw_balanced_memberships(y: torch.Tensor, *, n_shadows: int, generator: torch.Generator) -> torch.Tensor:
-    """Draw halves in complementary pairs, so that each record is in the training set of half of the models.
-
-    Parameters and result are those of :func:`draw_memberships`. With an odd number, the last model has no complement.
-    """
-    halves = draw_memberships(y, n_shadows=(n_shadows + 1) // 2, generator=generator)
-    return torch.stack([halves, ~halves], dim=1).flatten(0, 1)[:n_shadows]
-
-
 def train_shadows(
     x: torch.Tensor,
     y: torch.Tensor,
@@ -189,12 +122,12 @@ def train_shadows(
     is_member: torch.Tensor,
     recipe: Recipe,
     models_at_once: int | None = None,
-    ask: Ask = predict,
+    query: Query = predict,
     n_jobs: int = 1,
     directory: Path | None = None,
     progress: bool = False,
 ) -> Shadows:
-    """Train shadow models and ask each about all the records.
+    """Train shadow models and query each with all the records.
 
     The records stay one table, whatever the number of models: a model gets the indices of its half.
 
@@ -212,20 +145,20 @@ def train_shadows(
     models_at_once : int
         How many models one call of the recipe gets; by default one, or for a :class:`ClassifierRecipe` what
         :func:`vaeprivacy.classifiers.models_at_once` says.
-    ask : callable
-        Puts records to a model and returns its answers, log-posteriors of shape (records, classes).
+    query : callable
+        Queries a model with records and returns its predictions, log-posteriors of shape (records, classes).
     n_jobs : int
         Number of threads that train models side by side; -1 takes one per core. On a GPU it is always one.
     directory : pathlib.Path, optional
-        Where the answers of finished models are kept, so that an interrupted training continues; a directory must be
-        used for one training only.
+        Where the predictions of finished models are kept, so that an interrupted training continues; a directory must
+        be used for one training only.
     progress : bool
         Show a progress bar.
     """
     if models_at_once is None:
         models_at_once = recipe.models_at_once(x) if isinstance(recipe, ClassifierRecipe) else 1
     n_jobs = n_jobs if x.device.type == "cpu" else 1
-    train = partial(chunk_answers, x, y, is_member=is_member, recipe=recipe, ask=ask, directory=directory)
+    train = partial(chunk_predictions, x, y, is_member=is_member, recipe=recipe, query=query, directory=directory)
     tasks = [partial(train, numbers=chunk.tolist()) for chunk in torch.arange(len(is_member)).split(models_at_once)]
     title = "shadow models" if progress else ""
     # Steps of stacked models are long enough for threads, which start faster than processes and need less memory.
@@ -233,24 +166,24 @@ def train_shadows(
     return Shadows(torch.from_numpy(np.concatenate(log_posteriors)), y, is_member)
 
 
-def chunk_answers(
+def chunk_predictions(
     x: torch.Tensor,
     y: torch.Tensor,
     *,
     is_member: torch.Tensor,
     recipe: Recipe,
-    ask: Ask,
+    query: Query,
     directory: Path | None,
     numbers: list[int],
 ) -> np.ndarray:
-    """Train the shadow models with some numbers, or read what they left, and return their answers.
+    """Train the shadow models with some numbers, or read what they left, and return their predictions.
 
     Parameters are those of :func:`train_shadows`; the result has shape (models, records, classes).
     """
 
     def make() -> dict[str, np.ndarray]:
         models = recipe(x, y, [is_member[number].nonzero().flatten() for number in numbers], numbers)
-        return {"log_posteriors": torch.stack([ask(model, x) for model in models]).cpu().numpy()}
+        return {"log_posteriors": torch.stack([query(model, x) for model in models]).cpu().numpy()}
 
     if directory is None:
         return make()["log_posteriors"]

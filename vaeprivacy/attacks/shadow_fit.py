@@ -8,7 +8,7 @@ import torch
 
 from vaeprivacy.attacks.shadow import Shadows
 
-SPREADS = 4.0  # beyond so many spreads, a difference is none of chance
+SPREADS = 4.0  # beyond so many spreads, a difference is not due to chance
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ShadowFit:
         return np.array([self.target, self.shadows, self.spread])
 
     @property
-    def alike(self) -> bool:
+    def comparable(self) -> bool:
         """Whether target and shadow models differ by no more than :data:`SPREADS` spreads, on both kinds of records."""
         parts = zip(self.target, self.shadows, self.spread, strict=True)
         return all(abs(target - shadow) <= SPREADS * spread for target, shadow, spread in parts)
@@ -55,7 +55,7 @@ class ShadowFit:
         shadows : Shadows
             The adversary's models, with records on both sides.
         log_posteriors : torch.Tensor
-            The target's answers about the candidates, shape (candidates, classes).
+            The target's predictions for the candidates, shape (candidates, classes).
         y, is_member : torch.Tensor
             Labels of the candidates, and whether they are members; shape (candidates,).
 
@@ -76,10 +76,46 @@ class ShadowFit:
         return cls(*zip(*sides, strict=True))
 
     def __str__(self) -> str:
-        verdict = "behave like the target" if self.alike else "do NOT behave like the target, so the attack is weak"
+        verdict = (
+            "behave like the target" if self.comparable else "do NOT behave like the target, so the attack is weak"
+        )
         return (
             f"The shadow models {verdict}: accuracy on members {self.shadows[0]:.3f} (target {self.target[0]:.3f}), "
             f"on others {self.shadows[1]:.3f} (target {self.target[1]:.3f})."
+        )
+
+
+def lacking_sides(is_member: torch.Tensor, members_too: bool) -> list[str]:
+    """Return which shadow models an attack lacks for some candidates, of those trained without and on them."""
+    lacking = ["shadow models trained without each candidate"] if is_member.all(dim=0).any() else []
+    return lacking + (
+        ["shadow models trained on each candidate"] if members_too and not is_member.any(dim=0).all() else []
+    )
+
+
+def check_both_sides(is_member: torch.Tensor, *, members_too: bool) -> None:
+    """Refuse candidates that no shadow model was trained without, or (with `members_too`) none was trained on.
+
+    Parameters
+    ----------
+    is_member : torch.Tensor
+        Whether each model was trained on each candidate, shape (shadows, candidates), bool.
+    members_too : bool
+        Whether the attack also needs models that were trained on each candidate.
+
+    Raises
+    ------
+    ValueError
+        If there are such candidates.
+    """
+    if lacking_sides(is_member, members_too):
+        never_out, never_in = is_member.all(dim=0).sum(), (~is_member).all(dim=0).sum()
+        raise ValueError(
+            f"Of {is_member.shape[1]} candidates, {int(never_out)} are in the training set of every shadow model and "
+            f"{int(never_in)} in that of none: "
+            + ("an online attack needs models on both sides of each. " if members_too else "")
+            + "Train more models (draw_balanced_memberships)"
+            + (", or take the attack offline." if members_too else ".")
         )
 
 

@@ -12,7 +12,7 @@ from vaeprivacy.attacks.threshold import check_labels
 
 
 def attack_features(log_posteriors: torch.Tensor, y: torch.Tensor) -> np.ndarray:
-    """Return what the attack model sees of an answer: the log-posteriors in descending order, and the loss.
+    """Return what the attack model sees of a prediction: the log-posteriors in descending order, and the loss.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def attack_features(log_posteriors: torch.Tensor, y: torch.Tensor) -> np.ndarray
 
 
 class ShokriAttack(Attack):
-    """Attack models, trained on the answers of shadow models to tell members from non-members.
+    """Attack models, trained on the predictions of shadow models to tell members from non-members.
 
     They are logistic regressions on standardised features (our choice).
 
@@ -78,16 +78,16 @@ def fit_attack_model(features: np.ndarray, is_member: torch.Tensor, *, what: str
     Parameters
     ----------
     features : numpy.ndarray
-        Shape (answers, features).
+        Shape (predictions, features).
     is_member : torch.Tensor
-        Whether each answer is about a member, as many values as answers.
+        Whether each prediction is about a member, shape (predictions,).
     what : str
-        What the answers are about, for the message.
+        What the predictions are about, for the message.
 
     Raises
     ------
     ValueError
-        If all answers are about members, or none is.
+        If all predictions are about members, or none is.
     """
     truth = is_member.flatten().cpu().numpy()
     if truth.all() or not truth.any():
@@ -95,5 +95,5 @@ def fit_attack_model(features: np.ndarray, is_member: torch.Tensor, *, what: str
             f"The shadow models have no member, or nothing but members, of {what} among {len(truth)} answers: the "
             "attack needs more members (and reference records)."
         )
-    # Newton's method: with many more answers than features it takes a tenth of the default's time.
+    # Newton's method: with many more predictions than features it takes a tenth of the default's time.
     return make_pipeline(StandardScaler(), LogisticRegression(solver="newton-cholesky")).fit(features, truth)

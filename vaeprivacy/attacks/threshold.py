@@ -1,4 +1,4 @@
-"""Attacks that compare one number about the target's answer with a threshold."""
+"""Attacks that compare one number about the target's prediction with a threshold."""
 
 from collections.abc import Callable
 
@@ -38,20 +38,20 @@ class LossThreshold(Attack):
 class Gap(Attack):
     """A record is a member if the target's predicted label is right (Yeom et al., arXiv 1709.01604)."""
 
-    needs = ("ask_label",)
+    needs = ("query_label",)
     threshold = 0.5
 
     def _fit(self, knowledge: Knowledge) -> None:
-        self.ask_label = knowledge.ask_label
+        self.query_label = knowledge.query_label
 
     def _score(self, candidates: Candidates) -> torch.Tensor:
-        return (self.ask_label(candidates.x).cpu() == candidates.y).double()
+        return (self.query_label(candidates.x).cpu() == candidates.y).double()
 
 
 class SignalThreshold(Attack):
     """A record is a member if a signal is above the threshold of its class (Song and Mittal, arXiv 2003.10595).
 
-    The thresholds are those at which the balanced accuracy on the answers of shadow models is highest, one a class
+    The thresholds are those at which the balanced accuracy on the predictions of shadow models is highest, one a class
     (:eq:`class-threshold`). The score is the signal less the threshold of the record's class.
     """
 

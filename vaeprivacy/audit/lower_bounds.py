@@ -12,8 +12,9 @@ import torch
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from vaeprivacy.bounds import Indistinguishability, Measure
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.distances import clip
+from vaeprivacy.gaussian_bounds import Measure
 from vaeprivacy.mechanisms.base import Mechanism
 from vaeprivacy.randomness import RandomSource, uniforms
 from vaeprivacy.synthesizer import Synthesizer
@@ -195,7 +196,7 @@ def audit_mechanism(
 
     Many noisy copies of two codes at opposite ends of the ball are told apart by their likelihood ratio. The bound
     approaches the claim as `n` grows in one and two dimensions; in 16 it stays far below (see the audit chapter), so
-    audit epsilon in few dimensions, and test the law in all (:mod:`vaeprivacy.audit.noise_tests`).
+    audit epsilon in few dimensions, and test the distribution in all (:mod:`vaeprivacy.audit.noise_tests`).
 
     Parameters
     ----------

@@ -1,4 +1,5 @@
-"""Does noise have the law that its mechanism claims? Tests of lengths, directions and repetitions, as p-values."""
+"""Does noise have the distribution that its mechanism claims? Tests of lengths, directions and repetitions, as
+p-values."""
 
 import math
 from dataclasses import dataclass
@@ -37,7 +38,8 @@ class NoiseDistribution:
 
 
 def distribution_of(mechanism: Mechanism, dimension: int) -> NoiseDistribution:
-    """Return the law of a mechanism's noise (:eq:`laplace-sampling`), whitened if it is a Mahalanobis mechanism.
+    """Return the distribution of a mechanism's noise (:eq:`laplace-sampling`), whitened if it is a Mahalanobis
+    mechanism.
 
     On the Euclidean sphere, E u^4 = 3 / (d (d + 2)), E u^8 = 105 / (d (d+2) (d+4) (d+6)) and E u^4 v^4 = 9 / (the
     same). In the other case absolute values are uniform on the simplex, where E p^2 = 2 / (d (d + 1)), E p^4 = 24 /
@@ -62,7 +64,7 @@ def standardise(noise: torch.Tensor, mechanism: Mechanism) -> np.ndarray:
 
 
 def noise_p_values(noise: torch.Tensor, mechanism: Mechanism) -> dict[str, float]:
-    """Test whether rows of noise are independent draws from the law of a mechanism.
+    """Test whether rows of noise are independent draws from the distribution of a mechanism.
 
     Parameters
     ----------
@@ -74,38 +76,32 @@ def noise_p_values(noise: torch.Tensor, mechanism: Mechanism) -> dict[str, float
     Returns
     -------
     dict of str to float
-        For each statistic, the probability that noise of the right law is as unusual. ``mean length``, ``variance of
-        length`` and ``distribution of length`` (Kolmogorov and Smirnov's) look at the norm; ``mean direction``
-        (Rayleigh's) and ``roundness`` at the direction; ``next length``, ``next direction`` and ``length and
-        direction`` at dependence. ``repeated rows``, ``rank`` and ``zeros`` are 0 or 1: exact copies (with the same or
-        the other sign), a table of noise of too small a rank, and values of exactly zero.
+        For each statistic, the probability that noise of the right distribution is as unusual. ``mean length``,
+        ``variance of length`` and ``distribution of length`` (Kolmogorov and Smirnov's) look at the norm; ``mean
+        direction`` (Rayleigh's) and ``roundness`` at the direction; ``next length``, ``next direction`` and ``length
+        and direction`` at dependence. ``repeated rows``, ``rank`` and ``zeros`` are 0 or 1: exact copies (with the same
+        or the other sign), a table of noise of too small a rank, and values of exactly zero.
     """
     z = standardise(noise, mechanism)
     n, d = z.shape
-    law = distribution_of(mechanism, d)
-    length = np.linalg.norm(z, ord=law.order, axis=1)
+    wanted = distribution_of(mechanism, d)
+    length = np.linalg.norm(z, ord=wanted.order, axis=1)
     direction = z / np.maximum(length, 1e-300)[:, None]
-    mean, variance, _, kurtosis = map(float, law.length.stats("mvsk"))
+    mean, variance, _, kurtosis = map(float, wanted.length.stats("mvsk"))
     of_next = (direction[1:] * direction[:-1]).sum(axis=1)
     return {
         "mean length": _p_of_mean(length, mean, variance),
         "variance of length": _p_of_mean((length - mean) ** 2, variance, variance**2 * (kurtosis + 2)),
-        "distribution of length": stats.kstest(length, law.length.cdf).pvalue,
-        "mean direction": float(stats.chi2(d).sf(n * (direction.mean(axis=0) ** 2).sum() / law.mean_square)),
-        "roundness": _p_of_mean((np.abs(direction) ** (2 * law.order)).sum(axis=1), *law.roundness),
+        "distribution of length": stats.kstest(length, wanted.length.cdf).pvalue,
+        "mean direction": float(stats.chi2(d).sf(n * (direction.mean(axis=0) ** 2).sum() / wanted.mean_square)),
+        "roundness": _p_of_mean((np.abs(direction) ** (2 * wanted.order)).sum(axis=1), *wanted.roundness),
         "next length": _p_of_no_correlation(length[1:], length[:-1]),
-        "next direction": _p_of_mean(of_next, 0.0, d * law.mean_square**2),
+        "next direction": _p_of_mean(of_next, 0.0, d * wanted.mean_square**2),
         "length and direction": _p_of_no_correlation(length, direction[:, 0]),
         "repeated rows": float(len(np.unique(np.abs(z), axis=0)) == n),
         "rank": float(np.linalg.matrix_rank(z[: 4 * d]) == min(n, d)),
         "zeros": float((z != 0).all()),
     }
-
-
-def has_law(noise: torch.Tensor, mechanism: Mechanism, *, level: float = 1e-3) -> bool:
-    """Return whether no statistic of :func:`p_values` is below the level divided by their number (Bonferroni's)."""
-    p = noise_p_values(noise, mechanism)
-    return min(p.values()) > level / len(p)
 
 
 def _p_of_mean(values: np.ndarray, mean: float, variance: float) -> float:

@@ -1,1 +1,1 @@
-"""The ``vaeprivacy`` command, one file a group of sub-commands."""
+"""The ``vaeprivacy`` command, one file a sub-command. What computes is imported when needed, so help comes at once."""

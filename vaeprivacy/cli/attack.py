@@ -1,117 +1,85 @@
-"""What ``vaeprivacy attack`` computes: every attack, on a run of ours or on files."""
+"""``vaeprivacy attack``: every attack on a run of ours, or on a target and records in files; a table and a figure."""
 
-import math
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
+import typer
+from rich.console import Console
 
-from vaeprivacy.compute.executors import OnThisMachine
-from vaeprivacy.compute.files import RESULTS, read_rows
-from vaeprivacy.experiments.cache import run_key
-from vaeprivacy.experiments.config import Config
-from vaeprivacy.experiments.external import attack_files, load_arrays, load_classifier
-from vaeprivacy.experiments.grids import config_of
-from vaeprivacy.experiments.runs import attack_rows, likenesses, run_scores
-from vaeprivacy.experiments.sweeps import compute
-from vaeprivacy.reporting.tables import full_setting
+from vaeprivacy.cli.errors import reports_errors
+from vaeprivacy.cli.tables import print_attacks
+from vaeprivacy.cli.threads import one_thread
+from vaeprivacy.compute.extras import extra
 
-Attacked = tuple[dict[str, np.ndarray], dict[str, dict[str, Any]], list[str], str]
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+SHOWN = 6  # attacks whose ROC curves are drawn
 
 
-def attack_run(directory: Path, *, key: str | None, n_shadows: int) -> Attacked:
-    """Run every attack on each model of a run's pool, which is enlarged if it is too small.
+@reports_errors(RuntimeError, resumes=True)
+def attack(
+    source: Annotated[Path, typer.Argument(help="A directory of runs, or an .npz or .safetensors file of records.")],
+    target: Annotated[Path | None, typer.Option(help="Safetensors file of the target, if SOURCE is a file.")] = None,
+    key: Annotated[str | None, typer.Option(help="Which run of the directory; by default the last.")] = None,
+    shadows: Annotated[int, typer.Option(min=2, help="Least number of shadow models for each target.")] = 16,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of shadow models, if SOURCE is a file.")] = 60,
+    seed: Annotated[int, typer.Option(help="Decides all random numbers, if SOURCE is a file.")] = 0,
+    directory: Annotated[Path, typer.Option(help="Where scores, table and figure go.")] = Path("attacks"),
+) -> None:
+    """Run every attack on a run of ours, or on a target and records in files; print one table, draw one figure."""
+    import pandas as pd
 
-    Parameters
-    ----------
-    directory : pathlib.Path
-        Where the run's files and row are; what is computed joins them.
-    key : str or None
-        The run's key, or its beginning; None takes the last.
-    n_shadows : int
-        Least number of shadow models for each target, see :func:`pool_size`.
+    from vaeprivacy.cli.attack_work import attack_file, attack_run
 
-    Returns
-    -------
-    arrays, rows, notes, title
-        Arrays as of :func:`vaeprivacy.experiments.runs.attack_scores`, rows of metrics by attack, sentences about the
-        shadow models, and what was attacked.
+    one_thread()
+    if source.is_dir():
+        arrays, rows, notes, title = attack_run(source, key=key, n_shadows=shadows)
+    else:
+        options = {"n_shadows": shadows, "epochs": epochs, "seed": seed, "directory": directory}
+        arrays, rows, notes, title = attack_file(source, target, **options)
+    console = Console()
+    results = pd.DataFrame([{"attack": name, **row} for name, row in rows.items()])
+    print_attacks(console, results, title)
+    for note in notes:
+        console.print(note)
+    console.print(write_attacks(arrays, results, directory), markup=False)
+
+
+def write_attacks(arrays: dict[str, "np.ndarray"], results: "pd.DataFrame", directory: Path) -> str:
+    """Write table, scores and, if Matplotlib is there, the figure; return a sentence that says where they are."""
+    from vaeprivacy.compute.files import write_arrays, write_whole
+
+    directory.mkdir(parents=True, exist_ok=True)
+    write_whole(directory / "attacks.csv", partial(results.to_csv, index=False))
+    write_whole(directory / "scores.npz", partial(write_arrays, arrays))
+    best = list(results[~results.weak.astype(bool)].nlargest(SHOWN, "auc").attack)
+    try:
+        draw_attacks(arrays, best, directory / "attacks.png")
+    except ImportError as error:
+        return f"Table and scores are in {directory}. The figure was not drawn: {error}"
+    return f"Table, scores and figure (ROC of the {len(best)} strongest) are in {directory}."
+
+
+def draw_attacks(arrays: dict[str, "np.ndarray"], attacks: list[str], path: Path) -> None:
+    """Draw the ROC curves of some attacks into a file.
 
     Raises
     ------
-    ValueError
-        If the directory has no such run.
-    RuntimeError
-        If the run fails.
+    ImportError
+        If Matplotlib is missing.
     """
-    rows = {name: row for name, row in read_rows(directory).items() if "error" not in row}
-    found = [row for name, row in rows.items() if key is None or name.startswith(key)]
-    if not found:
-        wanted = "" if key is None else f" whose key begins with {key}"
-        raise ValueError(f"{directory / RESULTS} has {len(rows)} runs, none{wanted}: make one with `vaeprivacy run`.")
-    n_models = pool_size(n_shadows)
-    config = replace(config_of(found[-1]["config"]), n_models=n_models, attacks="all")
-    row = compute([config], directory=directory, executor=OnThisMachine(), progress=True)[run_key(config)]
-    if "error" in row:
-        raise RuntimeError(row["error"])
-    pool = (
-        f"A pool of {n_models} models, each the target once: the {n_models - 2} others that are not its complement are "
-        "its shadow models."
-    )
-    return run_scores(config, directory=directory), row["attacks"], [pool, *row["shadows"].values()], run_title(config)
+    import pandas as pd
 
+    from vaeprivacy.cli.attack_work import pooled_scores
+    from vaeprivacy.compute.files import write_whole
+    from vaeprivacy.metrics import roc
 
-def pool_size(n_shadows: int) -> int:
-    """Return how many models a pool has in which each target has at least so many shadow models.
-
-    These are the pool without the target and its complement: two models more, and another one if that is odd.
-    """
-    return n_shadows + n_shadows % 2 + 2
-
-
-def run_title(config: Config) -> str:
-    """Return what a run is called above a table of its attacks."""
-    setting = full_setting(config.defence.name, config.defence.label)
-    return f"{config.dataset}, {config.n_members:,} members, {setting}, seed {config.seed}"
-
-
-def pooled_scores(arrays: dict[str, np.ndarray], attack: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return scores and memberships of an attack on all of its targets, one after the other.
-
-    Parameters
-    ----------
-    arrays : dict
-        As from :func:`vaeprivacy.experiments.runs.attack_scores`.
-    attack : str
-        Its name.
-    """
-    return arrays[f"scores/{attack}"].ravel(), arrays["is_member"][arrays[f"targets/{attack}"]].ravel()
-
-
-def attack_file(
-    data: Path, target: Path | None, *, n_shadows: int, epochs: int, seed: int, directory: Path
-) -> Attacked:
-    """Run every attack on a target and records in files; parameters as
-    :func:`vaeprivacy.experiments.external.attack_files`.
-
-    Returns and errors are those of :func:`attack_run`.
-    """
-    given = load_arrays(data)
-    arrays = attack_files(
-        given, None if target is None else load_classifier(target), n_shadows=n_shadows, epochs=epochs,
-        image_shape=likely_shape(given["x"].shape[1]), seed=seed, directory=directory,
-    )  # fmt: skip
-    notes = [str(likeness) for likeness in likenesses(arrays).values()]
-    return arrays, attack_rows(arrays), notes, f"{data.name}: {len(given['y']):,} candidates"
-
-
-def likely_shape(features: int) -> tuple[int, ...] | None:
-    """Return the shape of the images that records may be: square and grey, CIFAR's in colour, or None for a table.
-
-    A file does not say. A table that is taken for images only makes one attack worse, the one with shifts.
-    """
-    if features == 3 * 32 * 32:
-        return (3, 32, 32)
-    side = math.isqrt(features)
-    return (side, side) if side**2 == features else None
+    with extra("book", work="The figure"):
+        from vaeprivacy.reporting.figures import roc_curves, use_style
+    curves = pd.concat(roc(*pooled_scores(arrays, name)).assign(attack=name) for name in attacks)
+    use_style()
+    figure = roc_curves(curves).figure
+    write_whole(path, partial(figure.savefig, format="png", bbox_inches="tight"))

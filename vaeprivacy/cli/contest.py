@@ -1,46 +1,45 @@
-"""The ``vaeprivacy course contest`` command: make a contest, rank a folder of submissions."""
+"""``vaeprivacy course contest``: make a contest, rank a folder of submissions."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vaeprivacy.cli.course import MISTAKES, KeyFile, warn_without_key
-from vaeprivacy.cli.errors import exit_with
-from vaeprivacy.course.contest import Contest, make_contest, read_contest
-from vaeprivacy.course.contest_entries import baselines, read_entries
-from vaeprivacy.course.gradebook import write_text
-from vaeprivacy.course.leaderboard import as_json, as_markdown, standings
-from vaeprivacy.course.variants import read_key
-from vaeprivacy.datasets import LOADERS
-from vaeprivacy.randomness import SYSTEM_ENTROPY
+from vaeprivacy.cli.course import KeyFile, warn_without_key
+from vaeprivacy.cli.errors import reports_errors
+from vaeprivacy.cli.names import DATASETS
+from vaeprivacy.cli.threads import one_thread
 
 BOARD = "leaderboard"
 app = typer.Typer(help="The contest: make one, and rank the submissions to it.")
 
 
 @app.command("make")
+@reports_errors()
 def make(
     output: Annotated[Path, typer.Argument(help="Folder for what all teams get; it is made.")],
     key: KeyFile = None,
     name: Annotated[str | None, typer.Option(help="With the key, decides the members; by default OUTPUT's.")] = None,
-    dataset: Annotated[str, typer.Option(help=f"One of {', '.join(LOADERS)}.")] = "fashion-mnist",
+    dataset: Annotated[str, typer.Option(help=f"One of {', '.join(DATASETS)}.")] = "fashion-mnist",
     practice: Annotated[int, typer.Option(help="Candidates of known membership.")] = 1000,
     final: Annotated[int, typer.Option(help="Candidates of hidden membership.")] = 4000,
     epsilon: Annotated[float, typer.Option(help="Of the release, per unit of latent distance.")] = 8.0,
 ) -> None:
     """Train a target and make a release with hidden members, and write what the teams get."""
-    try:
-        contest = Contest(name or output.resolve().name, dataset, practice, final, epsilon)
-        secret = read_key(key)
-        warn_without_key(key, hidden="the members")
-        make_contest(contest, output, key=secret, generator=SYSTEM_ENTROPY)
-    except MISTAKES as error:
-        raise typer.Exit(exit_with(error)) from error
+    from vaeprivacy.course.contest import Contest, make_contest
+    from vaeprivacy.course.variants import read_key
+    from vaeprivacy.randomness import SYSTEM_ENTROPY
+
+    one_thread()
+    contest = Contest(name or output.resolve().name, dataset, practice, final, epsilon)
+    secret = read_key(key)
+    warn_without_key(key, hidden="the members")
+    make_contest(contest, output, key=secret, generator=SYSTEM_ENTROPY)
     print(f"{output}: {practice:,} candidates for practice and {final:,} of hidden membership. Hand out all of it.")
 
 
 @app.command("rank")
+@reports_errors()
 def rank(
     folder: Annotated[Path, typer.Argument(help="Folder of submissions: one .csv or .npy file each.")],
     contest: Annotated[Path, typer.Option(help="Folder that `contest make` made.")],
@@ -48,20 +47,24 @@ def rank(
     output: Annotated[Path | None, typer.Option(help="Folder for the leaderboard; by default FOLDER-ranked.")] = None,
 ) -> None:
     """Rank all submissions of a folder, beside the baselines; a broken one costs only itself."""
-    try:
-        secret, made = read_key(key), read_contest(contest)
-        warn_without_key(key, hidden="the members")
-        if made.proof != made.proof_of(secret):
-            raise ValueError(f"This key is not the one that {contest} was made with: pass that one as --key.")
-        entries, refused = read_entries(folder, made)
-        output = output or folder.resolve().with_name(f"{folder.resolve().name}-ranked")
-        entries += baselines(contest, made, output=output)
-        table = standings(entries, made.hidden(secret)[made.n_practice :])
-        page = as_markdown(made, table, refused)
-        texts = {"md": page, "csv": table.to_csv(index=False), "json": as_json(made, table, refused)}
-        for suffix, text in texts.items():
-            write_text(output / f"{BOARD}.{suffix}", text)
-    except MISTAKES as error:
-        raise typer.Exit(exit_with(error)) from error
+    from vaeprivacy.course.contest import read_contest
+    from vaeprivacy.course.contest_entries import baselines, read_entries
+    from vaeprivacy.course.gradebook import write_text
+    from vaeprivacy.course.leaderboard import as_json, as_markdown, standings
+    from vaeprivacy.course.variants import read_key
+
+    one_thread()
+    secret, made = read_key(key), read_contest(contest)
+    warn_without_key(key, hidden="the members")
+    if made.proof != made.proof_of(secret):
+        raise ValueError(f"This key is not the one that {contest} was made with: pass that one as --key.")
+    entries, refused = read_entries(folder, made)
+    output = output or folder.resolve().with_name(f"{folder.resolve().name}-ranked")
+    entries += baselines(contest, made, output=output)
+    table = standings(entries, made.hidden(secret)[made.n_practice :])
+    page = as_markdown(made, table, refused)
+    texts = {"md": page, "csv": table.to_csv(index=False), "json": as_json(made, table, refused)}
+    for suffix, text in texts.items():
+        write_text(output / f"{BOARD}.{suffix}", text)
     print(page)
     print(f"{output}: {', '.join(f'{BOARD}.{suffix}' for suffix in texts)}.")

@@ -1,27 +1,19 @@
-"""The ``vaeprivacy course`` command: make a student's version, check it, grade a folder of submissions."""
+"""``vaeprivacy course``: make a student's version, check it, grade a folder of submissions."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from vaeprivacy.cli.errors import exit_with, interrupted
-from vaeprivacy.course.assignments import (
-    FORMATS,
-    find_assignment,
-    find_assignments,
-    read_assignment,
-    student_checks,
-    student_version,
-)
-from vaeprivacy.course.gradebook import GRADES, REPORT, TABLE, find_submissions, grade_folder, write_text
-from vaeprivacy.course.grading import Grade, grade_submission
-from vaeprivacy.course.otter import HANDOUT, TESTS, write_otter_folder
-from vaeprivacy.course.variants import read_key, read_variant, write_files
+from vaeprivacy.cli.errors import reports_errors
+from vaeprivacy.cli.names import FORMATS
+from vaeprivacy.cli.threads import one_thread
 
-MISTAKES = (ValueError, TypeError, OSError)
+if TYPE_CHECKING:
+    from vaeprivacy.course.grading import Grade
+
 CHECKS = "checks.py"
 app = typer.Typer(help="Assignments: make a student's version, check a submission, grade a folder of them.")
 Sources = Annotated[Path, typer.Option("--coursework", help="Folder with the sources of the assignments.")]
@@ -29,6 +21,7 @@ KeyFile = Annotated[Path | None, typer.Option("--key", help="File with the teach
 
 
 @app.command("make")
+@reports_errors()
 def make_assignment(
     assignment: Annotated[str, typer.Argument(help="Such as measure-a-leak.")],
     student: Annotated[str, typer.Option(help="The student's number.")],
@@ -39,41 +32,46 @@ def make_assignment(
     solution: Annotated[bool, typer.Option("--solution", help="Leave the solutions in (for the teacher).")] = False,
 ) -> None:
     """Write a student's version of an assignment: questions, data, and the tests that the student may see."""
-    try:
-        made = find_assignment(assignment, folder=coursework)
-        warn_without_key(key)
-        variant = made.variant(student, key=read_key(key))
-        output.mkdir(parents=True, exist_ok=True)
-        path = output / f"{assignment.replace('-', '_')}.{suffix}"
-        write_text(path, student_version(made, variant, suffix=suffix, solution=solution))
-        write_text(output / CHECKS, student_checks(made))
-        write_files(variant, output)
-    except MISTAKES as error:
-        raise typer.Exit(exit_with(error)) from error
+    from vaeprivacy.course.assignments import find_assignment, student_checks, student_version
+    from vaeprivacy.course.gradebook import write_text
+    from vaeprivacy.course.variants import read_key, write_files
+
+    one_thread()
+    made = find_assignment(assignment, folder=coursework)
+    warn_without_key(key)
+    variant = made.variant(student, key=read_key(key))
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / f"{assignment.replace('-', '_')}.{suffix}"
+    write_text(path, student_version(made, variant, suffix=suffix, solution=solution))
+    write_text(output / CHECKS, student_checks(made))
+    write_files(variant, output)
     print(f"{path}: {made.title}, for {student}. Beside it: {', '.join([CHECKS, *variant.files])}.")
 
 
 @app.command()
+@reports_errors()
 def check(
     submission: Annotated[Path, typer.Argument(help="Your notebook or Python file, in the folder it came in.")],
 ) -> None:
     """Run the public tests on a submission; exit with 1 if something is wrong. The grade also has other tests."""
-    try:
-        if not submission.is_file():
-            raise FileNotFoundError(f"There is no file {submission}.")
-        folder = submission.parent
-        if not (folder / CHECKS).is_file():
-            raise FileNotFoundError(f"{folder} has no {CHECKS}: check a submission in the folder that you were given.")
-        variant = read_variant(folder)
-        assignment = read_assignment(folder / CHECKS, name=variant.assignment)
-        grade = grade_submission(assignment, submission, variant, public_only=True)
-    except MISTAKES as error:
-        raise typer.Exit(exit_with(error)) from error
-    wrong = _print_check(grade)
+    from vaeprivacy.course.assignments import read_assignment
+    from vaeprivacy.course.grading import grade_submission
+    from vaeprivacy.course.variants import read_variant
+
+    one_thread()
+    if not submission.is_file():
+        raise FileNotFoundError(f"There is no file {submission}.")
+    folder = submission.parent
+    if not (folder / CHECKS).is_file():
+        raise FileNotFoundError(f"{folder} has no {CHECKS}: check a submission in the folder that you were given.")
+    variant = read_variant(folder)
+    assignment = read_assignment(folder / CHECKS, name=variant.assignment)
+    wrong = _print_check(grade_submission(assignment, submission, variant, public_only=True))
     raise typer.Exit(int(wrong > 0))
 
 
 @app.command("grade")
+@reports_errors(resumes=True)
 def grade_submissions(
     folder: Annotated[Path, typer.Argument(help="One notebook, Python file or folder for each student number.")],
     assignment: Annotated[
@@ -85,34 +83,34 @@ def grade_submissions(
     jobs: Annotated[int, typer.Option(min=1, help="Submissions graded at a time.")] = 2,
 ) -> None:
     """Grade all submissions of a folder. Interrupted or killed, the same command goes on."""
-    console = Console()
-    try:
-        submissions = find_submissions(folder)
-        name = assignment or folder.resolve().name
-        made = find_assignment(name, folder=coursework)
-        warn_without_key(key)
-        output = output or folder.resolve().with_name(f"{folder.resolve().name}-grades")
-        with Progress(console=console) as progress:
-            task = progress.add_task(made.title, total=len(submissions))
-            rows = grade_folder(
-                made,
-                submissions,
-                output=output,
-                source=find_assignments(coursework)[name].read_bytes(),
-                key=read_key(key),
-                jobs=jobs,
-                tell=lambda student: progress.advance(task),
-            )
-    except MISTAKES as error:
-        raise typer.Exit(exit_with(error)) from error
-    except KeyboardInterrupt as error:
-        raise typer.Exit(interrupted()) from error
+    from vaeprivacy.course.assignments import find_assignment, find_assignments
+    from vaeprivacy.course.gradebook import GRADES, REPORT, TABLE, find_submissions, grade_folder
+    from vaeprivacy.course.variants import read_key
+
+    one_thread()
+    submissions = find_submissions(folder)
+    name = assignment or folder.resolve().name
+    made = find_assignment(name, folder=coursework)
+    warn_without_key(key)
+    output = output or folder.resolve().with_name(f"{folder.resolve().name}-grades")
+    with Progress(console=Console()) as progress:
+        task = progress.add_task(made.title, total=len(submissions))
+        rows = grade_folder(
+            made,
+            submissions,
+            output=output,
+            source=find_assignments(coursework)[name].read_bytes(),
+            key=read_key(key),
+            jobs=jobs,
+            tell=lambda student: progress.advance(task),
+        )
     mean = sum(row["points"] for row in rows) / len(rows)
     print(f"{len(rows)} submissions, on average {mean:.1f} of {rows[0]['possible']:g} points that the machine gives.")
     print(f"{output}: {GRADES}, {TABLE}, {REPORT}.")
 
 
 @app.command()
+@reports_errors()
 def export(
     assignment: Annotated[str, typer.Argument(help="Such as measure-a-leak.")],
     output: Annotated[Path, typer.Option(help="Folder for the files; it is made.")],
@@ -121,17 +119,19 @@ def export(
     coursework: Sources = Path("coursework"),
 ) -> None:
     """Write an assignment in the form that otter-grader takes, and through it Gradescope."""
-    try:
-        made = find_assignment(assignment, folder=coursework)
-        warn_without_key(key)
-        beside = write_otter_folder(made, made.variant(student, key=read_key(key)), output)
-    except MISTAKES as error:
-        raise typer.Exit(exit_with(error)) from error
+    from vaeprivacy.course.assignments import find_assignment
+    from vaeprivacy.course.otter import HANDOUT, TESTS, write_otter_folder
+    from vaeprivacy.course.variants import read_key
+
+    one_thread()
+    made = find_assignment(assignment, folder=coursework)
+    warn_without_key(key)
+    beside = write_otter_folder(made, made.variant(student, key=read_key(key)), output)
     print(f"{output}: tests for otter, and what students get in {output / HANDOUT}. Next, in {output}:")
     print(f"otter generate --tests-dir {TESTS} --output-path autograder.zip {' '.join(beside)}")
 
 
-def _print_check(grade: Grade) -> int:
+def _print_check(grade: "Grade") -> int:
     """Print what the public tests found, and return the number of questions with something wrong."""
     for note in grade.notes:
         print(note)

@@ -1,15 +1,38 @@
 """What the ``vaeprivacy`` command says if something is wrong, and the exit status that it ends with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import typer
 
-
-def exit_with(error: Exception) -> int:
-    """Tell of a user's mistake in one sentence."""
-    typer.echo(f"vaeprivacy: {error}", err=True)
-    return 2
+#: What a user can get wrong. (OSError: no such file, no Dask at the address; ImportError: something is not installed.)
+MISTAKES = (ValueError, TypeError, OSError, ImportError)
 
 
-def interrupted() -> int:
-    """Tell how to go on after Ctrl-C."""
-    typer.echo("vaeprivacy: interrupted; what is done is kept, and the same command continues.", err=True)
-    return 130
+@contextmanager
+def reports_errors(*others: type[Exception], resumes: bool = False) -> Iterator[None]:
+    """Decorate a command: a user's mistake is told in one sentence, and so is Ctrl-C.
+
+    Parameters
+    ----------
+    *others : type of Exception
+        What is told in the same way, beside :data:`MISTAKES`.
+    resumes : bool
+        Whether the same command, interrupted, goes on where it stopped.
+
+    Raises
+    ------
+    typer.Exit
+        With status 2 after a mistake, and 130 after Ctrl-C.
+    """
+    try:
+        yield
+    except typer.Exit:  # which is a RuntimeError
+        raise
+    except (*MISTAKES, *others) as error:
+        typer.echo(f"vaeprivacy: {error}", err=True)
+        raise typer.Exit(2) from error
+    except KeyboardInterrupt as error:
+        how_to_go_on = "; what is done is kept, and the same command continues" if resumes else ""
+        typer.echo(f"vaeprivacy: interrupted{how_to_go_on}.", err=True)
+        raise typer.Exit(130) from error

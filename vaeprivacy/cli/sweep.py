@@ -1,18 +1,40 @@
-"""What ``vaeprivacy sweep`` does: read a grid, compute its runs, print what came out."""
+"""``vaeprivacy sweep``: read a grid, compute its runs, print what came out."""
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
+import typer
 from rich.console import Console
 from rich.table import Table
 
-from vaeprivacy.experiments.grids import read_grid
-from vaeprivacy.experiments.sweeps import TABLE, sweep, unfinished
-from vaeprivacy.reporting.tables import sweep_table
+from vaeprivacy.cli.errors import reports_errors
+from vaeprivacy.cli.threads import one_thread
+from vaeprivacy.compute.extras import extra
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Columns that are left out of the table if they hold one value (beside none at all, such as that of raw data).
 COMMON = ("data set", "VAE trained on", "latent dim", "epochs", "members", "seeds")
+
+
+@reports_errors(resumes=True)
+def sweep(
+    grid: Annotated[Path, typer.Argument(help="YAML file with the fields of all runs, one value or a list each.")],
+    directory: Annotated[Path, typer.Option(help="Where results and intermediate files go.")] = Path("runs"),
+    jobs: Annotated[
+        int,
+        typer.Option(
+            help="Number of processes with one thread each; -1 takes one per GPU or, without one, one per core."
+        ),
+    ] = -1,
+    dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to compute on its workers.")] = None,
+) -> None:
+    """Compute all runs of a grid, print a summary, write one table; exit with 1 if some failed."""
+    one_thread()
+    failed = sweep_file(grid, directory=directory, n_jobs=jobs, dask=dask, console=Console())
+    raise typer.Exit(int(failed > 0))
 
 
 def sweep_file(grid: Path, *, directory: Path, n_jobs: int, dask: str | None, console: Console) -> int:
@@ -35,26 +57,33 @@ def sweep_file(grid: Path, *, directory: Path, n_jobs: int, dask: str | None, co
     Raises
     ------
     ConnectionError, FileNotFoundError, ImportError, TypeError, ValueError
-        If the grid is impossible, or there is no cluster at the address.
+        If the grid is impossible, there is no cluster at the address, or the table could not be written.
     """
+    from vaeprivacy.experiments import sweeps
+    from vaeprivacy.experiments.grids import read_grid
+
     configs = read_grid(grid)
-    left = len(unfinished(configs, directory=directory))
+    with extra("experiments", work="The table of a sweep"):
+        import pyarrow  # noqa: F401 (pandas writes the table with it; better to know before hours of work)
+    left = len(sweeps.unfinished(configs, directory=directory))
     console.print(f"{grid}: {len(configs):,} runs, {len(configs) - left:,} of them done, {left:,} to do.")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"\d+ of \d+ runs failed")  # the summary says it
-        results = sweep(configs, directory=directory, n_jobs=n_jobs, dask=dask)
+        results = sweeps.sweep(configs, directory=directory, n_jobs=n_jobs, dask=dask)
     print_summary(results, console)
     failed = results[results.error != ""]
     for row in failed.head(5).itertuples():
         console.print(f"Failed: {row.dataset}, {row.setting}, seed {row.seed}: {row.error}", markup=False)
     if len(failed):
         console.print(f"{len(failed)} of {len(configs)} runs failed; the same command tries them again.")
-    console.print(f"The table of all runs and attacks is {directory / TABLE}.")
+    console.print(f"The table of all runs and attacks is {directory / sweeps.TABLE}.")
     return len(failed)
 
 
-def print_summary(results: pd.DataFrame, console: Console) -> None:
+def print_summary(results: "pd.DataFrame", console: Console) -> None:
     """Print a line for each setting of a sweep, averaged over seeds; what all have in common stands above."""
+    from vaeprivacy.reporting.tables import sweep_table
+
     summary = sweep_table(results)
     if not summary.failed.any():
         summary = summary.drop(columns="failed")

@@ -3,14 +3,16 @@
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from vaeprivacy.compute.files import write_whole
+
+EVERY_S = 10.0  # least time between two writes, in seconds; the first state is written at once
 
 
 def fingerprint(settings: Any, *tensors: torch.Tensor) -> str:
@@ -22,66 +24,38 @@ def fingerprint(settings: Any, *tensors: torch.Tensor) -> str:
     return digest.hexdigest()
 
 
-def training_state(
-    weights: Iterable[torch.Tensor],
-    optimizer: torch.optim.Optimizer,
-    generators: Iterable[torch.Generator],
-    **more: Any,
-) -> dict[str, Any]:
-    """Return the state of a training: all that its next step depends on, and `more` (numbers and tensors)."""
-    return {
-        "weights": [weight.detach() for weight in weights],
-        "optimizer": optimizer.state_dict(),
-        "generators": [generator.get_state() for generator in generators],
-        **more,
-    }
-
-
-@torch.no_grad()
-def restore_training(
-    state: dict[str, Any],
-    weights: Iterable[torch.Tensor],
-    optimizer: torch.optim.Optimizer,
-    generators: Iterable[torch.Generator],
-) -> None:
-    """Bring weights, optimizer and generators, in place, to a state as from :func:`training_state`."""
-    for weight, kept in zip(weights, state["weights"], strict=True):
-        weight.copy_(kept)
-    optimizer.load_state_dict(state["optimizer"])
-    for generator, kept in zip(generators, state["generators"], strict=True):
-        generator.set_state(kept.cpu())
-
-
-def to_cpu(state: Any) -> Any:
-    """Return nested state with its tensors on the CPU, so that a machine with another device can go on."""
-    if isinstance(state, torch.Tensor):
-        return state.cpu()
-    if isinstance(state, dict):
-        return {name: to_cpu(value) for name, value in state.items()}
-    return type(state)(to_cpu(value) for value in state) if isinstance(state, list | tuple) else state
-
-
-@dataclass
 class Checkpoint:
     """The state of one training, in a file.
 
-    Attributes
+    Parameters
     ----------
     path : pathlib.Path or None
         The file; None keeps nothing.
-    about : str
-        What is trained, as from :func:`fingerprint`.
-    every_s : float
-        Least time between two writes, in seconds; the first state is written at once.
+    about : sequence
+        What is trained: settings and tensors, for :func:`fingerprint`.
+    optimizer : torch.optim.Optimizer
+        It is kept together with the weights that it changes.
+    generators : sequence of torch.Generator
+        Sources of the random numbers of the next steps.
     """
 
-    path: Path | None
-    about: str = ""
-    every_s: float = 10.0
-    _written: float = field(default=-math.inf, init=False)
+    def __init__(
+        self,
+        path: Path | None,
+        about: Sequence[Any],
+        optimizer: torch.optim.Optimizer,
+        generators: Sequence[torch.Generator],
+    ) -> None:
+        self.path, self.about, self.optimizer, self.generators = path, about, optimizer, generators
+        self.weights = [weight.detach() for group in optimizer.param_groups for weight in group["params"]]
+        self._written = -math.inf
 
-    def read(self) -> dict[str, Any] | None:
-        """Return the state that was kept; None if there is none.
+    @cached_property
+    def _fingerprint(self) -> str:
+        return fingerprint(*self.about)
+
+    def resume(self) -> Any:
+        """Go back to the state in the file, if there is one, and return what else was kept; None if there is no file.
 
         Raises
         ------
@@ -91,22 +65,30 @@ class Checkpoint:
         if self.path is None or not self.path.exists():
             return None
         try:
-            kept = torch.load(self.path, weights_only=True)
+            # To the CPU, so that a machine with another device can go on.
+            kept = torch.load(self.path, weights_only=True, map_location="cpu")
             about, state = kept["about"], kept["state"]
         except Exception as error:  # torch.load raises errors of many kinds
             raise ValueError(f"{self.path} is no checkpoint ({type(error).__name__}): delete it.") from error
-        if about != self.about:
+        if about != self._fingerprint:
             raise ValueError(
                 f"{self.path} is the checkpoint of a training with other settings, data or seed: delete it, or give "
                 "this training a file of its own."
             )
-        return state
+        for weight, value in zip(self.weights, state["weights"], strict=True):
+            weight.copy_(value)
+        self.optimizer.load_state_dict(state["optimizer"])
+        for generator, value in zip(self.generators, state["generators"], strict=True):
+            generator.set_state(value)
+        return state["more"]
 
-    def keep(self, state: Callable[[], dict[str, Any]], *, now: bool = False) -> None:
-        """Write a state if it is time to, or `now`; the file is there whole or not at all."""
-        if self.path is None or (time.monotonic() - self._written < self.every_s and not now):
+    def keep(self, more: Any, *, now: bool = False) -> None:
+        """Write the state, and `more` that the loop depends on, if it is time to, or `now`: a whole file or none."""
+        if self.path is None or (time.monotonic() - self._written < EVERY_S and not now):
             return
+        generators = [generator.get_state() for generator in self.generators]
+        state = {"weights": self.weights, "optimizer": self.optimizer.state_dict(), "generators": generators}
+        kept = {"about": self._fingerprint, "state": state | {"more": more}}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        kept = {"about": self.about, "state": to_cpu(state())}
         write_whole(self.path, lambda path: torch.save(kept, path))
         self._written = time.monotonic()

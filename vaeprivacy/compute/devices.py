@@ -6,12 +6,13 @@ import platform
 import re
 from pathlib import Path
 
-import psutil
 import torch
 
 VARIABLE = "VAEPRIVACY_DEVICE"
 #: Kinds of devices that cannot compute in double precision: Apple's GPUs.
 WITHOUT_FLOAT64 = {"mps"}
+#: What a machine is taken to have that does not tell its memory (Windows): few have less.
+UNKNOWN_MEMORY = 8 * 2**30
 
 
 def best_device() -> torch.device:
@@ -72,7 +73,9 @@ def memory_of(device: torch.device | str) -> int:
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    return psutil.virtual_memory().total
+    if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {}):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return UNKNOWN_MEMORY
 
 
 def workers(n_jobs: int) -> int:

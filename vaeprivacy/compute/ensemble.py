@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -93,19 +94,14 @@ class StackedModules:
     """
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
-        names = [name for name, _ in models[0].named_parameters()]
-        kinds = zip(*[model.parameters() for model in models], strict=True)
-        self.weights = [torch.stack([weight.detach() for weight in same]).requires_grad_() for same in kinds]
+        self.by_name, _ = torch.func.stack_module_state(models)
+        self.weights = list(self.by_name.values())
         skeleton = copy.deepcopy(models[0]).to("meta")  # the order of the layers, without weights
-
-        def outputs(weights: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-            return torch.func.functional_call(skeleton, dict(zip(names, weights, strict=True)), (x,))
-
-        self._outputs = torch.func.vmap(outputs)
+        self.outputs = torch.func.vmap(partial(torch.func.functional_call, skeleton))
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Return the outputs; see :class:`Stack`."""
-        return self._outputs(self.weights, x)
+        return self.outputs(self.by_name, x)
 
     @torch.no_grad()
     def unstack(self, models: Sequence[nn.Module]) -> None:

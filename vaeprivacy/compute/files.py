@@ -1,7 +1,8 @@
-"""Files that are written whole or not at all, and the results file, one line a run."""
+"""Files that are written whole or not at all, the results file, one line a run, and YAML."""
 
 import json
 import os
+import re
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -77,3 +78,27 @@ def read_rows(directory: Path | str) -> dict[str, dict[str, Any]]:
         if row:
             rows[row["key"]] = row
     return rows
+
+
+def read_yaml(path: Path) -> Any:
+    """Return what a YAML file (of version 1.2: 1e-4 is a number) holds: mappings, lists, texts, numbers, and so on.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such file, or it is no YAML, or has a key twice.
+    """
+    from ruamel.yaml import YAML, YAMLError  # only here: few of those who write files read grids
+    from ruamel.yaml.constructor import DuplicateKeyError
+
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}; pass a YAML file.")
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except DuplicateKeyError as error:
+        key, line = error.problem.split('"')[1], error.problem_mark.line + 1
+        problem, cause = f"{key!r} stands twice in one mapping, the second time in line {line}", error
+    except (YAMLError, ValueError, TypeError) as error:
+        # The line is said twice: 'line 3, column 5: ... (line: 3)'.
+        problem, cause = re.sub(r" \(line: \d+\)", "", " ".join(str(error).split())), error
+    raise ValueError(f"{path} cannot be read as YAML: {problem}.") from cause

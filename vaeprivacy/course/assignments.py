@@ -24,11 +24,13 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import jupytext
-import nbformat
-
+from vaeprivacy.compute.extras import extra
 from vaeprivacy.course.sandbox import Limits
 from vaeprivacy.course.variants import Variant, make_variant
+
+with extra("course", work="Coursework"):
+    import jupytext
+    import nbformat
 
 TESTS = ("public-test", "hidden-test")
 NOT_FOR_STUDENTS = {*TESTS, "helper", "teacher", "rubric"}

@@ -172,7 +172,7 @@ def make_contest(contest: Contest, folder: Path, *, key: bytes, generator: Rando
     (x, y), own, public = ((data.x[part], data.y[part]) for part in parts)
     mine = torch.from_numpy(contest.hidden(key))
     target = fit_classifier(x[mine], y[mine], n_classes=data.n_classes, generator=torch_generator(generator))
-    synthesizer = Synthesizer(EuclideanLaplace(contest.epsilon), training=PublicTrainer())
+    synthesizer = Synthesizer(EuclideanLaplace(contest.epsilon), trainer=PublicTrainer())
     release = synthesizer.fit(*public, generator=generator).release(x[mine], y[mine], generator=generator)
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -256,7 +256,7 @@ def open_contest(folder: Path) -> OpenContest:
     target = load_classifier(folder / TARGET)
     knowledge = Knowledge(
         population=own,
-        ask=torch.no_grad()(partial(predict, target)),
+        query=torch.no_grad()(partial(predict, target)),
         release=Release(torch.from_numpy(release["x"]), torch.from_numpy(release["y"]), None),
         synthesizer=Synthesizer(EuclideanLaplace(contest.epsilon), vae=VAE.load(folder / MODEL)),
     )

@@ -19,7 +19,7 @@ from vaeprivacy.course.variants import Variant, read_variant, write_files
 
 TESTS, CONFIG, REQUIREMENTS, HANDOUT = "tests", "otter_config.json", "requirements.txt", "handout"
 CHECKS = "checks.py"
-PACKAGE = "vaeprivacy @ git+https://github.com/vaeprivacy/vaeprivacy"
+PACKAGE = "vaeprivacy[course] @ git+https://github.com/vaeprivacy/vaeprivacy"
 HEAD = '''"""{title}: {question}, for otter-grader. Made by `vaeprivacy course export`; do not hand it out."""
 
 import functools

@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
+from vaeprivacy.compute.extras import extra
 from vaeprivacy.course import sandbox_runner
 from vaeprivacy.course.variants import Variant, write_files
+
+with extra("course", work="Coursework"):
+    import psutil
 
 MIB = 2**20
 SPARE_THREADS = 64  # that a submission may start

@@ -1,30 +1,26 @@
-"""Data sets by name, and the split into members, non-members, reference, test and public records."""
+"""Data sets by name, one door for all others, and the split into members, non-members, reference, test and public."""
 
 from collections.abc import Callable
 
-from vaeprivacy.datasets.bits import load_location_30, load_purchase_100, load_texas_100
 from vaeprivacy.datasets.dataset import Column, Dataset
-from vaeprivacy.datasets.fair import load_adult, load_fair, load_randhie
-from vaeprivacy.datasets.images import (
-    find_fashion_mnist,
-    load_cifar_10,
-    load_cifar_100,
-    load_digits,
-    load_fashion_mnist,
-    load_mnist,
-)
-from vaeprivacy.datasets.mixture import load_mixture, mixture_accuracy, mixture_posterior
-from vaeprivacy.datasets.splits import Split, split, stratified_parts
+from vaeprivacy.datasets.fair import load_fair
+from vaeprivacy.datasets.images import find_fashion_mnist, load_digits, load_fashion_mnist
+from vaeprivacy.datasets.own import from_arrays
+from vaeprivacy.datasets.own_files import from_csv, from_npz
+from vaeprivacy.datasets.splits import Split, draw_balanced_memberships, draw_memberships, split, stratified_parts
 
 __all__ = [
     "LOADERS",
     "Column",
     "Dataset",
     "Split",
+    "draw_balanced_memberships",
+    "draw_memberships",
     "find_fashion_mnist",
+    "from_arrays",
+    "from_csv",
+    "from_npz",
     "load",
-    "mixture_accuracy",
-    "mixture_posterior",
     "split",
     "stratified_parts",
 ]
@@ -33,28 +29,18 @@ __all__ = [
 LOADERS: dict[str, Callable[[], Dataset]] = {
     "fashion-mnist": load_fashion_mnist,
     "digits": load_digits,
-    "mnist": load_mnist,
-    "cifar-10": load_cifar_10,
-    "cifar-100": load_cifar_100,
-    "adult": load_adult,
-    "purchase-100": load_purchase_100,
-    "texas-100": load_texas_100,
-    "location-30": load_location_30,
     "fair": load_fair,
-    "randhie": load_randhie,
-    "gaussian-mixture": load_mixture,
 }
 
 
 def load(name: str) -> Dataset:
-    """Load a data set by its name.
+    """Load a data set by its name; any other one comes in through :func:`from_arrays`, `from_npz` or `from_csv`.
 
     Parameters
     ----------
     name : str
-        A key of :data:`LOADERS`. "digits", "fair", "randhie" and "gaussian-mixture" need no file. The others are looked
-        for in the folder that the environment variable ``VAEPRIVACY_DATA`` names; if it is not set, those with a
-        published checksum are downloaded.
+        A key of :data:`LOADERS`. "digits" and "fair" need no file. Those of "fashion-mnist" are looked for in the
+        folder that the environment variable ``VAEPRIVACY_DATA`` names; if it is not set, they are downloaded.
 
     Returns
     -------
@@ -66,6 +52,8 @@ def load(name: str) -> Dataset:
         If the name is unknown, or a file's contents are not what they should be.
     FileNotFoundError
         If a file is nowhere to be found; the message says where it was looked for and what to do.
+    ImportError
+        If the package that "fair" comes with is not installed.
     """
     if name not in LOADERS:
         raise ValueError(f"There is no data set {name!r}; choose one of {', '.join(map(repr, LOADERS))}.")

@@ -1,10 +1,13 @@
 """What a data set is: labelled records with values in [0, 1], and the table that they stand for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.compose import ColumnTransformer
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder
 
 from vaeprivacy.checks import check_records
 
@@ -68,7 +71,7 @@ class Dataset:
     Attributes
     ----------
     name : str
-        The name under which :func:`vaeprivacy.datasets.load` knows it.
+        The name under which :func:`vaeprivacy.datasets.load` knows it, or what readers call their own records.
     x : torch.Tensor
         Records, shape (n, features), float32, values in [0, 1].
     y : torch.Tensor
@@ -130,3 +133,48 @@ class Dataset:
         parts = x.detach().cpu().double().split(widths, dim=1)
         decoded = zip(self.columns, parts, strict=True)
         return pd.DataFrame({column.name: column.decode(part.numpy()) for column, part in decoded})
+
+
+def encode_table(
+    frame: pd.DataFrame, *, categorical: Sequence[str] = (), ordinal: Sequence[str] = ()
+) -> tuple[torch.Tensor, tuple[Column, ...]]:
+    """Return a table as records with values in [0, 1], and the columns that lead back.
+
+    Ranges and lists of categories are those of all records, whoever becomes a member: they count as public.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row a record.
+    categorical : sequence of str
+        Columns of which each answer becomes a feature; their answers are taken as strings.
+    ordinal : sequence of str
+        Columns of numbers of which only those that occur have a meaning.
+
+    Returns
+    -------
+    x : torch.Tensor
+        Shape (records, features), float32, in the order of the table's columns.
+    columns : tuple of Column
+        One a column of the table.
+    """
+    frame = frame.astype(dict.fromkeys(categorical, str))
+    # One transformer a column, so that features come in the order of the columns; numbered, since scikit-learn refuses
+    # some names ("n_jobs") that a column may have.
+    transformer = ColumnTransformer(
+        [
+            (str(place), OneHotEncoder(sparse_output=False) if name in categorical else MinMaxScaler(clip=True), [name])
+            for place, name in enumerate(frame.columns)
+        ]
+    ).fit(frame)
+    columns = []
+    for place, name in enumerate(frame.columns):
+        fitted = transformer.named_transformers_[str(place)]
+        if name in categorical:
+            columns.append(Column(name, categories=tuple(map(str, fitted.categories_[0]))))
+        else:
+            low, high = float(fitted.data_min_[0]), float(fitted.data_max_[0])
+            whole = bool((frame[name] == frame[name].round()).all())
+            levels = tuple(map(float, np.unique(frame[name]))) if name in ordinal else ()
+            columns.append(Column(name, low=low, high=high, whole=whole, levels=levels))
+    return torch.tensor(transformer.transform(frame), dtype=torch.float32), tuple(columns)

@@ -108,3 +108,35 @@ def split(
     sizes = [n_members, n_members, n_reference, n_test, *([n_public] if n_public else [])]
     parts = stratified_parts(y, sizes, generator=generator)
     return Split(*parts[:4], public=parts[4] if n_public else torch.empty(0, dtype=torch.long))
+
+
+def draw_memberships(y: torch.Tensor, *, n_shadows: int, generator: torch.Generator) -> torch.Tensor:
+    """Draw a stratified random half of the records for each shadow model.
+
+    Parameters
+    ----------
+    y : torch.Tensor
+        Labels of the records, shape (records,).
+    n_shadows : int
+        Number of shadow models.
+    generator : torch.Generator
+        Source of the halves.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (n_shadows, records), bool.
+    """
+    is_member = torch.zeros(n_shadows, len(y), dtype=torch.bool)
+    for row in is_member:
+        row[stratified_parts(y, [len(y) // 2], generator=generator)[0]] = True
+    return is_member
+
+
+def draw_balanced_memberships(y: torch.Tensor, *, n_shadows: int, generator: torch.Generator) -> torch.Tensor:
+    """Draw halves in complementary pairs, so that each record is in the training set of half of the models.
+
+    Parameters and result are those of :func:`draw_memberships`. With an odd number, the last model has no complement.
+    """
+    halves = draw_memberships(y, n_shadows=(n_shadows + 1) // 2, generator=generator)
+    return torch.stack([halves, ~halves], dim=1).flatten(0, 1)[:n_shadows]

@@ -1,5 +1,6 @@
 """What every defence has in common: what it trains on private records, and what it publishes."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -7,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifiers
 from vaeprivacy.randomness import SeedNamed
 from vaeprivacy.synthesizer import Release, Synthesizer
@@ -17,7 +19,7 @@ from vaeprivacy.vae import VAE
 class Defence(SeedNamed):
     """A way to train a classifier that should not give its training records away.
 
-    Records pass through up to three stages: a generative model is fitted (:meth:`fit_model`); it makes the records that
+    Records pass through up to three stages: a VAE is fitted (:meth:`fit_vae`); it makes the records that
     the classifier sees (:meth:`release`); the classifier is trained (:meth:`fit_classifiers`). Each defence changes
     some of them.
 
@@ -26,7 +28,7 @@ class Defence(SeedNamed):
     name : str
         Its name in configurations and results.
     publishes : tuple of str
-        What an adversary can lay hands on: of "classifier", "release" and "model" (encoder and decoder).
+        What an adversary can lay hands on: of "classifier", "release" and "vae" (encoder and decoder).
     """
 
     name: str = field(default="", init=False)
@@ -34,52 +36,84 @@ class Defence(SeedNamed):
 
     @property
     def label(self) -> str:
-        """What it is called in tables and figures."""
+        """What tells this setting from others of the same defence, in tables and figures."""
         return self.name
 
     @property
+    def short_label(self) -> str:
+        """The same in few words, for a figure whose legend names the defence."""
+        return self.label
+
+    @property
+    def full_label(self) -> str:
+        """The same where other defences stand beside it."""
+        return self.label
+
+    @property
     def how_trained(self) -> str:
-        """How its generative model was trained, in words; empty if it has none."""
+        """How its VAE was trained, in words; empty if it has none."""
         return ""
 
     @property
-    def model(self) -> "Defence | None":
-        """The defence that stands for all with the same generative model; None if it has none."""
+    def local_epsilon(self) -> float:
+        """Epsilon of what is promised for replacing one record by another of the same label; infinite for nothing.
+
+        All defences are brought to this form, so that they can be compared. The delta of DP-SGD, and of Gaussian noise,
+        is left out. A VAE that was trained on private records without protection is not covered, whatever the number.
+
+        Raises
+        ------
+        ValueError
+            If the noise is for a distance in which there is no such number.
+        """
+        return math.inf
+
+    @property
+    def total_guarantee(self) -> Indistinguishability | None:
+        """What is promised for all that is published: for replacing one record, label and models included.
+
+        None if something is not covered, or the noise has no epsilon.
+        """
+        return None
+
+    @property
+    def vae_stage(self) -> "Defence | None":
+        """The defence that stands for all with the same VAE; None if it has none."""
         return None
 
     @property
     def on_public_records(self) -> bool:
-        """Whether its generative model is trained on public records, and so is the same for all."""
+        """Whether its VAE is trained on public records, and so is the same for all."""
         return False
 
-    def seen_by_model(self, x: torch.Tensor, y: torch.Tensor, *, n_classes: int) -> torch.Tensor:
-        """Return records as the generative model sees them, shape (records, features)."""
+    def vae_records(self, x: torch.Tensor, y: torch.Tensor, *, n_classes: int) -> torch.Tensor:
+        """Return records as the VAE sees them, shape (records, features)."""
         return x
 
-    def fit_model(self, x: torch.Tensor, y: torch.Tensor, *, n_classes: int, generator: torch.Generator) -> VAE:
-        """Train the generative model on private (or public) records.
+    def fit_vae(self, x: torch.Tensor, y: torch.Tensor, *, n_classes: int, generator: torch.Generator) -> VAE:
+        """Train the VAE on private (or public) records.
 
         Raises
         ------
         NotImplementedError
             If the defence has none.
         """
-        raise NotImplementedError(f"The defence {self.name!r} has no generative model.")
+        raise NotImplementedError(f"The defence {self.name!r} has no VAE.")
 
-    def synthesizer(self, model: VAE | None, *, n_features: int) -> Synthesizer | None:
+    def synthesizer(self, vae: VAE | None, *, n_features: int) -> Synthesizer | None:
         """Return what turns a record of so many features into a synthetic one; None if none comes from a private one.
 
         Parameters
         ----------
-        model : VAE or None
-            The fitted generative model.
+        vae : VAE or None
+            The fitted VAE.
         n_features : int
             Number of values in a record.
         """
         return None
 
     def release(
-        self, x: torch.Tensor, y: torch.Tensor, *, model: VAE | None, n_classes: int, generator: torch.Generator
+        self, x: torch.Tensor, y: torch.Tensor, *, vae: VAE | None, n_classes: int, generator: torch.Generator
     ) -> Release:
         """Return the records that the classifier is trained on: here, those themselves.
 
@@ -87,8 +121,8 @@ class Defence(SeedNamed):
         ----------
         x, y : torch.Tensor
             Private records, shape (records, features), and their labels, shape (records,).
-        model : VAE or None
-            The fitted generative model.
+        vae : VAE or None
+            The fitted VAE.
         n_classes : int
             Number of different labels.
         generator : torch.Generator
@@ -160,3 +194,8 @@ class NoDefence(Defence):
     def label(self) -> str:
         """What it is called in tables and figures."""
         return "raw data"
+
+    @property
+    def short_label(self) -> str:
+        """Nothing: there is one setting."""
+        return ""

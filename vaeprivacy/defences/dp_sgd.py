@@ -7,10 +7,11 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.defences.base import Defence
 from vaeprivacy.dp_classifier import LINEAR_SETTINGS, DPClassifierSettings, fit_dp_classifier
-from vaeprivacy.dp_sgd import check_budget
+from vaeprivacy.dp_sgd import check_budget, replace_one_epsilon
 from vaeprivacy.scattering import scattering
 from vaeprivacy.synthesizer import Release
 
@@ -37,7 +38,7 @@ class DPSGD(Defence):
     epsilon: float = 8.0
     delta: float = 1e-4
     scattering: bool = False
-    name: str = field(default="DP-SGD", init=False)
+    name: str = field(default="dp-sgd", init=False)
 
     def __post_init__(self) -> None:
         for name, value in zip(("epsilon", "delta"), check_budget(self.epsilon, self.delta), strict=True):
@@ -46,9 +47,24 @@ class DPSGD(Defence):
             raise TypeError(f"scattering must be True or False, not {self.scattering!r}.")
 
     @property
+    def local_epsilon(self) -> float:
+        """Twice epsilon, whose accountant speaks of adding or removing a record; see :attr:`Defence.local_epsilon`."""
+        return replace_one_epsilon(self.epsilon, self.delta)
+
+    @property
+    def total_guarantee(self) -> Indistinguishability:
+        """The promise for replacing one record."""
+        return Indistinguishability(self.epsilon, self.delta).group(2)
+
+    @property
     def label(self) -> str:
         """What it is called in tables and figures."""
         return f"DP-SGD{' on scattering' if self.scattering else ''}, {self.epsilon:g}"
+
+    @property
+    def short_label(self) -> str:
+        """Epsilon, and what the classifier looks at if that is not the records."""
+        return f"{'scattering, ' if self.scattering else ''}{self.epsilon:g}"
 
     def features(self, x: torch.Tensor, *, image_shape: tuple[int, ...] | None) -> torch.Tensor:
         """Return the records, or their scattering features.

@@ -1,10 +1,12 @@
 """The framework of Yang et al. (2022) as a defence: encode, clip, perturb, decode, train on the synthetic records."""
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
 
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.checks import check_positive
 from vaeprivacy.defences.base import Defence
 from vaeprivacy.distances import EUCLIDEAN
@@ -29,10 +31,11 @@ class Framework(Defence):
         would have; delta is 1e-5. With "von-mises-fisher", codes are on the sphere instead of in the ball.
     radius : float or None
         Radius of the ball of codes; by default as for :class:`~vaeprivacy.synthesizer.Synthesizer`.
-    training : PlainTrainer, PublicTrainer or DPSGDTrainer
+    trainer : PlainTrainer, PublicTrainer or DPSGDTrainer
         How encoder and decoder are trained: on the members; on as many public records; or on the members with DP-SGD.
     vae : VAESettings
-        Their sizes and training; with its ``n_classes``, they are told labels (after noise, if there is some).
+        Their sizes and training; with its ``n_classes``, they are conditional on labels (after noise, if there is
+        some).
     noise_aware : bool
         Whether encoder and decoder are trained for the noise; then each epsilon has its own.
     denoiser : {"project", "shrink", "preserve-variance", "posterior-mean", "posterior-sample"} or None
@@ -47,19 +50,19 @@ class Framework(Defence):
     """
 
     seed_text: ClassVar[str] = (
-        "Framework(name='framework', epsilon={epsilon}, mechanism={mechanism}, radius={radius}, training={training}, "
+        "Framework(name='framework', epsilon={epsilon}, mechanism={mechanism}, radius={radius}, training={trainer}, "
         "vae={vae}, noise_aware={noise_aware}, denoiser={denoiser}, labels={labels})"
     )
     epsilon: float | None = None
     mechanism: str = "euclidean-laplace"
     radius: float | None = None
-    training: Trainer = field(default_factory=PlainTrainer)
+    trainer: Trainer = field(default_factory=PlainTrainer)
     vae: VAESettings = field(default_factory=VAESettings)
     noise_aware: bool = False
     denoiser: str | None = None
     labels: RandomisedResponse | None = None
     name: str = field(default="framework", init=False)
-    publishes: ClassVar[tuple[str, ...]] = ("classifier", "release", "model")
+    publishes: ClassVar[tuple[str, ...]] = ("classifier", "release", "vae")
 
     def __post_init__(self) -> None:
         for name in ("epsilon", "radius"):
@@ -76,7 +79,7 @@ class Framework(Defence):
             raise ValueError("Without noise (epsilon None) there is nothing to be aware of and nothing to denoise.")
         if self.denoiser and self.mechanism == "von-mises-fisher":
             raise ValueError("denoiser must be None for noise on the sphere, where noisy codes are as long as codes.")
-        check_trainer(self.training)
+        check_trainer(self.trainer)
 
     @property
     def label(self) -> str:
@@ -90,12 +93,46 @@ class Framework(Defence):
         return ", ".join(["no noise" if self.epsilon is None else f"{self.epsilon:g}", *special])
 
     @property
-    def how_trained(self) -> str:
-        """How encoder and decoder are trained, in words."""
-        return str(self.training)
+    def short_label(self) -> str:
+        """The label, and who trained the VAE if that is not as in the paper."""
+        return ", ".join(filter(None, [self.label, self.trainer.vae_label]))
 
     @property
-    def model(self) -> "Framework":
+    def full_label(self) -> str:
+        """The label, after the name of the defence: alone it is only an epsilon."""
+        return f"framework, {'' if self.epsilon is None else 'epsilon '}{self.label}"
+
+    @property
+    def how_trained(self) -> str:
+        """How encoder and decoder are trained, in words."""
+        return str(self.trainer)
+
+    @property
+    def local_epsilon(self) -> float:
+        """2 R epsilon, and what training adds; see :attr:`Defence.local_epsilon`."""
+        if self.epsilon is None:
+            return math.inf
+        if self.mechanism == "coordinate-laplace":
+            raise ValueError(
+                "Noise on coordinates has its epsilon in Manhattan distance, for which the ball is another."
+            )
+        radius = self.radius or EUCLIDEAN.typical_norm(self.vae.latent_dim)
+        return 2 * radius * self.epsilon + self.trainer.added_epsilon
+
+    @property
+    def total_guarantee(self) -> Indistinguishability | None:
+        """The promise for the whole release (:eq:`whole-release` of the guarantee chapter)."""
+        model = self.trainer.coverage
+        if not model.covered or self.labels is None or self.epsilon is None:
+            return None
+        synthesizer = self.synthesizer(None, n_features=1)  # of any number, the promise is the same
+        guarantee = synthesizer.mechanism.guarantee(synthesizer.radius)
+        if not isinstance(guarantee.per_unit, Indistinguishability):
+            return None
+        return replace(guarantee, labels=self.labels.measure, model=model).whole_release()
+
+    @property
+    def vae_stage(self) -> "Framework":
         """The plainest framework with the same encoder and decoder: without noise, unless they are trained for it."""
         plain = replace(self, denoiser=None, labels=None)
         return plain if self.noise_aware else replace(plain, epsilon=None, mechanism="euclidean-laplace", radius=None)
@@ -103,28 +140,28 @@ class Framework(Defence):
     @property
     def on_public_records(self) -> bool:
         """Whether encoder and decoder are trained on public records."""
-        return isinstance(self.training, PublicTrainer)
+        return isinstance(self.trainer, PublicTrainer)
 
-    def fit_model(self, x: torch.Tensor, y: torch.Tensor, *, n_classes: int, generator: torch.Generator) -> VAE:
+    def fit_vae(self, x: torch.Tensor, y: torch.Tensor, *, n_classes: int, generator: torch.Generator) -> VAE:
         """Train encoder and decoder."""
-        channel = self.synthesizer(None, n_features=x.shape[1]).channel
-        return self.training.fit(x, self.vae, y=y, channel=channel, generator=generator)[0]
+        latent_noise = self.synthesizer(None, n_features=x.shape[1]).latent_noise
+        return self.trainer.fit(x, self.vae, y=y, latent_noise=latent_noise, generator=generator)[0]
 
-    def synthesizer(self, model: VAE | None, *, n_features: int) -> Synthesizer:
+    def synthesizer(self, vae: VAE | None, *, n_features: int) -> Synthesizer:
         """Return the framework with a fitted encoder and decoder."""
         radius = self.radius or EUCLIDEAN.typical_norm(self.vae.latent_dim)
         return Synthesizer(
             None if self.epsilon is None else MECHANISMS[self.mechanism](self.epsilon, radius),
             self.vae,
             radius=self.radius,
-            vae=model,
+            vae=vae,
             noise_aware=self.noise_aware,
             denoiser=None if self.denoiser is None else DENOISERS[self.denoiser],
             labels=self.labels,
         )
 
     def release(
-        self, x: torch.Tensor, y: torch.Tensor, *, model: VAE | None, n_classes: int, generator: torch.Generator
+        self, x: torch.Tensor, y: torch.Tensor, *, vae: VAE | None, n_classes: int, generator: torch.Generator
     ) -> Release:
         """Return synthetic records, one for each private one; see :meth:`Defence.release`."""
-        return self.synthesizer(model, n_features=x.shape[1]).release(x, y, generator=generator)
+        return self.synthesizer(vae, n_features=x.shape[1]).release(x, y, generator=generator)

@@ -47,7 +47,7 @@ class RecordNoise(Defence):
     seed_text: ClassVar[str] = "RecordNoise(name='record noise', local_epsilon={local_epsilon}, radius={radius})"
     local_epsilon: float = 64.0
     radius: float | None = None
-    name: str = field(default="record noise", init=False)
+    name: str = field(default="record-noise", init=False)
     publishes: ClassVar[tuple[str, ...]] = ("classifier", "release")
 
     def __post_init__(self) -> None:
@@ -58,16 +58,20 @@ class RecordNoise(Defence):
     @property
     def label(self) -> str:
         """What it is called in tables and figures."""
-        radius = "" if self.radius is None else f", radius {self.radius:g}"
-        return f"noise on records, {self.local_epsilon:g}{radius}"
+        return f"noise on records, {self.short_label}"
+
+    @property
+    def short_label(self) -> str:
+        """Epsilon, and the radius if it is not the default."""
+        return f"{self.local_epsilon:g}{'' if self.radius is None else f', radius {self.radius:g}'}"
 
     def release(
-        self, x: torch.Tensor, y: torch.Tensor, *, model: VAE | None, n_classes: int, generator: torch.Generator
+        self, x: torch.Tensor, y: torch.Tensor, *, vae: VAE | None, n_classes: int, generator: torch.Generator
     ) -> Release:
         """Return noisy records, one for each private one; see :meth:`Defence.release`."""
-        return self.synthesizer(model, n_features=x.shape[1]).release(x, y, generator=generator)
+        return self.synthesizer(vae, n_features=x.shape[1]).release(x, y, generator=generator)
 
-    def synthesizer(self, model: VAE | None, *, n_features: int) -> RecordSynthesizer:
+    def synthesizer(self, vae: VAE | None, *, n_features: int) -> RecordSynthesizer:
         """Return the noise for records of so many features."""
         radius = self.radius or math.sqrt(n_features) / 2
         return RecordSynthesizer(EuclideanLaplace(self.local_epsilon / (2 * radius)), radius=radius)

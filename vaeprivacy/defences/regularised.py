@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from vaeprivacy.checks import check_positive
+from vaeprivacy.checks import check_positive, check_whole
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.defences.base import Defence
 
@@ -44,10 +44,8 @@ class Regularised(Defence):
             raise ValueError(
                 "Regularised changes nothing: give epochs, weight_decay, label_smoothing or relax_loss a value."
             )
-        if self.epochs is not None and (isinstance(self.epochs, bool) or not isinstance(self.epochs, int)):
-            raise TypeError(f"epochs must be a whole number, not {self.epochs!r} of type {type(self.epochs).__name__}.")
         if self.epochs is not None:
-            check_positive(self.epochs, "epochs")
+            check_positive(check_whole(self.epochs, "epochs"), "epochs")
         self.settings(ClassifierSettings())  # refuses impossible values
 
     def _changes(self) -> dict[str, float]:

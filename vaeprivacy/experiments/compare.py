@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
 
+from vaeprivacy.experiments.config import Config
+from vaeprivacy.experiments.runs import run_scores, shadow_fits
 from vaeprivacy.metrics import Estimate, mean_interval
 
 #: Columns of :func:`vaeprivacy.experiments.sweeps.tidy` that tell one setting of a defence from another.
-SETTING = ["dataset", "n_members", "defence", "setting", "training", "latent_dim", "vae_epochs", "epsilon", "radius"]
+SETTING = ["dataset", "n_members", "defence", "setting", "trainer", "latent_dim", "vae_epochs", "epsilon", "radius"]
 #: What an attack may look at; "all that is published" stands for the three others together.
 LOOKS_AT = ("classifier", "release", "encoder and decoder", "all that is published")
 
@@ -32,8 +35,8 @@ def strongest(
         Column to choose by, such as ``auc`` or ``tpr_at_1_fpr``.
     weak : bool
         Consider attacks that are weak for every seed, too. By default they count only where there is no other: shadow
-        models that do not behave like the target say little about what its answers could tell. What a weak attack finds
-        is there nevertheless, so set this for a lower bound on leakage that leaves out nothing.
+        models that do not behave like the target say little about what its predictions could tell. What a weak attack
+        finds is there nevertheless, so set this for a lower bound on leakage that leaves out nothing.
 
     Returns
     -------
@@ -100,17 +103,21 @@ def summarise(
     Returns
     -------
     pandas.DataFrame
-        One row a data set and setting: the columns of :data:`SETTING`, ``label`` in few words, the strongest
-        ``attack``, ``n_seeds``, and ``utility`` and ``leakage``, each also with ``_low`` and ``_high``, which are
-        infinite for a single seed.
+        One row a data set and setting: the columns of :data:`SETTING`, ``label`` in few words, ``full_label``, the
+        strongest ``attack``, ``n_seeds``, and ``utility`` and ``leakage``, each also with ``_low`` and ``_high``, which
+        are infinite for a single seed.
     """
     runs = strongest(results, looks_at=looks_at, leakage=leakage, weak=weak)
     columns = _columns(runs)
     rows = []
     for key, of_setting in runs.groupby(columns, dropna=False, sort=False):
         about = dict(zip(columns, key, strict=True))
-        about["label"] = short_label(about["defence"], about["setting"], about.get("training", ""))
-        about |= {"attack": of_setting.attack.iloc[0], "n_seeds": len(of_setting)}
+        first = of_setting.iloc[0]
+        about |= {
+            "label": first.get("short_label", first.setting),
+            "full_label": first.get("full_label", first.setting),
+        }
+        about |= {"attack": first.attack, "n_seeds": len(of_setting)}
         for name, column in (("utility", utility), ("leakage", leakage)):
             estimate = mean_interval(of_setting[column])
             about |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
@@ -118,19 +125,37 @@ def summarise(
     return pd.DataFrame(rows)
 
 
-def short_label(defence: str, setting: str, training: str) -> str:
-    """Return a setting in few words, for a figure whose legend names the defence.
+def shadow_fit(configs: Iterable[Config], *, directory: Path | str) -> pd.DataFrame:
+    """Compare shadow models with their target: an attack by shadows that behave otherwise is weaker than it could be.
 
     Parameters
     ----------
-    defence, setting, training : str
-        As in the columns of :func:`vaeprivacy.experiments.sweeps.tidy`.
+    configs : iterable of Config
+        Finished runs.
+    directory : path-like
+        Where their files are.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run: ``setting``, ``seed``, and the accuracy of the target and (on average) of the shadow models that
+        were trained with the same defence, on members and on other records.
     """
-    label = setting.removeprefix("raw data").removeprefix("noise on records, ").removeprefix("DP-SGD, ")
-    label = label.removeprefix("DP-SGD on ").removeprefix("samples of the prior").removeprefix(", ")
-    if defence == "framework" and training != "private records":
-        label += f", VAE on {training}"
-    return label.replace("VAE on DP-SGD, epsilon", "DP-SGD VAE").replace("VAE on disjoint records", "public VAE")
+    table = []
+    for config in configs:
+        prefix = "" if config.defence.name == "none" else "adaptive_"
+        fit = shadow_fits(run_scores(config, directory=directory))[prefix]
+        table.append(
+            {
+                "setting": config.defence.label,
+                "seed": config.seed,
+                "target on members": fit.target[0],
+                "shadows on members": fit.shadows[0],
+                "target on others": fit.target[1],
+                "shadows on others": fit.shadows[1],
+            }
+        )
+    return pd.DataFrame(table)
 
 
 def pareto_front(points: pd.DataFrame, *, utility: str = "utility", leakage: str = "leakage") -> pd.Series:
@@ -209,7 +234,7 @@ def better_at(
     *,
     leakages: Iterable[float],
     ours: str = "framework",
-    theirs: str = "DP-SGD",
+    theirs: str = "dp-sgd",
     utility: str = "test_accuracy",
     leakage: str = "auc",
     looks_at: str = "classifier",

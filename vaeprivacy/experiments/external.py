@@ -1,6 +1,7 @@
-"""Attack a target that comes in files: records and answers as arrays, the target as weights."""
+"""Attack a target that comes in files: records and predictions as arrays, the target as weights."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,20 +12,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from torch import nn
 
-from vaeprivacy.attacks import (
-    Candidates,
-    ClassifierRecipe,
-    Knowledge,
-    ShadowFit,
-    Shadows,
-    draw_balanced_memberships,
-    train_shadows,
-)
-from vaeprivacy.attacks.catalogue import ON_CLASSIFIER, ON_RELEASE, run_attacks
+from vaeprivacy.attacks import Candidates, ClassifierRecipe, ShadowFit, Shadows, train_shadows
 from vaeprivacy.checks import check_records
 from vaeprivacy.classifiers import ClassifierSettings, predict
 from vaeprivacy.compute.files import read_arrays
 from vaeprivacy.compute.source import code_hash
+from vaeprivacy.datasets import draw_balanced_memberships
+from vaeprivacy.experiments.game import Game
 from vaeprivacy.networks import mlp
 from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.synthesizer import Release
@@ -41,9 +35,9 @@ def load_arrays(path: Path) -> dict[str, torch.Tensor]:
     Parameters
     ----------
     path : pathlib.Path
-        Holds ``x``, ``y`` and ``is_member`` of the candidates, and any of ``log_posteriors`` (the target's answers),
-        ``reference_x``, ``reference_y``, ``reference_log_posteriors`` (records of the adversary), ``release_x`` and
-        ``release_y``.
+        Holds ``x``, ``y`` and ``is_member`` of the candidates, and any of ``log_posteriors`` (the target's
+        predictions), ``reference_x``, ``reference_y``, ``reference_log_posteriors`` (records of the adversary),
+        ``release_x`` and ``release_y``.
 
     Raises
     ------
@@ -126,7 +120,7 @@ def attack_files(
     arrays : dict
         As from :func:`load_arrays`.
     target : torch.nn.Sequential or None
-        The target; None if its answers are among the arrays.
+        The target; None if its predictions are among the arrays.
     n_shadows : int
         Number of shadow models.
     epochs : int
@@ -136,89 +130,81 @@ def attack_files(
     seed : int
         Decides all random numbers.
     directory : pathlib.Path
-        Where the shadow models' answers are kept; an interrupted attack continues.
+        Where the predictions of shadow models are kept; an interrupted attack continues.
 
     Returns
     -------
     dict
-        ``is_member``, ``likeness/`` and, for each attack, ``scores/``, ``thresholds/`` and ``targets/`` with its name,
-        as from :func:`vaeprivacy.experiments.runs.attack_scores` for a pool of which only the first model is a target.
+        ``is_member``, ``shadow_fit/`` and, for each attack, ``scores/``, ``thresholds/`` and ``targets/`` with its
+        name, as from :func:`vaeprivacy.experiments.game.attack_pool` for a pool of which only the first model is a
+        target.
 
     Raises
     ------
     ValueError
-        If there is neither a target nor its answers, or some do not fit together.
+        If there is neither a target nor its predictions, or some do not fit together.
     """
-    y, is_member = arrays["y"], arrays["is_member"]
-    answers = _answers(arrays, target)
+    y, is_member, n = arrays["y"], arrays["is_member"], len(arrays["y"])
+    predictions = _predictions(arrays, target)
     settings = ClassifierSettings(epochs=epochs)
     if target is not None:
         settings = replace(settings, hidden=len(target[0].weight))
-    recipe = ClassifierRecipe(answers["log_posteriors"].shape[1], seed, settings)
-    on_candidates, on_others = _shadows(arrays, recipe, n_shadows=n_shadows, directory=directory)
-    found = run_attacks(
-        (*ON_CLASSIFIER, *ON_RELEASE),
-        knowledge=replace(_knowledge(arrays, target, answers, on_others), shadows=on_candidates),
-        candidates=Candidates(x=arrays["x"], y=y, log_posteriors=answers["log_posteriors"], shadows=on_candidates),
-        seed=seed,
-        image_shape=image_shape,
+    recipe = ClassifierRecipe(predictions["log_posteriors"].shape[1], seed, settings)
+    shadows = _shadows(arrays, recipe, n_shadows=n_shadows, directory=directory)
+    game = Game(
+        Candidates(x=arrays["x"], y=y),
+        Candidates(x=arrays["reference_x"], y=arrays["reference_y"]) if "reference_x" in arrays else None,
+        seed,
+        image_shape,
+        every=True,
     )
-    likeness = ShadowFit.between(on_candidates, answers["log_posteriors"], y, is_member)
-    result = {"is_member": is_member.numpy()[None], "likeness/": likeness.numbers[None]}
+    said = torch.cat(list(predictions.values()))
+    found = game.attack_classifier(shadows=shadows, log_posteriors=said, black_box=_black_box(target), copying=False)
+    if "release_x" in arrays:
+        release = Release(arrays["release_x"], arrays["release_y"], None)
+        found |= game.attack_release(release, synthesizer=None)
+    fit = ShadowFit.between(shadows.about(slice(n)), said[:n], y, is_member)
+    result = {"is_member": is_member.numpy()[None], "shadow_fit/": fit.numbers[None]}
     for name, (scores, threshold) in found.items():
         result |= {f"scores/{name}": scores.numpy()[None], f"thresholds/{name}": np.array([threshold])}
         result |= {f"targets/{name}": np.array([0])}
     return result
 
 
-def _shadows(
-    arrays: dict[str, torch.Tensor], recipe: ClassifierRecipe, *, n_shadows: int, directory: Path
-) -> tuple[Shadows, Shadows]:
-    """Train shadow models on halves of the candidates; return what they say about these and about reference records."""
+def _black_box(target: nn.Sequential | None) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
+    """Return the target as a black box: fields of an adversary's knowledge; none if it is not there to be queried."""
+    if target is None:
+        return {}
+    return {"query": partial(predict, target), "query_label": lambda x: predict(target, x).argmax(dim=1)}
+
+
+def _shadows(arrays: dict[str, torch.Tensor], recipe: ClassifierRecipe, *, n_shadows: int, directory: Path) -> Shadows:
+    """Train shadow models on halves of the candidates; return what they say about these and then reference records."""
     x, y = arrays["x"], arrays["y"]
     n, generator = len(y), seeded_generator(recipe.seed, "shadow members")
     halves = draw_balanced_memberships(y, n_shadows=n_shadows, generator=generator)
     x, y = torch.cat([x, arrays.get("reference_x", x[:0])]), torch.cat([y, arrays.get("reference_y", y[:0])])
     is_member = torch.cat([halves, torch.zeros(n_shadows, len(y) - n, dtype=torch.bool)], dim=1)
     parts = [x.numpy().tobytes(), y.numpy().tobytes(), repr((recipe, n_shadows)).encode(), code_hash().encode()]
-    trained = train_shadows(
+    return train_shadows(
         x, y, is_member=is_member, recipe=recipe, n_jobs=-1, progress=True,
         directory=directory / "shadows" / hashlib.sha256(b"".join(parts)).hexdigest()[:20],
     )  # fmt: skip
-    return trained.about(slice(n)), trained.about(slice(n, None))
 
 
-def _answers(arrays: dict[str, torch.Tensor], target: nn.Sequential | None) -> dict[str, torch.Tensor]:
-    """Return the target's answers about candidates and reference records, as far as they can be had."""
+def _predictions(arrays: dict[str, torch.Tensor], target: nn.Sequential | None) -> dict[str, torch.Tensor]:
+    """Return what the target says about candidates and then reference records, as far as that can be had."""
     if target is None and "log_posteriors" not in arrays:
         raise ValueError("Nothing to attack: pass a target, or its answers as log_posteriors in the data file.")
     if target is not None and target[0].weight.shape[1] != arrays["x"].shape[1]:
         raise ValueError(
             f"The target takes {target[0].weight.shape[1]} features, but the records have {arrays['x'].shape[1]}."
         )
-    answers = {}
+    predictions = {}
     for prefix in ("", "reference_"):
         given = arrays.get(f"{prefix}log_posteriors")
         if given is not None:
-            answers[f"{prefix}log_posteriors"] = given.log_softmax(dim=1)  # logits are as good
+            predictions[f"{prefix}log_posteriors"] = given.log_softmax(dim=1)  # logits are as good
         elif target is not None and f"{prefix}x" in arrays:
-            answers[f"{prefix}log_posteriors"] = predict(target, arrays[f"{prefix}x"])
-    return answers
-
-
-def _knowledge(
-    arrays: dict[str, torch.Tensor],
-    target: nn.Sequential | None,
-    answers: dict[str, torch.Tensor],
-    on_others: Shadows,
-) -> Knowledge:
-    """Return what the adversary holds beside its shadow models: as much as the files give it."""
-    population = release = ask = ask_label = None
-    if "reference_x" in arrays:
-        answered = {"log_posteriors": answers.get("reference_log_posteriors"), "shadows": on_others}
-        population = Candidates(x=arrays["reference_x"], y=arrays["reference_y"], **answered)
-    if "release_x" in arrays:
-        release = Release(arrays["release_x"], arrays["release_y"], None)
-    if target is not None:
-        ask, ask_label = partial(predict, target), lambda x: predict(target, x).argmax(dim=1)
-    return Knowledge(population=population, release=release, ask=ask, ask_label=ask_label)
+            predictions[f"{prefix}log_posteriors"] = predict(target, arrays[f"{prefix}x"])
+    return predictions

@@ -1,108 +1,91 @@
-"""The membership game on one model of a pool: it is attacked through its answers, its release and its VAE."""
+"""The membership game: models attacked through what they say, their release and their VAE, for all kinds of targets."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import torch
 
-from vaeprivacy.attacks import Candidates, Knowledge, ShadowFit, Shadows
-from vaeprivacy.attacks.catalogue import ON_RELEASE, ON_VAE, run_attacks
+from vaeprivacy.attacks import ATTACKS, Candidates, Knowledge, ShadowFit, Shadows, run_attacks
+from vaeprivacy.experiments.pool import Pool
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE
 
-# Attacks that learn from shadow models: each is run by several adversaries.
-WITH_SHADOWS = (
-    "confidence", "entropy", "modified_entropy", "top_posteriors", "shadow_joint", "shadow", "lira_offline",
-    "rmia_offline", "lira", "rmia",
-)  # fmt: skip
-FEW = {"loss", "shadow", "lira_offline", "lira", "rmia", "nearest", "likelihood", "vae"}
-FEW_ON_SAMPLES = {"nearest_record", "density"}  # in place of the attacks that ask which record a synthetic one is from
-# Attacks on a release take long, and the models of a pool are all alike: one of them will do.
+#: Who attacks a classifier: what the names of attacks begin with, and what this adversary knows beside its shadows.
+ADVERSARIES = {"": "", "adaptive_": ", recipe", "reconstructed_": ", recipe, encoder and decoder"}
+#: Attacks on a release take long, and the models of a pool are all alike: one of them will do.
 ATTACKED_RELEASES = (0,)
 Found = dict[str, tuple[torch.Tensor, float]]
 
 
-def others(is_member: torch.Tensor, target: int) -> list[int]:
-    """Return the models of a pool that may know nothing of the target's: all but itself and its complement.
-
-    Whoever knew that a model was trained on the complementary half would know all members.
-
-    Parameters
-    ----------
-    is_member : torch.Tensor
-        Which model was trained on which record, shape (models, records); pairs of neighbours are complementary.
-    target : int
-        Number of the target.
-    """
-    complement = target + 1 if target % 2 == 0 else target - 1
-    return [number for number in range(len(is_member)) if number not in (target, complement)]
-
-
 @dataclass(frozen=True)
 class Game:
-    """What attacks on all models of a pool have in common.
+    """What attacks on all models of a pool, or on one target, have in common.
 
     Attributes
     ----------
-    candidates, population : Records
-        Records whose membership is in question, and the adversary's own.
-    is_member : torch.Tensor
-        Which model was trained on which candidate, shape (models, candidates), bool.
+    candidates : Candidates
+        Records whose membership is in question.
+    population : Candidates or None
+        The adversary's own.
     seed : int
         Decides the random numbers of the attacks that need some.
     image_shape : tuple of int or None
         Height and width of a record's image; None if records are no images.
-    all_attacks : bool
+    every : bool
         Run all attacks, not only the strongest of each kind.
     """
 
     candidates: Candidates
-    population: Candidates
-    is_member: torch.Tensor
+    population: Candidates | None
     seed: int
     image_shape: tuple[int, ...] | None = None
-    all_attacks: bool = False
+    every: bool = False
 
-    def by_answers(
+    @classmethod
+    def on(cls, pool: Pool, *, every: bool) -> "Game":
+        """Return the game on the models of a pool."""
+        records = [pool.records(part) for part in (pool.candidates, pool.population)]
+        return cls(*records, pool.seed, pool.data.image_shape, every)
+
+    def attack_classifier(
         self,
-        names: Iterable[str],
         *,
-        target: int,
         shadows: Shadows,
         log_posteriors: torch.Tensor,
-        ask: Mapping[str, Callable[[torch.Tensor], torch.Tensor]],
-    ) -> tuple[Found, ShadowFit]:
-        """Attack one target by what it answers.
+        black_box: Mapping[str, Callable[[torch.Tensor], torch.Tensor]],
+        copying: bool,
+    ) -> Found:
+        """Attack a classifier through what it says.
 
         Parameters
         ----------
-        names : iterable of str
-            Attacks; of these, the few strongest or all.
-        target : int
-            Number of the target in its pool.
         shadows : Shadows
-            The pool of the adversary, about candidates and then population; target and complement are left out.
+            What the adversary's models say about candidates and then population.
         log_posteriors : torch.Tensor
-            The target's answers about the same records, shape (records, classes).
-        ask : mapping
+            What the target says about them (or about the candidates only), shape (records, classes).
+        black_box : mapping
             The target as a black box, by field of :class:`~vaeprivacy.attacks.base.Knowledge`; empty if it cannot be
-            asked about other records.
-
-        Returns
-        -------
-        found, likeness
-            Scores and threshold of each attack, and whether the shadow models behave like the target.
+            queried with other records.
+        copying : bool
+            Run only the attacks to which it matters whether shadow models copy the defence.
         """
-        shadows, n = shadows.without(target), len(self.candidates.y)
-        candidates, population = (
-            replace(records, log_posteriors=log_posteriors[place], shadows=shadows.about(place))
-            for records, place in ((self.candidates, slice(n)), (self.population, slice(n, None)))
+        n = len(self.candidates.y)
+        candidates = replace(self.candidates, log_posteriors=log_posteriors[:n], shadows=shadows.about(slice(n)))
+        population = self.population
+        if population is not None:
+            known = log_posteriors[n:] if len(log_posteriors) > n else None
+            population = replace(population, log_posteriors=known, shadows=shadows.about(slice(n, None)))
+        knowledge = Knowledge(population=population, shadows=candidates.shadows, **black_box)
+        wanted = (
+            name
+            for name, attack in ATTACKS.items()
+            if attack.looks_at == "classifier" and (attack.few or self.every) and (attack.by_shadows or not copying)
         )
-        knowledge = Knowledge(population=population, shadows=candidates.shadows, **ask)
-        alike = ShadowFit.between(candidates.shadows, candidates.log_posteriors, candidates.y, self.is_member[target])
-        return self._run(names, FEW, knowledge, candidates), alike
+        return self._run(wanted, knowledge, candidates)
 
-    def on_release(self, *, release: Release, synthesizer: Synthesizer | None) -> Found:
+    def attack_release(self, release: Release, *, synthesizer: Synthesizer | None) -> Found:
         """Attack what a target was trained on.
 
         Parameters
@@ -112,30 +95,144 @@ class Game:
         synthesizer : Synthesizer or None
             What made it of the members, known to the adversary; None if its records are not made of single members.
         """
-        few = FEW if synthesizer is not None else FEW_ON_SAMPLES
+        wanted = (
+            name
+            for name, attack in ATTACKS.items()
+            if attack.looks_at == "release"
+            and (self.every or (attack.few if synthesizer is not None else attack.few_on_samples))
+        )
         knowledge = Knowledge(population=self.population, release=release, synthesizer=synthesizer)
-        return self._run(ON_RELEASE, few, knowledge, self.candidates)
+        return self._run(wanted, knowledge, self.candidates)
 
-    def on_model(self, *, target: int, x: torch.Tensor, synthesizer: Synthesizer, vaes: Sequence[VAE]) -> Found:
-        """Attack the generative model behind one target by comparing it with others.
+    def attack_vae(
+        self, x: torch.Tensor, *, synthesizer: Synthesizer, references: Sequence[VAE], in_references: torch.Tensor
+    ) -> Found:
+        """Attack the VAE behind a target by comparing it with others.
 
         Parameters
         ----------
-        target : int
-            Number of the target in its pool.
         x : torch.Tensor
-            Candidates as the generative model sees them, shape (records, features).
+            Candidates as the VAE sees them, shape (records, features).
         synthesizer : Synthesizer
-            With the generative model of the target.
-        vaes : sequence of VAE
-            Those of :func:`others` of the pool.
+            With the VAE of the target.
+        references : sequence of VAE
+            VAEs of the adversary.
+        in_references : torch.Tensor
+            Which of these was trained on which candidate, shape (references, candidates), bool.
         """
-        in_references = self.is_member[others(self.is_member, target)]
-        candidates = replace(self.candidates, x=x, in_references=in_references)
-        return self._run(ON_VAE, FEW, Knowledge(synthesizer=synthesizer, reference_vaes=vaes), candidates)
+        wanted = (
+            name
+            for name, attack in ATTACKS.items()
+            if attack.looks_at == "encoder and decoder" and (attack.few or self.every)
+        )
+        knowledge = Knowledge(synthesizer=synthesizer, reference_vaes=references)
+        return self._run(wanted, knowledge, replace(self.candidates, x=x, in_references=in_references))
 
-    def _run(self, names: Iterable[str], few: set[str], knowledge: Knowledge, candidates: Candidates) -> Found:
-        """Run those of some attacks that are wanted and possible."""
-        wanted = [name for name in names if self.all_attacks or name in few]
+    def _run(self, names: Iterable[str], knowledge: Knowledge, candidates: Candidates) -> Found:
+        """Run those of some attacks that are possible."""
         options = {"seed": self.seed, "image_shape": self.image_shape}
-        return dict(run_attacks(wanted, knowledge=knowledge, candidates=candidates, **options))
+        return dict(run_attacks(names, knowledge=knowledge, candidates=candidates, **options))
+
+
+def adversaries(pool: Pool, *, undefended: bool) -> Iterator[tuple[str, Shadows, Shadows]]:
+    """Yield who attacks the classifiers of a pool.
+
+    Parameters
+    ----------
+    pool : Pool
+        The pool.
+    undefended : bool
+        Also the adversary whose shadow models are trained without the defence.
+
+    Yields
+    ------
+    prefix, shadows, targets
+        The key in :data:`ADVERSARIES`, the pool of the adversary, and what the targets say to its queries.
+    """
+    if undefended:
+        yield "", pool.undefended.shadows[0], pool.shadows[0]
+    if pool.defence.name != "none":
+        for prefix, of_mode in zip(list(ADVERSARIES)[1:], pool.shadows, strict=False):
+            yield prefix, of_mode, of_mode
+
+
+def attack_target(
+    pool: Pool, target: int, *, every: bool, n_targets: int, undefended: bool = True
+) -> tuple[Found, dict[str, ShadowFit]]:
+    """Run all attacks on one model of a pool.
+
+    Parameters
+    ----------
+    pool : Pool
+        The pool.
+    target : int
+        Number of the model.
+    every : bool
+        All attacks, not only the strongest of each kind.
+    n_targets : int
+        How many models of the pool are attacked, from the first on.
+    undefended : bool
+        See :func:`adversaries`.
+
+    Returns
+    -------
+    found, fits
+        Scores and threshold of each attack; for each adversary, whether its shadow models behave like the target.
+    """
+    game, y, is_member = Game.on(pool, every=every), pool.data.y[pool.candidates].cpu(), pool.is_member[target]
+    found, fits = {}, {}
+    for prefix, shadows, targets in adversaries(pool, undefended=undefended):
+        said, theirs = targets.log_posteriors[target], shadows.without(target)
+        black_box = pool.black_box(target, n_targets=n_targets) if every and not prefix else {}
+        options = {"shadows": theirs, "log_posteriors": said, "black_box": black_box, "copying": bool(prefix)}
+        found |= {f"{prefix}{name}": value for name, value in game.attack_classifier(**options).items()}
+        fits[prefix] = ShadowFit.between(theirs.about(slice(len(y))), said[: len(y)], y, is_member)
+    if "release" in pool.defence.publishes and target in ATTACKED_RELEASES:
+        found |= game.attack_release(pool.release(target), synthesizer=pool.synthesizer(target))
+    if "vae" in pool.defence.publishes:
+        found |= _attack_vae(pool, target, game)
+    return found, fits
+
+
+def _attack_vae(pool: Pool, target: int, game: Game) -> Found:
+    """Attack the VAE behind one model of a pool by comparing it with others of the pool."""
+    synthesizer = pool.synthesizer(target) or Synthesizer(None, pool.defence.vae, vae=pool.vae(target))
+    others, candidates = pool.others(target), game.candidates
+    return game.attack_vae(
+        pool.defence.vae_records(candidates.x, candidates.labels, n_classes=pool.data.n_classes),
+        synthesizer=synthesizer,
+        references=[pool.references.vae(number) for number in others],
+        in_references=pool.is_member[others],
+    )
+
+
+def attack_pool(pool: Pool, targets: Sequence[int], *, every: bool, undefended: bool = True) -> dict[str, np.ndarray]:
+    """Attack each of some models of a pool.
+
+    Parameters
+    ----------
+    pool : Pool
+        The pool.
+    targets : sequence of int
+        Numbers of models, from the first on.
+    every, undefended
+        As for :func:`attack_target`.
+
+    Returns
+    -------
+    dict
+        For each attack, the ``targets/`` that it was run on, one row of ``scores/`` for each of them, shape (targets,
+        candidates), and the ``thresholds/`` above which it says "member": arrays named by these words and the attack's
+        name. For each adversary, ``shadow_fit/`` and its prefix, the numbers of a
+        :class:`~vaeprivacy.attacks.shadow_fit.ShadowFit` for each target. And ``is_member``, shape (models,
+        candidates).
+    """
+    arrays: dict[str, list[Any]] = {}
+    for target in targets:
+        found, fits = attack_target(pool, target, every=every, n_targets=len(targets), undefended=undefended)
+        for name, (scores, threshold) in found.items():
+            for what, value in (("scores", scores.numpy()), ("thresholds", threshold), ("targets", target)):
+                arrays.setdefault(f"{what}/{name}", []).append(value)
+        for prefix, fit in fits.items():
+            arrays.setdefault(f"shadow_fit/{prefix}", []).append(fit.numbers)
+    return {"is_member": pool.is_member.numpy(), **{name: np.stack(values) for name, values in arrays.items()}}

@@ -13,17 +13,14 @@ from typing import Any
 import torch
 
 from vaeprivacy.classifiers import ClassifierSettings
+from vaeprivacy.compute.files import read_yaml
 from vaeprivacy.datasets import load
-from vaeprivacy.defences import DEFENCES, Defence, Framework, NoDefence
-from vaeprivacy.dp_sgd import DPSGDTrainer
-from vaeprivacy.experiments.config import Config
-from vaeprivacy.experiments.yaml_files import read_yaml
+from vaeprivacy.defences import DEFENCES, Framework, NoDefence
+from vaeprivacy.experiments.config import Config, draw_parts
 from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
-from vaeprivacy.trainers import PlainTrainer, PublicTrainer
+from vaeprivacy.trainers import TRAINERS
 from vaeprivacy.vae import VAESettings
 
-#: Ways to train a generative model, by their names in files of configurations.
-TRAININGS = {"private": PlainTrainer, "disjoint": PublicTrainer, "dp-sgd": DPSGDTrainer}
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a name", type(None): "null"}
 
 
@@ -55,8 +52,8 @@ def read_grid(path: Path | str) -> list[Config]:
         A grid, or a list of grids one after the other. A grid has the fields of
         :class:`vaeprivacy.experiments.config.Config`, each with one value or a list of them. ``defence`` is a name of
         :data:`vaeprivacy.defences.DEFENCES`, a mapping of such a name to the defence's fields (each with one value or a
-        list), or a list of these; so is ``training`` among them, with the names ``private``, ``disjoint`` and
-        ``dp-sgd``. ``vae`` and ``classifier`` are mappings of settings.
+        list), or a list of these; so is ``trainer`` among them, with the names of
+        :data:`vaeprivacy.trainers.TRAINERS`. ``vae`` and ``classifier`` are mappings of settings.
 
     Returns
     -------
@@ -107,7 +104,7 @@ def check(configs: Iterable[Config], *, where: str = "") -> None:
     }
     try:
         for config in sizes.values():
-            config.parts(_seen(config.dataset)[0])
+            draw_parts(_seen(config.dataset)[0], config)
         for config in configs:
             _, x, image_shape = _seen(config.dataset)
             if image_shape is None:
@@ -170,7 +167,7 @@ def _values(hint: Any, name: str, given: Any, where: str) -> list[Any]:
         raise ValueError(f"{where} is an empty list: give at least one value, or leave the field out.")
     nested: dict[str, Callable[[Any, str], list[Any]]] = {
         "defence": partial(_named, DEFENCES),
-        "training": partial(_named, TRAININGS),
+        "trainer": partial(_named, TRAINERS),
         "vae": partial(_all_of, VAESettings),
         "labels": _labels,
         "classifier": partial(_all_of, ClassifierSettings),
@@ -220,22 +217,13 @@ def _plain(hint: Any, value: Any, where: str) -> Any:
 
 def config_of(row: dict[str, Any]) -> Config:
     """Return the configuration that a row of the results file tells of."""
-    defence = _defence_of(dict(row["defence"]))
-    return Config(**{**row, "defence": defence, "classifier": ClassifierSettings(**row["classifier"])})
-
-
-def _defence_of(row: dict[str, Any]) -> Defence:
-    kind = _kind_of(DEFENCES, row.pop("name"))
-    if "training" in row:
-        training = dict(row["training"])
-        row["training"] = _kind_of(TRAININGS, training.pop("name"))(**training)
-    if "vae" in row:
-        row["vae"] = VAESettings(**row["vae"])
-    if row.get("labels") is not None:
-        row["labels"] = RandomisedResponse(**row["labels"])
-    return kind(**row)
-
-
-def _kind_of(kinds: dict[str, type], name: str) -> type:
-    """Return the class whose objects have this name in results (not that of configuration files)."""
-    return next(kind for kind in kinds.values() if {each.name: each.default for each in fields(kind)}["name"] == name)
+    defence = dict(row["defence"])
+    kind = DEFENCES[defence.pop("name")]
+    if "trainer" in defence:
+        trainer = dict(defence["trainer"])
+        defence["trainer"] = TRAINERS[trainer.pop("name")](**trainer)
+    if "vae" in defence:
+        defence["vae"] = VAESettings(**defence["vae"])
+    if defence.get("labels") is not None:
+        defence["labels"] = RandomisedResponse(**defence["labels"])
+    return Config(**{**row, "defence": kind(**defence), "classifier": ClassifierSettings(**row["classifier"])})

@@ -1,26 +1,30 @@
-"""Epsilon, latent dimension and radius for your own records: try settings, propose one that leaks little enough."""
+"""Settings of the framework tried on your own records: train pools through it, attack them, measure."""
 
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import product
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
 from vaeprivacy.checks import check_unit_records
 from vaeprivacy.classifiers import ClassifierSettings
+from vaeprivacy.compute.checkpoints import fingerprint
 from vaeprivacy.compute.parallel import in_parallel
-from vaeprivacy.defences import Framework
-from vaeprivacy.experiments.compare import summarise
-from vaeprivacy.experiments.trials import draw_trial, try_on
-from vaeprivacy.metrics import Estimate
-from vaeprivacy.reporting.tables import attack_label
+from vaeprivacy.datasets import Dataset, draw_balanced_memberships, stratified_parts
+from vaeprivacy.defences import Framework, NoDefence
+from vaeprivacy.experiments.game import attack_pool
+from vaeprivacy.experiments.pool import Pool
+from vaeprivacy.experiments.runs import attack_rows, class_auc
+from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.trainers import PlainTrainer, PublicTrainer, Trainer
 from vaeprivacy.vae import VAESettings
 
 LEAST_RECORDS = 100
+HELD_OUT = 10  # one in so many records is held out to choose a setting by, and as many again to report its utility
 
 
 def try_settings(
@@ -32,7 +36,7 @@ def try_settings(
     radii: Iterable[float | None] = (None,),
     seeds: Sequence[int] = (0, 1, 2),
     n_models: int = 8,
-    training: Trainer | None = None,
+    trainer: Trainer | None = None,
     vae: VAESettings | None = None,
     classifier: ClassifierSettings | None = None,
     on_public_records: bool = False,
@@ -59,7 +63,7 @@ def try_settings(
         One split each; intervals are over these, so there must be at least two.
     n_models : int
         Number of models in each pool, even, and at least 4.
-    training : PlainTrainer or DPSGDTrainer, optional
+    trainer : PlainTrainer or DPSGDTrainer, optional
         How encoder and decoder are trained; by default on the private records without protection.
     vae : VAESettings, optional
         The VAE's other settings.
@@ -77,7 +81,7 @@ def try_settings(
     pandas.DataFrame
         One row a setting, seed and attack, with the columns of :func:`vaeprivacy.experiments.sweeps.tidy`, and
         ``validation_accuracy`` and ``validation_auc`` beside ``test_accuracy`` and ``test_auc``, ``radius``, what is
-        ``promised`` to any two records (:func:`vaeprivacy.experiments.promises.promised_epsilon`), and
+        ``promised`` to any two records (:attr:`vaeprivacy.defences.base.Defence.local_epsilon`), and
         ``on_public_records``.
 
     Raises
@@ -85,26 +89,26 @@ def try_settings(
     TypeError, ValueError
         If the records are too few or not in [0, 1], labels do not fit, or a setting is impossible.
     """
-    _check(x, y, seeds=seeds, n_models=n_models, training=training)
-    training, vae, classifier = training or PlainTrainer(), vae or VAESettings(), classifier or ClassifierSettings()
+    _check(x, y, seeds=seeds, n_models=n_models, trainer=trainer)
+    trainer, vae, classifier = trainer or PlainTrainer(), vae or VAESettings(), classifier or ClassifierSettings()
     pairs = list(product(epsilons, radii))
     # Settings with the same latent dimension share their VAEs.
     tried = [
         [
-            Framework(epsilon, radius=radius, training=training, vae=replace(vae, latent_dim=dim))
+            Framework(epsilon, radius=radius, trainer=trainer, vae=replace(vae, latent_dim=dim))
             for epsilon, radius in pairs
         ]
         for dim in latent_dims
     ]
     if not any(tried):
         raise ValueError("There is nothing to try: give at least one epsilon, one latent dimension and one radius.")
-    trials = [draw_trial(x, y, seed=seed, n_models=n_models, classifier=classifier) for seed in seeds]
-    tasks = [partial(try_on, trial, defences) for trial, defences in product(trials, tried)]
+    pools = [draw_pool(x, y, seed=seed, n_models=n_models, classifier=classifier) for seed in seeds]
+    tasks = [partial(try_on, pool, defences) for pool, defences in product(pools, tried)]
     found = list(in_parallel(tasks, n_jobs=n_jobs, title="settings" if progress else ""))
     return pd.DataFrame([row for rows in found for row in rows]).assign(on_public_records=on_public_records)
 
 
-def _check(x: torch.Tensor, y: torch.Tensor, *, seeds: Sequence[int], n_models: int, training: Trainer | None) -> None:
+def _check(x: torch.Tensor, y: torch.Tensor, *, seeds: Sequence[int], n_models: int, trainer: Trainer | None) -> None:
     """Refuse what no search can be made with."""
     check_unit_records(x)
     if len(x) != len(y) or len(x) < LEAST_RECORDS:
@@ -118,182 +122,105 @@ def _check(x: torch.Tensor, y: torch.Tensor, *, seeds: Sequence[int], n_models: 
         raise ValueError("Give at least two different seeds: one trial does not tell how much another would differ.")
     if n_models < 4 or n_models % 2:
         raise ValueError(f"n_models must be even and at least 4, not {n_models}.")
-    if isinstance(training, PublicTrainer):
+    if isinstance(trainer, PublicTrainer):
         raise ValueError(
             "A search trains encoder and decoder on the records that it is given. With public records at hand, search "
             "on those (on_public_records=True), and give PublicTrainer() to the synthesizer afterwards."
         )
 
 
-@dataclass(frozen=True)
-class SearchCost:
-    """What a search costs in privacy.
-
-    Attributes
-    ----------
-    n_settings : int
-        Number of settings that the choice was made from.
-    n_releases : int
-        Number of releases made, and classifiers trained, for all settings and seeds.
-    of_a_record : int
-        The most releases that any one record was in.
-    epsilon_of_all : float
-        Sum of the epsilons, for any two records, of the releases that one record was in.
-    on_public_records : bool
-        Whether the search read public records only.
-    """
-
-    n_settings: int
-    n_releases: int
-    of_a_record: int
-    epsilon_of_all: float
-    on_public_records: bool
-
-    @classmethod
-    def of(cls, tried: pd.DataFrame) -> "SearchCost":
-        """Return the cost of a table of tried settings, see :func:`try_settings`."""
-        runs = tried.drop_duplicates(["setting", "latent_dim", "radius", "training", "seed"])
-        n_settings = len(runs.drop_duplicates(["setting", "latent_dim", "radius", "training"]))
-        of_a_record = runs.n_models // 2  # pairs of complementary halves
-        epsilon_of_all = float((runs.promised * of_a_record).sum())
-        public = bool(tried.on_public_records.all())
-        return cls(n_settings, int(runs.n_models.sum()), int(of_a_record.sum()), epsilon_of_all, public)
-
-    def __str__(self) -> str:
-        what = f"The search made {self.n_releases} releases ({self.n_settings} settings)"
-        if self.on_public_records:
-            return f"{what} of public records only: it costs the private records nothing."
-        return (
-            f"{what} of the private records, up to {self.of_a_record} of each record, and published none of them. If "
-            "all were published, what they promise for any two records would add up to epsilon "
-            f"{self.epsilon_of_all:,.0f}, in addition to that of the final release. What gets out is the choice. It "
-            "comes from measurements without noise, so no epsilon covers it; as one of "
-            f"{self.n_settings}, it carries at most {math.log2(self.n_settings):.1f} bits, and makes no adversary's "
-            f"chance to guess a secret more than {self.n_settings} times as high as if the most revealing of them had "
-            "been fixed beforehand."
-        )
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A setting that leaked little enough where it was tried, and what to expect of it.
-
-    Attributes
-    ----------
-    epsilon : float
-        Metric-privacy parameter, per unit of latent distance.
-    latent_dim : int
-        Dimension of the code.
-    radius : float
-        Radius of the ball of codes.
-    promised : float
-        Epsilon for any two records of the same label, see :func:`vaeprivacy.experiments.promises.promised_epsilon`.
-    training : str
-        How encoder and decoder were trained, in words.
-    n_members : int
-        Number of records in each release that was tried.
-    max_auc : float
-        What was accepted.
-    looks_at, attack : str
-        What the strongest attack looks at, and its name.
-    leakage : Estimate
-        AUC of that attack, with its 95% interval over seeds.
-    measure : {"accuracy", "auc"}
-        How utility was measured.
-    utility : Estimate
-        Of a classifier trained on a release, on records that chose nothing.
-    cost : SearchCost
-        What the search costs in privacy.
-    """
-
-    epsilon: float
-    latent_dim: int
-    radius: float
-    promised: float
-    training: str
-    n_members: int
-    max_auc: float
-    looks_at: str
-    attack: str
-    leakage: Estimate
-    measure: str
-    utility: Estimate
-    cost: SearchCost
-
-    def __str__(self) -> str:
-        measure = {"accuracy": "an accuracy", "auc": "an AUC of telling classes apart"}[self.measure]
-        return (
-            f"Take epsilon {self.epsilon:g} per unit of latent distance, {self.latent_dim} latent dimensions and "
-            f"radius {self.radius:.3g}, which promises epsilon {self.promised:.3g} for any two records of the same "
-            f"label (encoder and decoder trained on {self.training}). Expect {measure} of {self.utility}; the "
-            f"strongest attack on {_the(self.looks_at)} ({attack_label(self.attack)}) had an AUC of {self.leakage}, "
-            f"where at most {self.max_auc:g} was accepted. Measured on releases of {self.n_members:,} records."
-        )
-
-
-def _the(looks_at: str) -> str:
-    """Return what an attack looks at, with its article."""
-    return looks_at if looks_at.startswith("all") else f"the {looks_at}"
-
-
-def propose(
-    tried: pd.DataFrame, *, max_auc: float, looks_at: str = "classifier", measure: str = "accuracy"
-) -> Proposal:
-    """Propose the most useful of the settings that leak little enough.
-
-    A setting is accepted if the upper end of the 95% interval of its leakage, over seeds, is at most `max_auc`. Among
-    these, the records held out to choose by decide; the utility that is reported comes from others, because the best of
-    many measured values is higher than it would be again.
+def draw_pool(x: torch.Tensor, y: torch.Tensor, *, seed: int, n_models: int, classifier: ClassifierSettings) -> Pool:
+    """Split records, and draw the halves that models are trained on.
 
     Parameters
     ----------
-    tried : pandas.DataFrame
-        As from :func:`try_settings`.
-    max_auc : float
-        The most that the strongest attack may reach, above 0.5 (guessing) and up to 1.
-    looks_at : str
-        What gets out, one of :data:`vaeprivacy.experiments.compare.LOOKS_AT`.
-    measure : {"accuracy", "auc"}
-        Measure of utility; for rare classes, the AUC.
+    x, y : torch.Tensor
+        Records, shape (records, features), and their labels, shape (records,).
+    seed : int
+        Decides all that is random.
+    n_models : int
+        Number of models, even.
+    classifier : ClassifierSettings
+        Size and training of the classifier.
 
-    Raises
-    ------
-    ValueError
-        If no setting that was tried leaks so little (the message names the closest), or an argument is impossible.
+    Returns
+    -------
+    Pool
+        Not defended yet. Its population are the records held out: first those to choose a setting by, then as many on
+        which utility is reported.
     """
-    if not 0.5 < max_auc <= 1:
-        raise ValueError(f"max_auc must be above 0.5, which is guessing, and at most 1, not {max_auc}.")
-    if measure not in ("accuracy", "auc"):
-        raise ValueError(f"measure must be 'accuracy' or 'auc', not {measure!r}.")
-    points = summarise(tried, utility=f"validation_{measure}", looks_at=looks_at)
-    accepted = points[points.leakage_high <= max_auc]
-    if accepted.empty:
-        closest = points.loc[points.leakage_high.idxmin()]
-        raise ValueError(
-            f"No setting that was tried keeps the strongest attack on {_the(looks_at)} at an AUC of at most "
-            f"{max_auc:g} with the whole interval. The closest is epsilon {closest.epsilon:g} with "
-            f"{closest.latent_dim:g} latent dimensions and radius {closest.radius:.3g}, where it is "
-            f"{_estimate(closest, 'leakage')}. Try smaller epsilons, or more seeds for narrower intervals."
-        )
-    best = accepted.loc[accepted.utility.idxmax()]
-    fresh = summarise(tried, utility=f"test_{measure}", looks_at=looks_at).loc[best.name]
-    run = tried[(tried.epsilon == best.epsilon) & (tried.latent_dim == best.latent_dim) & (tried.radius == best.radius)]
-    return Proposal(
-        epsilon=float(best.epsilon),
-        latent_dim=int(best.latent_dim),
-        radius=float(best.radius),
-        promised=float(run.promised.iloc[0]),
-        training=best.training,
-        n_members=int(run.n_members.iloc[0]),
-        max_auc=max_auc,
-        looks_at=looks_at,
-        attack=best.attack,
-        leakage=_estimate(best, "leakage"),
-        measure=measure,
-        utility=_estimate(fresh, "utility"),
-        cost=SearchCost.of(tried),
+    n_held = len(y) // HELD_OUT
+    n_candidates = 2 * ((len(y) - 2 * n_held) // 2)  # even, so that all halves have the same size
+    sizes = [n_candidates, n_held, n_held]
+    candidates, validation, test = stratified_parts(y, sizes, generator=seeded_generator(seed, "trial split"))
+    generator = seeded_generator(seed, "trial members")
+    classes = tuple(str(label) for label in range(int(y[torch.cat([candidates, validation, test])].max()) + 1))
+    return Pool(
+        f"own records {fingerprint('', x, y)}",
+        seed,
+        NoDefence(),
+        classifier,
+        data=Dataset("own records", x, y, None, classes),
+        candidates=candidates,
+        population=torch.cat([validation, test]),
+        public=candidates[:0],
+        is_member=draw_balanced_memberships(y[candidates], n_shadows=n_models, generator=generator),
+        seed_text="trial {use} {number}",
+        all_at_once=True,
     )
 
 
-def _estimate(row: pd.Series, name: str) -> Estimate:
-    return Estimate(row[name], row[f"{name}_low"], row[f"{name}_high"])
+def try_on(pool: Pool, defences: Sequence[Framework]) -> list[dict[str, Any]]:
+    """Try settings on one split; return one row a setting and attack.
+
+    Parameters
+    ----------
+    pool : Pool
+        The split. Its store has what settings share: encoders and decoders are trained once.
+    defences : sequence of Framework
+        The settings.
+    """
+    return [row for defence in defences for row in try_setting(replace(pool, defence=defence))]
+
+
+def try_setting(pool: Pool) -> list[dict[str, Any]]:
+    """Train a pool through the framework, and attack each model; return one row an attack.
+
+    The rows have the columns of :func:`vaeprivacy.experiments.sweeps.tidy` and some more, see :func:`try_settings`.
+    """
+    arrays = attack_pool(pool, range(pool.n_models), every=False, undefended=False)
+    # Whether shadow models behave like the target is not looked at: they are trained exactly as it is.
+    arrays = {name: array for name, array in arrays.items() if not name.startswith("shadow_fit/")}
+    about = _about(pool) | _utilities(pool)
+    return [about | {"attack": name, **metrics} for name, metrics in attack_rows(arrays).items()]
+
+
+def _about(pool: Pool) -> dict[str, Any]:
+    """Return what was tried, as columns of the table."""
+    defence = pool.defence
+    return {
+        "dataset": pool.data.name,
+        "defence": defence.name,
+        "setting": defence.label,
+        "short_label": defence.short_label,
+        "full_label": defence.full_label,
+        "trainer": defence.how_trained,
+        "epsilon": defence.epsilon,
+        "latent_dim": defence.vae.latent_dim,
+        "radius": pool.synthesizer(0).radius,
+        "promised": defence.local_epsilon,
+        "seed": pool.seed,
+        "n_members": int(pool.is_member[0].sum()),
+        "n_models": pool.n_models,
+    }
+
+
+def _utilities(pool: Pool) -> dict[str, float]:
+    """Return accuracy and AUC on each half of the records held out, averaged over models."""
+    found, n = {}, len(pool.population) // 2
+    plain, start = pool.shadows[0], len(pool.candidates)
+    for name, place in (("validation", slice(start, start + n)), ("test", slice(start + n, None))):
+        y, here = plain.y[place], plain.log_posteriors[:, place]
+        found[f"{name}_accuracy"] = (here.argmax(dim=2) == y).double().mean().item()
+        found[f"{name}_auc"] = float(np.mean([class_auc(of_one.numpy(), y.numpy()) for of_one in here]))
+    return found

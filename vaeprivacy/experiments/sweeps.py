@@ -3,25 +3,25 @@
 import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from vaeprivacy.compute.executors import Executor, OnDask, OnThisMachine, Outcome
+from vaeprivacy.compute.extras import extra
 from vaeprivacy.compute.files import append_row, read_rows, write_whole
+from vaeprivacy.compute.parallel import Executor, OnDask, OnThisMachine, Outcome
 from vaeprivacy.compute.progress import progress_bar
 from vaeprivacy.compute.provenance import provenance
-from vaeprivacy.experiments.cache import run_key
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.grids import check
-from vaeprivacy.experiments.runs import likenesses, run, run_scores
-from vaeprivacy.experiments.stages import chunk_answers, chunks, fitted_model
+from vaeprivacy.experiments.pool import Pool
+from vaeprivacy.experiments.runs import UTILITIES, about_run, run
 
 TABLE = "results.parquet"
-UTILITIES = ("train_accuracy", "test_accuracy", "test_auc")
+LABELS = ("setting", "short_label", "full_label", "trainer")
 # Numbers that some defences do not have, and failed runs neither: a column without any would have no type.
 NUMBERS = ("epsilon", "latent_dim", "vae_epochs", *UTILITIES)
 PROVENANCE = ("python", "torch", "numpy", "vaeprivacy", "processor", "cores", "threads", "device", "finished")
@@ -33,13 +33,13 @@ def tidy(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        What was run: ``dataset``, ``defence`` (its name), ``setting`` (its label), ``training`` (of its generative
-        model, in words), ``epsilon``, ``latent_dim`` and ``vae_epochs`` (where it has them), ``classifier_hidden``,
-        ``classifier_epochs``, ``seed``, ``n_members``, ``n_models``. What came out: ``train_accuracy``,
-        ``test_accuracy``, ``test_auc``, ``attack``, what :func:`vaeprivacy.experiments.runs.attack_rows` says of it,
-        and ``error``, which is empty unless the run failed (then the others of this group are missing). Where it comes
-        from: ``seconds``, what :func:`vaeprivacy.compute.provenance.provenance` says, the whole ``config`` as JSON,
-        ``key``.
+        What was run: ``dataset``, ``defence`` (its name), ``setting`` (its label), ``short_label``, ``full_label``,
+        ``trainer`` (of its generative model, in words), ``epsilon``, ``latent_dim`` and ``vae_epochs`` (where it has
+        them), ``classifier_hidden``, ``classifier_epochs``, ``seed``, ``n_members``, ``n_models``. What came out:
+        ``train_accuracy``, ``test_accuracy``, ``test_auc``, ``attack``, what
+        :func:`vaeprivacy.experiments.runs.attack_rows` says of it, and ``error``, which is empty unless the run failed
+        (then the others of this group are missing). Where it comes from: ``seconds``, what
+        :func:`vaeprivacy.compute.provenance.provenance` says, the whole ``config`` as JSON, ``key``.
     """
     table = []
     for row in rows:
@@ -65,46 +65,13 @@ def _about(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "dataset": config["dataset"],
         "defence": defence["name"],
-        **{name: row[name] for name in ("setting", "training")},
+        **{name: row[name] for name in LABELS},
         "epsilon": defence.get("epsilon"),
         "latent_dim": vae.get("latent_dim"),
         "vae_epochs": vae.get("epochs"),
         **{f"classifier_{name}": classifier[name] for name in ("hidden", "epochs")},
         **{name: config[name] for name in ("seed", "n_members", "n_models")},
     }
-
-
-def shadow_fit(configs: Iterable[Config], *, directory: Path | str) -> pd.DataFrame:
-    """Compare shadow models with their target: an attack by shadows that behave otherwise is weaker than it could be.
-
-    Parameters
-    ----------
-    configs : iterable of Config
-        Finished runs.
-    directory : path-like
-        Where their files are.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a run: ``setting``, ``seed``, and the accuracy of the target and (on average) of the shadow models that
-        were trained with the same defence, on members and on other records.
-    """
-    table = []
-    for config in configs:
-        prefix = "" if config.defence.name == "none" else "adaptive_"
-        alike = likenesses(run_scores(config, directory=directory))[prefix]
-        table.append(
-            {
-                "setting": config.defence.label,
-                "seed": config.seed,
-                "target on members": alike.target[0],
-                "shadows on members": alike.shadows[0],
-                "target on others": alike.target[1],
-                "shadows on others": alike.shadows[1],
-            }
-        )
-    return pd.DataFrame(table)
 
 
 def sweep(
@@ -143,6 +110,8 @@ def sweep(
     TypeError, ValueError, FileNotFoundError
         If a data set cannot be loaded or split as a configuration wants it: then nothing is computed.
     """
+    with extra("experiments", work="The table of a sweep"):
+        import pyarrow  # noqa: F401 (before anything is computed that could not be written)
     configs, directory = list(configs), Path(directory)
     executor = OnThisMachine(n_jobs) if dask is None else OnDask(dask)
     rows = compute(configs, directory=directory, executor=executor, progress=progress)
@@ -154,7 +123,7 @@ def sweep(
             "'error'; the next call tries them again.",
             stacklevel=2,
         )
-    table = tidy(rows[run_key(config)] for config in configs)
+    table = tidy(rows[config.key] for config in configs)
     if configs:
         write_whole(directory / TABLE, partial(table.to_parquet, index=False))
     return table
@@ -163,7 +132,7 @@ def sweep(
 def unfinished(configs: Iterable[Config], *, directory: Path | str) -> list[Config]:
     """Return those of the runs that are still to be done, each once; a run that failed is one of them."""
     rows = read_rows(directory)
-    return [config for config in dict.fromkeys(configs) if "error" in rows.get(run_key(config), {"error": ""})]
+    return [config for config in dict.fromkeys(configs) if "error" in rows.get(config.key, {"error": ""})]
 
 
 def compute(
@@ -181,7 +150,7 @@ def compute(
     missing = unfinished(configs, directory=directory)
     check(missing)
     # First what several runs share, each piece once: generative models, then the classifiers of pools; then the runs.
-    for title, needed in (("VAEs", _models), ("classifiers", _classifiers)):
+    for title, needed in (("VAEs", _vaes), ("classifiers", _predictions)):
         failed = _prepare(missing, needed, directory, executor=executor, title=title if progress else "")
         missing = [config for config in missing if config not in failed]
         for config, outcome in failed.items():
@@ -191,30 +160,7 @@ def compute(
         row = _failed_row(missing[outcome.number], outcome) if outcome.error else outcome.result
         append_row(row, directory=directory)
     rows = read_rows(directory)
-    return {run_key(config): rows[run_key(config)] for config in configs}
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Work that leaves one file, and that several runs may need.
-
-    Attributes
-    ----------
-    make : callable
-        Takes a configuration, the directory, and which of its files is wanted.
-    config : Config
-        What the file depends on.
-    which : int or tuple of int
-        Number of a model, or the numbers of a chunk of the pool.
-    """
-
-    make: Callable[[Config, Path, Any], Any]
-    config: Config
-    which: int | tuple[int, ...]
-
-    def leave(self, directory: Path) -> None:
-        """Do the work for the file that it leaves: what it returns would have to travel between processes."""
-        self.make(self.config, directory, self.which)
+    return {config.key: rows[config.key] for config in configs}
 
 
 def run_with_provenance(config: Config, directory: Path) -> dict[str, Any]:
@@ -222,40 +168,87 @@ def run_with_provenance(config: Config, directory: Path) -> dict[str, Any]:
     return run(config, directory=directory) | {"provenance": provenance()}
 
 
-def _models(config: Config) -> list[Piece]:
-    """Return the generative models that a run needs: that of each model of its pool, and those to compare with."""
-    if config.defence.model is None:
+@dataclass(frozen=True)
+class Piece:
+    """Work that leaves files, and that several runs may need.
+
+    Attributes
+    ----------
+    name : str
+        The name of what is left: pieces of one name are the same.
+    leave : callable
+        Does the work, with a configuration of a run that needs it, the directory, and the rest of the arguments.
+    config : Config
+        The configuration.
+    arguments : tuple
+        What else `leave` takes.
+    """
+
+    name: str
+    leave: Callable[..., None]
+    config: Config
+    arguments: tuple[Any, ...]
+
+    def do(self, directory: Path) -> None:
+        """Do the work."""
+        self.leave(self.config, directory, *self.arguments)
+
+
+# What pieces return would have to travel between processes: they leave it in files instead.
+
+
+def leave_vae(config: Config, directory: Path, number: int, reference: bool) -> None:
+    """Train the VAE behind one model of a run's pool, or the one that an adversary compares it with."""
+    pool = Pool.of(config, directory)
+    (pool.references if reference else pool).vae(number)
+
+
+def leave_predictions(config: Config, directory: Path, numbers: tuple[int, ...], undefended: bool) -> None:
+    """Train a chunk of a run's pool, or of that of an adversary without its defence."""
+    pool = Pool.of(config, directory)
+    (pool.undefended if undefended else pool).predictions(numbers)
+
+
+def _vaes(config: Config, directory: Path) -> list[Piece]:
+    """Return the VAEs that a run needs: that of each model of its pool, and those to compare with."""
+    if config.defence.vae_stage is None:
         return []
-    own = [0] if config.defence.on_public_records else range(config.n_models)
-    pieces = [Piece(fitted_model, config.model, number) for number in own]
-    if "model" in config.defence.publishes:
-        pieces += [Piece(fitted_model, config.reference_model, number) for number in range(config.n_models)]
-    return pieces
+    pool, everybodys = Pool.of(config, directory), config.defence.on_public_records
+    wanted = [(pool, number, False) for number in range(1 if everybodys else config.n_models)]
+    if "vae" in config.defence.publishes:
+        wanted += [(pool.references, number, True) for number in range(config.n_models)]
+    return [Piece(of.vae_name(number), leave_vae, config, (number, reference)) for of, number, reference in wanted]
 
 
-def _classifiers(config: Config) -> list[Piece]:
+def _predictions(config: Config, directory: Path) -> list[Piece]:
     """Return the chunks of the pools that a run needs: its own, and that of an adversary without its defence."""
-    return [Piece(chunk_answers, pool.trained, chunk) for pool in (config.raw, config) for chunk in chunks(pool)]
+    pool = Pool.of(config, directory)
+    return [
+        Piece(f"{of.predictions_name}/{chunk}", leave_predictions, config, (chunk, undefended))
+        for of, undefended in ((pool.undefended, True), (pool, False))
+        for chunk in of.chunks
+    ]
 
 
 def _prepare(
     configs: Iterable[Config],
-    needed: Callable[[Config], list[Piece]],
+    needed: Callable[[Config, Path], list[Piece]],
     directory: Path,
     *,
     executor: Executor,
     title: str,
 ) -> dict[Config, Outcome]:
     """Do the pieces that runs need, each once; return the runs that lack one of theirs, and why."""
-    waiting: dict[Piece, list[Config]] = {}
+    pieces: dict[str, Piece] = {}
+    waiting: dict[str, list[Config]] = {}
     for config in configs:
-        for piece in needed(config):
-            waiting.setdefault(piece, []).append(config)
-    pieces = list(waiting)
-    failed: dict[Config, Outcome] = {}
-    for outcome in _done([partial(piece.leave, directory) for piece in pieces], executor=executor, title=title):
+        for piece in needed(config, directory):
+            pieces.setdefault(piece.name, piece)
+            waiting.setdefault(piece.name, []).append(config)
+    names, failed = list(pieces), {}
+    for outcome in _done([partial(pieces[name].do, directory) for name in names], executor=executor, title=title):
         if outcome.error:
-            failed |= dict.fromkeys(waiting[pieces[outcome.number]], outcome)
+            failed |= dict.fromkeys(waiting[names[outcome.number]], outcome)
     return failed
 
 
@@ -268,10 +261,7 @@ def _done(pieces: list[Callable[[], Any]], *, executor: Executor, title: str) ->
 def _failed_row(config: Config, outcome: Outcome) -> dict[str, Any]:
     """Return the row of a run that failed."""
     return {
-        "key": run_key(config),
-        "config": asdict(config),
-        "setting": config.defence.label,
-        "training": config.defence.how_trained,
+        **about_run(config),
         "error": outcome.error,
         "traceback": outcome.traceback,
         "seconds": float("nan"),

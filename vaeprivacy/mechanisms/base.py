@@ -5,9 +5,10 @@ from abc import ABC, abstractmethod
 
 import torch
 
-from vaeprivacy.bounds import Indistinguishability, Measure
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.compute.devices import to_double
 from vaeprivacy.distances import EUCLIDEAN, Metric, check_codes, clip
+from vaeprivacy.gaussian_bounds import Measure
 from vaeprivacy.guarantee import Guarantee
 from vaeprivacy.randomness import RandomSource
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import scipy  # which loads its parts when they are first used
 import torch
-from scipy import special, stats
 
 from vaeprivacy.compute.devices import to_double
 from vaeprivacy.distances import EUCLIDEAN, clip
@@ -147,8 +147,8 @@ class PosteriorMean:
 class PosteriorSample:
     """Replace a noisy code by one of the codes that it may come from, drawn as they are probable.
 
-    Means are all alike where there is much noise; samples are as varied as codes. For the law, and its errors, see
-    :class:`PosteriorMean`. Length and angle of a sample are those of a node of the quadrature.
+    Means are all alike where there is much noise; samples are as varied as codes. For the distribution, and its errors,
+    see :class:`PosteriorMean`. Length and angle of a sample are those of a node of the quadrature.
     """
 
     def denoise(
@@ -200,10 +200,10 @@ def prior_nodes(dimension: int, *, radius: float) -> tuple[torch.Tensor, torch.T
         raise ValueError("Posterior means need at least 2 latent dimensions; with one, take Shrinkage().")
     x, of_length = np.polynomial.legendre.leggauss(NODES)
     length = radius * (x + 1) / 2
-    chi = stats.chi(dimension)
+    chi = scipy.stats.chi(dimension)
     of_length = np.append(of_length * radius / 2 * chi.pdf(length), chi.sf(radius))
     length = np.append(length, radius)
-    t, of_cosine = special.roots_jacobi(NODES, (dimension - 3) / 2, (dimension - 3) / 2)
+    t, of_cosine = scipy.special.roots_jacobi(NODES, (dimension - 3) / 2, (dimension - 3) / 2)
     with np.errstate(divide="ignore"):  # what has no probability at all gets the weight 0
         log_weight = np.log(of_length)[:, None] + np.log(of_cosine / of_cosine.sum())
     both = np.broadcast_arrays(length[:, None], t, log_weight)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import torch
 
-from vaeprivacy.bounds import GaussianIndistinguishability
 from vaeprivacy.checks import check_positive
 from vaeprivacy.distances import EUCLIDEAN
+from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 from vaeprivacy.mechanisms.base import AdditiveNoise
 from vaeprivacy.randomness import RandomSource, normals
 

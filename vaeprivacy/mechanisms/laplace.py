@@ -8,7 +8,8 @@ import torch
 from vaeprivacy.checks import check_positive
 from vaeprivacy.distances import EUCLIDEAN, MANHATTAN, Metric
 from vaeprivacy.mechanisms.base import AdditiveNoise, EpsilonMechanism
-from vaeprivacy.randomness import RandomSource, chi_squares, normals, uniforms
+from vaeprivacy.mechanisms.chi_squares import chi_squares
+from vaeprivacy.randomness import RandomSource, normals, uniforms
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.checks import check_positive
+from vaeprivacy.checks import check_positive, check_whole
 from vaeprivacy.randomness import RandomSource, SeedNamed, uniforms
 
 
@@ -36,8 +36,7 @@ class RandomisedResponse(SeedNamed):
 
     def __post_init__(self) -> None:
         check_positive(self.epsilon, "epsilon")
-        if isinstance(self.n_classes, bool) or not isinstance(self.n_classes, int) or self.n_classes < 2:
-            raise ValueError(f"n_classes must be a whole number of at least 2, not {self.n_classes!r}.")
+        check_whole(self.n_classes, "n_classes", least=2)
 
     @property
     def keep_probability(self) -> float:

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # which loads its parts when they are first used
 import torch
-from scipy.special import ive
 
 from vaeprivacy.checks import check_positive
 from vaeprivacy.compute.devices import to_double
@@ -92,8 +92,8 @@ def sample_cosines(n: int, dimension: int, *, kappa: float, generator: RandomSou
     """Draw cosines of the angle between a direction and its noisy version, shape (n, 1), float64.
 
     Their density is proportional to (1 - t^2)^((d - 3) / 2) exp(kappa t), see :eq:`directional-sampling`. By rejection,
-    exactly: Wood (Communications
-    in Statistics 23, 1994) transforms a beta variable, and accepts it with the probability that makes the law exact.
+    exactly: Wood (Communications in Statistics 23, 1994) transforms a beta variable, and accepts it with the
+    probability that makes the distribution exact.
 
     Parameters
     ----------
@@ -139,7 +139,8 @@ def _log_constant(kappa: float, dimension: int, radius: float) -> float:
     """Return the log-density at the code itself, on a sphere of a radius in so many dimensions."""
     order = dimension / 2 - 1
     # ive is the Bessel function times exp(-kappa), which would overflow.
-    on_unit_sphere = order * math.log(kappa) - dimension / 2 * math.log(2 * math.pi) - float(np.log(ive(order, kappa)))
+    bessel = float(np.log(scipy.special.ive(order, kappa)))
+    on_unit_sphere = order * math.log(kappa) - dimension / 2 * math.log(2 * math.pi) - bessel
     return on_unit_sphere - (dimension - 1) * math.log(radius)
 
 

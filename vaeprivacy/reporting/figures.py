@@ -91,32 +91,6 @@ def training_curves(history: pd.DataFrame, columns: Sequence[str] = ("elbo", "re
     return axes
 
 
-def loss_histogram(losses: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw the target's loss on members and non-members.
-
-    Parameters
-    ----------
-    losses : pandas.DataFrame
-        One row a candidate, with columns ``loss`` (cross-entropy in nats, positive) and ``group``.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw.
-    """
-    ax = sns.histplot(
-        losses,
-        x="loss",
-        hue="group",
-        bins=40,
-        log_scale=True,
-        element="step",
-        stat="proportion",
-        common_norm=False,
-        ax=ax,
-    )
-    ax.get_legend().set_title(None)
-    ax.set(xlabel="cross-entropy loss (nats)", ylabel="share of the group")
-    return ax
-
-
 def roc_curves(curves: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw ROC curves on logarithmic axes, with the line of guessing.
 
@@ -138,7 +112,7 @@ def roc_curves(curves: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.plot([smallest, 1], [smallest, 1], color="0.5", linestyle="--", label="guessing")
     ax.set(xscale="log", yscale="log", xlim=(smallest, 1), ylim=(smallest, 1.05))
     ax.set(xlabel="false-positive rate", ylabel="true-positive rate")
-    _mark_unresolved(ax, smallest_rate(curves))
+    mark_unresolved(ax, smallest_rate(curves))
     ax.legend()  # with the line of guessing
     _legend_above(ax)
     _note_weak(ax, labels)
@@ -159,7 +133,7 @@ def smallest_rate(curves: pd.DataFrame) -> float:
     return float(steps[steps > 1e-9].min())  # less is rounding
 
 
-def _mark_unresolved(ax: Axes, smallest: float, *, of: str = "non-members") -> None:
+def mark_unresolved(ax: Axes, smallest: float, *, of: str = "non-members") -> None:
     """Shade the false-positive rates that are smaller than one of a sample, and say so there."""
     left, _ = ax.get_xlim()
     ax.axvspan(left, smallest, color="0.9", zorder=0)
@@ -223,77 +197,3 @@ def noise_cloud(noise: pd.DataFrame) -> sns.FacetGrid:
     for ax in grid.axes.flat:
         ax.set_aspect("equal")
     return grid
-
-
-def roc_under_bound(curves: pd.DataFrame) -> np.ndarray:
-    """Draw measured ROC curves of the best distinguisher with what theory says, one panel for each distance.
-
-    Parameters
-    ----------
-    curves : pandas.DataFrame
-        Columns ``distance``, ``kind`` (of curve), ``curve`` (its name), ``fpr`` and ``tpr``. Kinds are drawn as solid
-        lines ("measured"), dotted ("predicted") and dashed black ones ("bound"). The smallest ``fpr`` is to be what the
-        sample can resolve: one output.
-
-    Returns
-    -------
-    numpy.ndarray of Axes
-    """
-    distances = curves.distance.unique()
-    axes = plt.subplots(1, len(distances), figsize=(8, 3.4), sharey=True, layout="constrained", squeeze=False)[1][0]
-    names = [name for name in curves.curve.unique() if (curves[curves.curve == name].kind == "measured").any()]
-    colours = dict(zip(names, COLOURS, strict=False))
-    for ax, distance in zip(axes, distances, strict=True):
-        for (name, kind), curve in curves[curves.distance == distance].groupby(["curve", "kind"], sort=False):
-            style = {"measured": "-", "predicted": ":", "bound": "--"}[kind]
-            label = name if kind != "predicted" else None
-            ax.plot(curve.fpr, curve.tpr, style, color=colours.get(name, "black"), linewidth=1.3, label=label)
-        limits = {"xlim": (0.3 * curves.fpr.min(), 1), "ylim": (0.3 * curves.fpr.min(), 1.1)}
-        ax.set(xscale="log", yscale="log", xlabel="false-positive rate", **limits)
-        _mark_unresolved(ax, curves.fpr.min(), of="outputs")
-        ax.set_title(f"epsilon x distance = {distance:g}", fontsize="medium")
-    axes[0].set_ylabel("true-positive rate")
-    axes[-1].legend(fontsize="small", loc="lower right")
-    return axes
-
-
-def audit_power(audits: pd.DataFrame, *, claimed: float, ax: Axes | None = None) -> Axes:
-    """Draw the lower bounds that audits find against the number of outputs: medians and ranges.
-
-    Parameters
-    ----------
-    audits : pandas.DataFrame
-        One row an audit, with columns ``d``, ``n`` and ``measured``.
-    claimed : float
-        The epsilon that was claimed.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw.
-    """
-    ax = sns.lineplot(
-        audits.assign(d=audits.d.map("d = {}".format)),
-        x="n", y="measured", hue="d", style="d", markers=True, dashes=False, estimator="median",
-        errorbar=("pi", 100), ax=ax,
-    )  # fmt: skip
-    ax.axhline(claimed, color="0.3", linestyle="--")
-    ax.set(xscale="log", ylim=(0, None), xlabel="outputs of each input", ylabel="epsilon at least")
-    ax.legend(title=None)
-    return ax
-
-
-def strips(dots: pd.DataFrame, columns: Sequence[str], *, x: str, hue: str) -> np.ndarray:
-    """Draw single values as dots side by side, one panel a column; return the array of Axes.
-
-    Parameters
-    ----------
-    dots : pandas.DataFrame
-        One row a dot.
-    columns : sequence of str
-        What the panels show.
-    x, hue : str
-        Columns that place a dot and colour it.
-    """
-    axes = plt.subplots(1, len(columns), figsize=(8, 2.8), layout="constrained", squeeze=False)[1][0]
-    for ax, column in zip(axes, columns, strict=True):
-        sns.stripplot(dots, x=x, y=column, hue=hue, dodge=True, jitter=0.1, size=4, ax=ax, legend=ax is axes[0])
-    axes[0].legend(title=None, fontsize="small")
-    return axes

@@ -20,9 +20,9 @@ FAMILIES = {
     "none": ("no defence", "black", "*"),
     "framework": ("framework", COLOURS[0], "o"),
     "prior": ("samples of the prior", COLOURS[2], "^"),
-    "record noise": ("noise on records", COLOURS[3], "D"),
+    "record-noise": ("noise on records", COLOURS[3], "D"),
     "regularised": ("regularisation", COLOURS[4], "v"),
-    "DP-SGD": ("DP-SGD", COLOURS[1], "s"),
+    "dp-sgd": ("DP-SGD", COLOURS[1], "s"),
 }
 # Where a label may stand: directions from its point, nearest first, in points of 1/72 inch.
 DISTANCES = (6, 13, 22, 32, 44, 58)
@@ -58,29 +58,6 @@ def effects(panels: Mapping[str, pd.DataFrame], *, measures: Mapping[str, str]) 
             )  # fmt: skip
             ax.set(xlabel=setting if row == len(measures) - 1 else "", ylabel=words if column == 0 else "")
     axes[0, 0].legend(title=None, fontsize="small")
-    return axes
-
-
-def by_training(results: pd.DataFrame) -> np.ndarray:
-    """Draw the AUC of an attack and the target's accuracy for each way to train encoder and decoder.
-
-    Parameters
-    ----------
-    results : pandas.DataFrame
-        Rows of one attack, as from :func:`vaeprivacy.experiments.sweeps.tidy`, one a seed and way.
-
-    Returns
-    -------
-    numpy.ndarray of Axes
-    """
-    axes = plt.subplots(1, 2, figsize=(8, 2.6), sharey=True, layout="constrained")[1]
-    for ax, column, label in zip(axes, ("auc", "test_accuracy"), ("AUC of the attack", "test accuracy"), strict=True):
-        sns.pointplot(
-            results, x=column, y="training", errorbar=lambda values: mean_interval(values)[1:], capsize=0.2,
-            linestyle="none", markersize=5, err_kws={"linewidth": 1.2}, ax=ax,
-        )  # fmt: skip
-        ax.set(xlabel=label, ylabel="")
-    axes[0].axvline(0.5, color="0.5", linestyle="--", zorder=0)
     return axes
 
 

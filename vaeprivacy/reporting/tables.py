@@ -10,50 +10,16 @@ import pandas as pd
 import torch
 from numpy.typing import ArrayLike
 
-from vaeprivacy.experiments.compare import summarise
+from vaeprivacy.attacks import attack_label
 from vaeprivacy.experiments.grids import config_of
 from vaeprivacy.experiments.runs import run_scores
-from vaeprivacy.metrics import Estimate, auc, evaluate, tpr_at_fpr
+from vaeprivacy.metrics import auc, evaluate, tpr_at_fpr
 from vaeprivacy.randomness import seeded_generator
 
-ATTACKS = {
-    "gap": "label right or wrong",
-    "noise": "robustness to noise",
-    "shift": "robustness to shifts",
-    "highest_posterior": "highest posterior",
-    "loss": "loss threshold",
-    "confidence": "confidence, per class",
-    "entropy": "entropy, per class",
-    "modified_entropy": "modified entropy, per class",
-    "top_posteriors": "ML-Leaks, top 3",
-    "shadow_joint": "Shokri, joint",
-    "shadow": "Shokri, per class",
-    "lira_offline": "LiRA offline",
-    "rmia_offline": "RMIA offline",
-    "lira": "LiRA online",
-    "rmia": "RMIA online",
-    "nearest_record": "nearest record",
-    "density": "density ratio (DOMIAS)",
-    "nearest": "nearest to reconstruction",
-    "likelihood": "likelihood ratio",
-    "reconstruction": "reconstruction",
-    "elbo": "ELBO",
-    "calibrated_elbo": "ELBO, calibrated",
-    "vae": "reconstruction, calibrated",
-}
-ADVERSARIES = {"adaptive_": ", adaptive", "through_": ", adaptive, through"}
 # Attacks that have nothing to find, measured as all others are.
 SHUFFLED, COIN = "control: shuffled membership", "control: coin flip"
 WEAK = "\u2020"  # a dagger
 WEAK_NOTE = f"{WEAK} weak: its shadow models do not behave like the target"
-
-
-def attack_label(name: str) -> str:
-    """Return what tables and figures call an attack: its name in words, and what its adversary copies."""
-    for prefix, words in ADVERSARIES.items():
-        if name.startswith(prefix):
-            return ATTACKS[name.removeprefix(prefix)] + words
-    return ATTACKS.get(name, name)
 
 
 def attack_labels(results: pd.DataFrame) -> dict[str, str]:
@@ -120,8 +86,8 @@ def _sweep_row(runs: pd.DataFrame) -> dict[str, object]:
     first, fine = runs.iloc[0], runs[runs.error == ""]
     row = {
         "data set": first.dataset,
-        "setting": full_setting(first.defence, first.setting),
-        "VAE trained on": first.training,
+        "setting": first.full_label,
+        "VAE trained on": first.trainer,
     }
     row |= {"latent dim": first.latent_dim, "epochs": first.vae_epochs, "members": first.n_members}
     row["seeds"] = fine.seed.nunique()
@@ -131,43 +97,6 @@ def _sweep_row(runs: pd.DataFrame) -> dict[str, object]:
         attacks = fine[fine.looks_at == target] if len(fine) else fine
         row[name] = attacks.groupby("attack").auc.mean().max() if len(attacks) else math.nan
     return row
-
-
-def scale_table(results: pd.DataFrame) -> pd.DataFrame:
-    """Return what defences cost and what attacks find for each number of members, with intervals over seeds.
-
-    Parameters
-    ----------
-    results : pandas.DataFrame
-        As of :func:`vaeprivacy.experiments.sweeps.tidy`, with runs on raw data and of the framework.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A line for each setting, and for each number of ``members`` beside it: ``accuracy`` on test records, and the AUC
-        of the strongest attack on ``classifier`` and on ``release``, as text.
-    """
-    cells: dict[tuple[str, int], dict[str, str]] = {}
-    for looks_at in ("classifier", "release"):
-        for row in summarise(results, looks_at=looks_at).itertuples():
-            cell = cells.setdefault((full_setting(row.defence, row.setting), row.n_members), {})
-            cell["accuracy"] = str(Estimate(row.utility, row.utility_low, row.utility_high))
-            cell[looks_at] = str(Estimate(row.leakage, row.leakage_low, row.leakage_high))
-    table = pd.DataFrame.from_dict(cells, orient="index").fillna("")
-    return table.rename_axis(["setting", "members"]).reset_index()
-
-
-def full_setting(defence: str, setting: str) -> str:
-    """Return what a run is called where other defences stand beside it: the framework's label is an epsilon only.
-
-    Parameters
-    ----------
-    defence, setting : str
-        Name and label of its defence.
-    """
-    if defence != "framework":
-        return setting
-    return f"framework, {setting}" if setting.startswith("no noise") else f"framework, epsilon {setting}"
 
 
 def controls(

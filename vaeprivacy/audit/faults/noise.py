@@ -1,4 +1,4 @@
-"""Noise of a wrong law, and the statistic that tells."""
+"""Noise of a wrong distribution, and the statistic that tells."""
 
 import math
 from collections.abc import Callable
@@ -9,9 +9,10 @@ import torch
 from vaeprivacy.audit.faults.fault import LEVEL, Fault
 from vaeprivacy.audit.noise_tests import noise_p_values
 from vaeprivacy.distances import clip
+from vaeprivacy.mechanisms.chi_squares import chi_squares
 from vaeprivacy.mechanisms.gaussian import Gaussian
 from vaeprivacy.mechanisms.laplace import CoordinateLaplace, EuclideanLaplace
-from vaeprivacy.randomness import chi_squares, normals
+from vaeprivacy.randomness import normals
 
 # The dimension is the book's. Epsilon is not 1, where it could be mistaken for its
 # inverse, and neither is the radius.
@@ -22,7 +23,7 @@ Sampler = Callable[[int, torch.Generator], torch.Tensor]
 
 
 def right_noise(n: int, generator: torch.Generator) -> torch.Tensor:
-    """Return noise of the right law."""
+    """Return noise of the right distribution."""
     return LAPLACE.sample(n, DIMENSION, generator=generator)
 
 

@@ -1,4 +1,4 @@
-"""Releases that are wrong although their noise has the right law, and the audit or property that tells."""
+"""Releases that are wrong although their noise has the right distribution, and the audit or property that tells."""
 
 import copy
 import hashlib
@@ -13,8 +13,9 @@ from torch import nn
 from vaeprivacy.audit.faults.fault import LEVEL, Alarm, Fault
 from vaeprivacy.audit.faults.noise import DIMENSION, LAPLACE, RADIUS
 from vaeprivacy.audit.lower_bounds import audit_mechanism, audit_scores, furthest_codes
-from vaeprivacy.bounds import GaussianIndistinguishability, Indistinguishability
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.distances import clip
+from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 from vaeprivacy.mechanisms.laplace import EuclideanLaplace
 from vaeprivacy.randomness import SYSTEM_ENTROPY, normals
 from vaeprivacy.synthesizer import Synthesizer

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from vaeprivacy.compute.extras import extra
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.grids import config_of
 
@@ -38,42 +39,9 @@ def load_results(name: str) -> pd.DataFrame:
     """
     if name not in result_names():
         raise ValueError(f"There is no record {name!r}; choose one of {', '.join(map(repr, result_names()))}.")
+    with extra("experiments", work="A saved table"):
+        import pyarrow  # noqa: F401
     return pd.read_parquet(FOLDER / f"{name}.parquet")
-
-
-def device_benchmark() -> pd.DataFrame:
-    """Read what share of a device's ceilings the work of the book reaches (``make benchmark-device``).
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a device and piece of work: ``device`` (its name), ``work`` (in words), ``seconds`` (median, with
-        quartiles ``low`` and ``high``), ``share`` of the ceiling, and ``peak_memory`` until then (bytes). The ceilings
-        come first, with their ``rate``: operations a second, bytes for the copy.
-    """
-    rows = []
-    for path in sorted(FOLDER.glob("device-*.json")):
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        device, codes = kept["machine"]["device"], kept["sizes"]["codes"]
-        work = kept["work"] | {f"noise for {codes:,} codes": kept["noise"]}
-        rows += [{"device": device, "work": name, "rate": rate} for name, rate in kept["ceilings"].items()]
-        rows += [{"device": device, "work": name, "seconds": one["median"], **one} for name, one in work.items()]
-    return pd.DataFrame(rows).drop(columns=["median", "operations"])
-
-
-def gpu_timings() -> pd.DataFrame:
-    """Read what the chapter on GPUs measured when it ran on one: the file ``bill.csv`` that its notebook left.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``what`` was measured and what came out, both in words; ``attrs["made with"]`` names device and versions.
-    """
-    path = FOLDER / "bill-cuda.csv"
-    first, *_ = path.read_text(encoding="utf-8").splitlines()
-    bill = pd.read_csv(path, comment="#")
-    bill.attrs["made with"] = first.removeprefix("# ")
-    return bill
 
 
 def runs_of(record: pd.DataFrame, configs: Iterable[Config]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What each model of a run is trained on, and which models runs share."""
+"""What each model of a pool is trained on, and which models pools share."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,14 +8,23 @@ import pytest
 import torch
 
 from vaeprivacy import trainers
+from vaeprivacy.attacks import Shadows
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.datasets import Dataset
-from vaeprivacy.defences import DPSGD, Framework, PriorSampling, RecordNoise, Regularised, base, dp_sgd
+from vaeprivacy.defences import (
+    DPSGD,
+    Framework,
+    NoDefence,
+    PriorSampling,
+    RecordNoise,
+    Regularised,
+    base,
+    dp_sgd,
+)
 from vaeprivacy.dp_classifier import DPClassifierSettings
 from vaeprivacy.dp_sgd import DPSGDTrainer
-from vaeprivacy.experiments import stages
-from vaeprivacy.experiments.config import Config
-from vaeprivacy.experiments.stages import chunk_answers, chunks, fitted_model, pool, reference_vaes, released
+from vaeprivacy.experiments.config import Config, draw_parts
+from vaeprivacy.experiments.pool import Pool, trained_classifiers
 from vaeprivacy.mechanisms.laplace import EuclideanLaplace
 from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
 from vaeprivacy.scattering import scattering
@@ -25,7 +34,7 @@ from vaeprivacy.trainers import PlainTrainer, PublicTrainer, Trainer
 @pytest.fixture(autouse=True)
 def forgetful() -> None:
     """Train classifiers anew in each test: a process keeps the last ones in memory."""
-    stages.fitted_classifiers.cache_clear()
+    trained_classifiers.cache_clear()
 
 
 @pytest.fixture
@@ -48,13 +57,18 @@ def fitted_on(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[torch.Tensor]]:
 
 
 def with_training(config: Config, training: Trainer) -> Config:
-    return replace(config, defence=replace(config.defence, training=training))
+    return replace(config, defence=replace(config.defence, trainer=training))
+
+
+def train(config: Config, directory: Path | None = None) -> list[Shadows]:
+    """Return what all models of a run's pool say, trained if they are not there."""
+    return Pool.of(config, directory).shadows
 
 
 def halves(config: Config, digits: Dataset) -> list[torch.Tensor]:
     """Return the records of each model of a pool."""
-    candidates = digits.x[config.parts(digits.y).candidates]
-    return [candidates[mine] for mine in config.memberships(digits.y)]
+    candidates, _, _ = draw_parts(digits.y, config)
+    return [digits.x[candidates][mine] for mine in Pool.of(config).is_member]
 
 
 def same(seen: list[torch.Tensor], expected: list[torch.Tensor]) -> bool:
@@ -73,7 +87,7 @@ def nearest(x: torch.Tensor, records: torch.Tensor) -> torch.Tensor:
 def test_with_the_framework_no_classifier_sees_a_private_record(
     config: Config, digits: Dataset, fitted_on: dict[str, list[torch.Tensor]], training: Trainer, tmp_path: Path
 ) -> None:
-    pool(with_training(config, training), tmp_path)
+    train(with_training(config, training), tmp_path)
     assert len(fitted_on["classifier"]) == config.n_models
     for synthetic in fitted_on["classifier"]:
         assert synthetic.shape == (config.n_members, 64)
@@ -86,7 +100,7 @@ def test_other_defences_that_make_records_do_not_show_true_ones_either(
     config: Config, digits: Dataset, fitted_on: dict[str, list[torch.Tensor]], made: PriorSampling, tmp_path: Path
 ) -> None:
     vae = {"vae": config.defence.vae} if isinstance(made, PriorSampling) else {}
-    pool(replace(config, defence=replace(made, **vae)), tmp_path)
+    train(replace(config, defence=replace(made, **vae)), tmp_path)
     for synthetic in fitted_on["classifier"]:
         assert nearest(synthetic, digits.x).min() > 0
 
@@ -95,8 +109,8 @@ def test_a_vae_on_disjoint_records_sees_public_ones_only_and_is_everybodys(
     config: Config, digits: Dataset, fitted_on: dict[str, list[torch.Tensor]], tmp_path: Path
 ) -> None:
     disjoint = with_training(config, PublicTrainer())
-    vaes = [fitted_model(disjoint, tmp_path, number) for number in range(4)]
-    assert same(fitted_on["vae"], [digits.x[disjoint.parts(digits.y).public]])
+    vaes = [Pool.of(disjoint, tmp_path).vae(number) for number in range(4)]
+    assert same(fitted_on["vae"], [digits.x[draw_parts(digits.y, disjoint)[2]]])
     assert all(torch.equal(a, b) for vae in vaes for a, b in zip(vae.parameters(), vaes[0].parameters(), strict=True))
 
 
@@ -116,7 +130,7 @@ def test_models_and_runs_share_no_noise(config: Config, monkeypatch: pytest.Monk
     runs += [replace(config, defence=replace(config.defence, denoiser="shrink"))]
     for each in runs:
         for number in (0, 1):
-            released(each, tmp_path, number)
+            Pool.of(each, tmp_path).release(number)
     assert len(directions) == len(set(directions)) == 2 * len(runs)
 
 
@@ -124,17 +138,17 @@ def test_models_and_runs_share_no_noise(config: Config, monkeypatch: pytest.Monk
 
 
 def test_without_defence_each_model_is_trained_on_its_half(
-    config: Config, digits: Dataset, fitted_on: dict[str, list[torch.Tensor]], tmp_path: Path
+    raw: Config, digits: Dataset, fitted_on: dict[str, list[torch.Tensor]], tmp_path: Path
 ) -> None:
-    pool(config.raw, tmp_path)
-    assert same(fitted_on["classifier"], halves(config, digits))
+    train(raw, tmp_path)
+    assert same(fitted_on["classifier"], halves(raw, digits))
     assert fitted_on["vae"] == []
 
 
 def test_behind_each_classifier_stands_a_vae_on_its_own_half(
     config: Config, digits: Dataset, fitted_on: dict[str, list[torch.Tensor]], tmp_path: Path
 ) -> None:
-    pool(config, tmp_path)
+    train(config, tmp_path)
     assert same(fitted_on["vae"], halves(config, digits))
 
 
@@ -148,7 +162,9 @@ def test_a_vae_with_dp_sgd_sees_the_half_of_its_owner(
         return fit(training, x, *args, **options)
 
     monkeypatch.setattr(DPSGDTrainer, "fit", spying)
-    reference_vaes(with_training(config, DPSGDTrainer(8.0)), tmp_path, [2, 3])
+    references = Pool.of(with_training(config, DPSGDTrainer(8.0)), tmp_path).references
+    for number in (2, 3):
+        references.vae(number)
     assert same(seen, halves(config, digits)[2:])
 
 
@@ -156,7 +172,9 @@ def test_a_vae_with_dp_sgd_sees_the_half_of_its_owner(
 def test_the_adversary_compares_with_vaes_of_its_own_records(
     config: Config, digits: Dataset, fitted_on: dict[str, list[torch.Tensor]], training: Trainer, tmp_path: Path
 ) -> None:
-    reference_vaes(with_training(config, training), tmp_path, [1, 3])
+    references = Pool.of(with_training(config, training), tmp_path).references
+    for number in (1, 3):
+        references.vae(number)
     assert same(fitted_on["vae"], halves(config, digits)[1::2])
 
 
@@ -174,7 +192,7 @@ def test_a_regularised_classifier_is_trained_on_its_half_with_changed_settings(
         return fit(releases, settings, **options)
 
     monkeypatch.setattr(base, "fit_on_releases", spying)
-    pool(replace(config, defence=Regularised(epochs=2)), tmp_path)
+    train(replace(config, defence=Regularised(epochs=2)), tmp_path)
     assert same(fitted_on["classifier"], halves(config, digits))
     assert used == [replace(config.classifier, epochs=2)]
 
@@ -191,7 +209,7 @@ def test_a_classifier_with_dp_sgd_is_trained_on_its_half(
         return torch.nn.Linear(64, 10), None
 
     monkeypatch.setattr(dp_sgd, "fit_dp_classifier", stand_in)
-    pool(replace(config, defence=DPSGD(2.0, delta=1e-6)), tmp_path)
+    train(replace(config, defence=DPSGD(2.0, delta=1e-6)), tmp_path)
     assert same([x for x, *_ in seen], halves(config, digits))
     assert {tuple(options) for _, *options in seen} == {(2.0, 1e-6, DPClassifierSettings())}
 
@@ -214,23 +232,63 @@ def test_scattering_features_are_computed_once_for_all_runs_of_a_split(
     monkeypatch.setattr(dp_sgd, "scattering", spying)
     monkeypatch.setattr(dp_sgd, "fit_dp_classifier", stand_in)
     for epsilon in (1.0, 2.0):
-        pool(replace(config, defence=DPSGD(epsilon, scattering=True)), tmp_path)
-    assert same(scattered, [digits.x[config.parts(digits.y).asked]])
+        train(replace(config, defence=DPSGD(epsilon, scattering=True)), tmp_path)
+    assert same(scattered, [digits.x[torch.cat(draw_parts(digits.y, config)[:2])]])
     for found, half in zip(seen, 2 * halves(config, digits), strict=True):
         assert torch.allclose(found, scattering(half, image_shape=digits.image_shape), atol=1e-5)
 
 
-def test_models_are_asked_as_they_are_and_through_their_own_framework(
-    config: Config, digits: Dataset, tmp_path: Path
+def test_models_are_queried_with_records_as_they_are_and_as_their_own_framework_renders_them(
+    config: Config, raw: Config, digits: Dataset, tmp_path: Path
 ) -> None:
-    as_they_are, through = pool(config, tmp_path)
-    assert as_they_are.log_posteriors.shape == through.log_posteriors.shape == (4, 400, 10)
-    assert torch.equal(as_they_are.is_member[:, :200], config.memberships(digits.y))
+    pool = Pool.of(config, tmp_path)
+    as_they_are, rendered = pool.shadows
+    assert as_they_are.log_posteriors.shape == rendered.log_posteriors.shape == (4, 400, 10)
+    assert torch.equal(as_they_are.is_member[:, :200], pool.is_member)
     assert not as_they_are.is_member[:, 200:].any()
-    assert torch.equal(as_they_are.is_member, through.is_member)
-    assert torch.equal(as_they_are.y, digits.y[config.parts(digits.y).asked])
-    assert not torch.allclose(as_they_are.log_posteriors, through.log_posteriors)
-    assert len(pool(config.raw, tmp_path)) == 1
+    assert torch.equal(as_they_are.is_member, rendered.is_member)
+    assert torch.equal(as_they_are.y, digits.y[torch.cat(draw_parts(digits.y, config)[:2])])
+    assert not torch.allclose(as_they_are.log_posteriors, rendered.log_posteriors)
+    assert len(train(raw, tmp_path)) == 1
+
+
+# The halves
+
+
+def test_a_pool_has_the_parts_of_its_run_and_queries_candidates_and_population(config: Config, digits: Dataset) -> None:
+    for each in (config, with_training(config, PublicTrainer())):
+        pool, parts = Pool.of(each), draw_parts(digits.y, each)
+        assert all(map(torch.equal, (pool.candidates, pool.population, pool.public), parts))
+        assert torch.equal(pool.queries, torch.cat(parts[:2]))
+        assert torch.equal(pool.members(1), pool.candidates[pool.is_member[1]])
+
+
+def test_models_come_in_pairs_of_complementary_halves(config: Config) -> None:
+    is_member = Pool.of(replace(config, n_models=8)).is_member
+    assert is_member.shape == (8, 200)
+    assert (is_member[0::2] ^ is_member[1::2]).all()
+    assert (is_member.sum(dim=0) == 4).all()  # each candidate is in half of the models,
+    assert (is_member.sum(dim=1) == 100).all()  # and each model has half of the candidates
+    assert len(is_member.unique(dim=0)) == 8
+
+
+def test_halves_hold_as_many_records_of_each_class(config: Config, digits: Dataset) -> None:
+    pool = Pool.of(config)
+    y = digits.y[pool.candidates]
+    for half in pool.is_member:
+        assert (torch.bincount(y[half]) - torch.bincount(y[~half])).abs().max() <= 1
+
+
+def test_what_a_model_is_trained_on_does_not_depend_on_the_size_of_its_pool(config: Config) -> None:
+    small, middle, large = (Pool.of(replace(config, n_models=n)).is_member for n in (4, 8, 12))
+    assert torch.equal(large[:4], small)
+    assert torch.equal(large[:8], middle)
+
+
+def test_others_are_all_but_target_and_complement(config: Config) -> None:
+    pool = Pool.of(replace(config, n_models=6))
+    assert pool.others(0) == pool.others(1) == [2, 3, 4, 5]
+    assert pool.others(4) == pool.others(5) == [0, 1, 2, 3]
 
 
 # What runs share
@@ -240,7 +298,7 @@ def test_runs_with_other_noise_share_their_vaes_and_not_their_noise(config: Conf
     files = []
     for epsilon in (1.0, 2.0, None):
         each = replace(config, defence=replace(config.defence, epsilon=epsilon))
-        pool(each, tmp_path)
+        train(each, tmp_path)
         files.append(sorted(path.name for path in (tmp_path / "vaes").iterdir()))
     assert files[0] == files[1] == files[2]
     assert len(files[0]) == config.n_models
@@ -262,7 +320,7 @@ def test_what_encoder_and_decoder_are_trained_for_has_its_own_and_what_comes_aft
     for each in made:
         denoiser = None if each.mechanism == "von-mises-fisher" else "shrink"
         for variant in (each, replace(each, denoiser=denoiser, labels=RandomisedResponse(1.0, 10))):
-            fitted_model(replace(config, defence=variant), tmp_path, 0)
+            Pool.of(replace(config, defence=variant), tmp_path).vae(0)
         n_files.append(len(list((tmp_path / "vaes").iterdir())))
     assert n_files == [1, 2, 3, 4, 5, 6]
 
@@ -270,22 +328,91 @@ def test_what_encoder_and_decoder_are_trained_for_has_its_own_and_what_comes_aft
 def test_the_pool_without_defence_is_one_for_all_defences(
     config: Config, fitted_on: dict[str, list[torch.Tensor]], tmp_path: Path
 ) -> None:
-    for made in (config.defence, Framework(), RecordNoise(), Regularised(epochs=1)):
-        pool(replace(config, defence=made).raw, tmp_path)
+    for made in (config.defence, Framework(), RecordNoise(), Regularised(epochs=1), NoDefence()):
+        assert Pool.of(replace(config, defence=made), tmp_path).undefended.shadows
     assert len(fitted_on["classifier"]) == config.n_models
 
 
 def test_pools_of_other_sizes_share_their_models(
     config: Config, fitted_on: dict[str, list[torch.Tensor]], tmp_path: Path
 ) -> None:
-    small, large = pool(config, tmp_path), pool(replace(config, n_models=8), tmp_path)
+    small, large = train(config, tmp_path), train(replace(config, n_models=8), tmp_path)
     assert len(fitted_on["vae"]) == len(fitted_on["classifier"]) == 8
     for few, many in zip(small, large, strict=True):
         assert torch.equal(few.log_posteriors, many.log_posteriors[:4])
 
 
 def test_a_chunk_does_not_depend_on_the_pool_that_asks_for_it(config: Config, tmp_path: Path) -> None:
-    large = replace(config, n_models=8, attacks="all")
-    assert chunks(large) == [(0, 1, 2, 3), (4, 5, 6, 7)]
-    of_large = chunk_answers(large, tmp_path / "large", (4, 5, 6, 7))
-    assert np.array_equal(of_large, chunk_answers(large.trained, tmp_path / "own", (4, 5, 6, 7)))
+    large, larger = (replace(config, n_models=n, attacks=which) for n, which in ((8, "all"), (12, "few")))
+    assert Pool.of(large).chunks == [(0, 1, 2, 3), (4, 5, 6, 7)]
+    of_large = Pool.of(large, tmp_path / "large").predictions((4, 5, 6, 7))
+    trained_classifiers.cache_clear()
+    assert np.array_equal(of_large, Pool.of(larger, tmp_path / "own").predictions((4, 5, 6, 7)))
+
+
+def test_without_a_directory_pools_find_the_same_and_leave_nothing(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pool = Pool.of(config)
+    in_memory = pool.shadows
+    assert list(tmp_path.iterdir()) == []
+    trained_classifiers.cache_clear()
+    for remembered, kept in zip(in_memory, train(config, tmp_path / "files"), strict=True):
+        assert torch.equal(remembered.log_posteriors, kept.log_posteriors)
+    assert pool.undefended.store is pool.references.store is pool.store
+
+
+# Names
+
+
+def test_names_tell_what_is_kept_apart(config: Config) -> None:
+    disjoint = Pool.of(with_training(config, PublicTrainer()))
+    pool = Pool.of(config)
+    names = {config.key, disjoint.vae_name(0), pool.vae_name(0), pool.vae_name(1), pool.predictions_name}
+    assert len(names) == 5
+    assert all(np.char.isalnum(name.removeprefix("predictions/")) for name in names)
+    assert disjoint.vae_name(0) == disjoint.vae_name(1)
+
+
+def test_names_tell_records_and_seeds_apart(config: Config) -> None:
+    changes = ({}, {"seed": 1}, {"n_members": 50}, {"n_population": 100})
+    pools = [Pool.of(replace(config, **change)) for change in changes]
+    assert len({pool.vae_name(0) for pool in pools}) == len({pool.predictions_name for pool in pools}) == 4
+
+
+def test_pools_without_defence_and_vaes_are_shared_by_runs_that_need_not_differ(config: Config, raw: Config) -> None:
+    same = [replace(config, attacks="all"), replace(config, defence=replace(config.defence, epsilon=2.0))]
+    same += [replace(config, n_targets=1)]
+    other = with_training(config, DPSGDTrainer(8.0))
+    pool, pools = Pool.of(config), [Pool.of(each) for each in same]
+    without = {each.undefended.predictions_name for each in (pool, *pools, Pool.of(other))}
+    assert without == {Pool.of(raw).predictions_name}
+    assert pool.undefended.defence == NoDefence()
+    assert {each.vae_name(0) for each in pools} == {pool.vae_name(0)}
+    assert Pool.of(other).vae_name(0) != pool.vae_name(0)
+    for each in (replace(config, n_models=8), same[0], same[2]):
+        assert Pool.of(each).predictions_name == pool.predictions_name
+    assert Pool.of(same[1]).predictions_name != pool.predictions_name
+
+
+def test_the_adversary_trains_vaes_as_the_defender_does_but_on_its_own_records(config: Config) -> None:
+    for training, reference in (
+        (PlainTrainer(), PlainTrainer()),
+        (PublicTrainer(), PlainTrainer()),
+        (DPSGDTrainer(8.0), DPSGDTrainer(8.0)),
+    ):
+        assert Pool.of(with_training(config, training)).references.defence.trainer == reference
+
+
+# Black boxes
+
+
+def test_a_black_box_says_of_candidates_what_the_pool_says(config: Config, digits: Dataset, tmp_path: Path) -> None:
+    pool = Pool.of(config, tmp_path)
+    said = pool.shadows[0].log_posteriors
+    trained_classifiers.cache_clear()
+    for target in (1, 2):
+        box = pool.black_box(target, n_targets=4)
+        assert torch.equal(box["query"](digits.x[pool.queries]), said[target])
+        assert torch.equal(box["query_label"](digits.x[pool.queries]), said[target].argmax(dim=1))

@@ -13,8 +13,7 @@ import pytest
 from systems import posix_only
 from tables import assert_same
 
-from vaeprivacy.compute.executors import OnDask, OnThisMachine, _with_same_code, attempt
-from vaeprivacy.experiments.cache import run_key
+from vaeprivacy.compute.parallel import OnDask, OnThisMachine, _with_same_code, attempt
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.sweeps import sweep
 
@@ -74,7 +73,7 @@ def test_an_address_without_a_scheduler_is_refused() -> None:
 
 def test_without_dask_one_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ImportError, match="pip install 'vaeprivacy\\[dask\\]'"):
+    with pytest.raises(ImportError, match=r"A sweep .* needs distributed.*: pip install 'vaeprivacy\[dask\]'"):
         list(OnDask("tcp://127.0.0.1:9").outcomes([partial(square, 1)]))
 
 
@@ -112,4 +111,4 @@ def test_on_dask_with_a_worker_killed_in_the_middle_the_table_is_the_same(
         table = sweep(configs[:2], directory=tmp_path, dask=cluster.scheduler_address, progress=False)
         killer.join(timeout=1)
         assert not killer.is_alive()
-    assert_same(table, swept[1][swept[1].key != run_key(configs[2])])
+    assert_same(table, swept[1][swept[1].key != configs[2].key])

@@ -1,0 +1,180 @@
+"""The API, one page a room, and the list of what to read first: both are made from the package's folders."""
+
+import ast
+import re
+from pathlib import Path
+
+import api
+import build as tool
+import pytest
+import reading_list
+import yaml
+from common import CONFIG, REPOSITORY, book_pages
+from conftest import ROOT
+
+import vaeprivacy
+
+LABEL = re.compile(r":(eq|prf:ref):`([\w-]+)`")
+MODULE = re.compile(r"^\.\. automodule:: ([\w.]+)$", flags=re.MULTILINE)
+LARGEST = 400_000  # bytes of a page
+#: What the reading list must have at least.
+WANTED = (
+    *("checks", "randomness", "networks", "distances", "bounds", "guarantee", "vae", "vae_training", "trainers"),
+    *("synthesizer", "classifiers", "metrics", "mechanisms.base", "mechanisms.laplace"),
+    *("attacks.base", "attacks.shadow", "attacks.lira"),
+)
+
+
+def public_modules() -> list[str]:
+    """Return the names of all modules of which no part is private."""
+    found = []
+    for path in (ROOT / "vaeprivacy").rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        if not any(part.startswith("_") for part in parts):
+            found.append(".".join(parts))
+    return found
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    return api.pages()
+
+
+def test_each_public_module_is_on_one_page(pages):
+    documented = [name for text in pages.values() for name in MODULE.findall(text)]
+    assert sorted(documented) == sorted(public_modules())
+    assert len(documented) > 80
+
+
+def test_a_module_is_on_the_page_that_links_lead_to(pages):
+    for page, text in pages.items():
+        assert {api.page_of(name) for name in MODULE.findall(text)} <= {f"book/{page}"}
+    assert api.page_of("vaeprivacy.attacks.lira.LiRA.score") == "book/api_attacks"
+    assert api.page_of("vaeprivacy.vae.VAE.elbos") == api.page_of("vaeprivacy") == "book/api_idea"
+
+
+def test_the_package_lists_its_modules_and_rooms():
+    files = {path.stem for path in (ROOT / "vaeprivacy").glob("[!_]*.py")}
+    assert set(api.listed()) == files | set(api.rooms()) - {api.IDEA}
+    assert len(set(api.listed())) == len(api.listed())
+    documented = MODULE.findall(api.room_page(api.IDEA))[1:]
+    assert documented == [f"vaeprivacy.{name}" for name in api.listed() if name in files]
+
+
+def test_the_contents_have_each_page_once_in_the_order_of_the_package(pages):
+    assert [page for page in book_pages() if page.startswith("book/api")] == [f"book/{page}" for page in pages]
+    assert book_pages().count("book/reading_list") == 1
+
+
+def test_each_name_of_the_package_is_found_where_it_is_defined():
+    names = dict(api.facade())
+    assert sorted(names) == sorted(vaeprivacy.__all__)
+    for name, module in names.items():
+        defined = getattr(getattr(vaeprivacy, name), "__module__", None)
+        assert defined == module, name
+        assert api.what_it_is(module, name), f"{module}.{name} has no docstring, or no comment with #: above it"
+
+
+def test_commands_are_left_to_their_own_help(pages):
+    commands = api.command_functions()
+    names = {command for of_module in commands.values() for command, _ in of_module.values()}
+    assert {"vaeprivacy run", "vaeprivacy course make", "vaeprivacy course contest rank"} <= names
+    for module, of_module in commands.items():
+        for function, (command, _) in of_module.items():
+            assert f"| `{command}` |" in pages["api_cli"]
+            assert re.search(rf"automodule:: {module}\n   :exclude-members: .*\b{function}\b", pages["api_cli"])
+
+
+@pytest.mark.parametrize(
+    ("docstring", "first"),
+    [
+        ("One sentence. Another\none.\n\nMore.", "One sentence. Another one."),
+        ("See :eq:`elbo`, :func:`~a.b.c` and ``code``: a | b.", r"See {eq}`elbo`, `a.b.c` and `code`: a \| b."),
+        (None, ""),
+    ],
+)
+def test_a_docstring_is_summed_up_in_markdown(docstring, first):
+    assert api.summary(docstring) == first
+
+
+def test_what_a_folder_defines_itself_is_documented():
+    directives = "\n".join(api.directives("vaeprivacy.datasets", []))
+    assert ".. autodata:: vaeprivacy.datasets.LOADERS\n   :no-value:\n" in directives
+    assert ".. autofunction:: vaeprivacy.datasets.load" in directives
+    assert "load_digits" not in directives  # which is imported
+
+
+def labels() -> str:
+    """Return a page with each equation and theorem that docstrings name."""
+    text = "# Labels\n\n"
+    for path in sorted((ROOT / "vaeprivacy").rglob("*.py")):
+        for kind, label in LABEL.findall(path.read_text(encoding="utf-8")):
+            one = f"$$ x $$ ({label})" if kind == "eq" else f"```{{prf:theorem}}\n:label: {label}\n\nText.\n```"
+            text += f"{one}\n\n" if one not in text else ""
+    return text
+
+
+@pytest.fixture(scope="module")
+def reference(pages, tmp_path_factory) -> Path:
+    """Build a book of generated pages alone, in which every warning is an error; return where its pages are."""
+    folder = tmp_path_factory.mktemp("reference")
+    stage = folder / "stage"
+    (stage / "book").mkdir(parents=True)
+    (stage / "book" / "_ext").symlink_to(ROOT / "book" / "_ext")
+    (stage / "book" / "_static").symlink_to(ROOT / "book" / "_static")
+    texts = pages | {"reading_list": reading_list.page(), "equations": labels(), "intro": "# A book\n"}
+    texts["glossary"] = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
+    texts["glossary"] = re.sub(r"\{(?:eq|numref|prf:ref|cite:\w)\}", "", texts["glossary"])
+    for name, text in texts.items():
+        (stage / "book" / f"{name}.md").write_text(text, encoding="utf-8")
+    (stage / "book" / "references.bib").write_text("")
+    (stage / "_config.yml").write_text(yaml.safe_dump(CONFIG))
+    chapters = [{"file": f"book/{name}"} for name in texts if name != "intro"]
+    for toc in (stage / "_toc.yml", stage / "book" / "_toc.yml"):
+        toc.write_text(yaml.safe_dump({"root": "book/intro", "format": "jb-book", "chapters": chapters}))
+    tool.run_sphinx(folder)
+    return folder / "book" / "_build" / "html" / "book"
+
+
+def test_pages_are_built_without_a_warning_and_each_module_can_be_linked_at_one_place(reference, pages):
+    html = {page: (reference / f"{page}.html").read_text(encoding="utf-8") for page in pages}
+    anchors = [anchor for text in html.values() for anchor in re.findall(r'id="module-([\w.]+)"', text)]
+    assert sorted(anchors) == sorted(public_modules())
+    for name, module in api.facade():
+        page = api.page_of(module).removeprefix("book/")
+        assert f'href="{page}.html#{module}.{name}"' in html["api"], name
+        assert f'id="{module}.{name}"' in html[page], name
+    assert {page: len(text) for page, text in html.items() if len(text) > LARGEST} == {}
+
+
+def test_the_list_of_what_to_read_first_is_short():
+    assert sum(len(api.path_of(name).read_text().splitlines()) for name in reading_list.MODULES) <= 3000
+
+
+def test_the_list_has_what_the_idea_consists_of_once():
+    assert {f"vaeprivacy.{name}" for name in WANTED} <= set(reading_list.MODULES)
+    assert len(set(reading_list.MODULES)) == len(reading_list.MODULES)
+    assert [name for name in reading_list.MODULES if not api.path_of(name).is_file()] == []
+
+
+def test_no_module_of_the_list_needs_a_later_one():
+    for number, module in enumerate(reading_list.MODULES):
+        later = set(reading_list.MODULES[number + 1 :])
+        assert later & set(reading_list.imports_of(module)) == set(), module
+
+
+def test_imports_are_seen_wherever_they_stand(monkeypatch):
+    source = "import a.b\ndef f():\n    from c import d\nfrom . import e\n"
+    monkeypatch.setattr(reading_list, "tree_of", lambda module: ast.parse(source))
+    assert set(reading_list.imports_of("any")) == {"a.b", "c", "c.d"}
+
+
+def test_the_page_has_each_module_its_source_and_the_sum():
+    text = reading_list.page()
+    rows = re.findall(r"^\| \d+ \| \{py:obj\}`[\w.]+ <([\w.]+)>` \| \[(\d+)\]\((.+?)\) \| (.+) \|$", text, flags=re.M)
+    assert [module for module, *_ in rows] == list(reading_list.MODULES)
+    assert f"| together | {sum(int(lines) for _, lines, *_ in rows):,} |" in text
+    for _, lines, link, holds in rows:
+        source = (ROOT / link.removeprefix(f"{REPOSITORY}/blob/main/")).read_text(encoding="utf-8")
+        assert source.count("\n") == int(lines) and holds.endswith(".")
