@@ -65,7 +65,7 @@ def test_what_is_no_table_of_records_is_not_released(
 
 @pytest.mark.parametrize("training", ["disjoint", PublicTrainer, None])
 def test_what_is_no_way_to_train_is_refused(training: object) -> None:
-    with pytest.raises(TypeError, match=r"training must be PlainTrainer\(\), PublicTrainer\(\) or DPSGDTrainer"):
+    with pytest.raises(TypeError, match=r"trainer must be PlainTrainer\(\), PublicTrainer\(\) or DPSGDTrainer"):
         Synthesizer(None, SETTINGS, trainer=training)
 
 

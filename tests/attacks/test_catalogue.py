@@ -209,3 +209,17 @@ def test_a_registered_attack_is_made_with_its_options_and_what_it_takes(monkeypa
     assert len(set(numbers)) == 3  # seeded by their names
     noise = make_attack("noise_robustness", seed=1, image_shape=None).generator
     assert numbers[2] == torch.rand(1, generator=noise).item()
+
+
+def test_what_random_numbers_are_seeded_by_stays_when_names_change() -> None:
+    old = {
+        "noise_robustness": "noise",
+        "shift_robustness": "shift",
+        "shokri": "shadow",
+        "shokri_joint": "shadow_joint",
+        "domias": "density",
+        "calibrated_reconstruction": "vae",
+    }
+    assert {name: seed_name_of(name) for name in ATTACKS} == {name: old.get(name, name) for name in ATTACKS}
+    assert seed_name_of("reconstructed_shokri") == "through_shadow"
+    assert seed_name_of("adaptive_rmia") == "adaptive_rmia"

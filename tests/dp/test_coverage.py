@@ -70,7 +70,7 @@ def test_a_plan_for_hardly_any_epsilon_is_refused() -> None:
 
 @pytest.mark.parametrize("training", ["disjoint", None, DPSGDTrainer, PublicTrainer, {"epsilon": 8.0}])
 def test_what_is_no_training_is_refused_with_what_is_allowed(training: object) -> None:
-    sentence = r"^training must be PlainTrainer\(\), PublicTrainer\(\) or DPSGDTrainer\(epsilon\).*not "
+    sentence = r"^trainer must be PlainTrainer\(\), PublicTrainer\(\) or DPSGDTrainer\(epsilon\).*not "
     with pytest.raises(TypeError, match=sentence):
         check_trainer(training)
 

@@ -21,6 +21,7 @@ from vaeprivacy.randomness import seeded_generator
 
 #: Adversaries that copy the defence: what the names of their attacks begin with, and how labels say it.
 COPYING = {"adaptive_": ", adaptive", "reconstructed_": ", adaptive, through"}
+SEED_PREFIXES = {"reconstructed_": "through_"}
 LOOKS_AT = ("classifier", "release", "encoder and decoder")
 
 
@@ -49,7 +50,7 @@ class AttackSpec:
     on_images : bool
         Whether the class takes an ``image_shape``, and so needs images.
     seed_name : str
-        The name that its random numbers are seeded by; by default its name. (It stays when the name changes.)
+        The name that random numbers are seeded by; by default its name. It stays when the name changes.
     """
 
     name: str
@@ -107,27 +108,34 @@ C, R, V = LOOKS_AT
 for spec in (
     AttackSpec("gap", "label right or wrong", Gap, C),
     AttackSpec("noise_robustness", "robustness to noise", NoiseRobustness, C, random=True, seed_name="noise"),
-    AttackSpec("shift_robustness", "robustness to shifts", ShiftRobustness, C, on_images=True),
+    AttackSpec("shift_robustness", "robustness to shifts", ShiftRobustness, C, on_images=True, seed_name="shift"),
     AttackSpec("highest_posterior", "highest posterior", HighestPosterior, C, random=True),
     AttackSpec("loss", "loss threshold", LossThreshold, C, few=True),
     AttackSpec("confidence", "confidence, per class", Confidence, C),
     AttackSpec("entropy", "entropy, per class", Entropy, C),
     AttackSpec("modified_entropy", "modified entropy, per class", ModifiedEntropy, C),
     AttackSpec("top_posteriors", "ML-Leaks, top 3", TopPosteriors, C),
-    AttackSpec("shokri_joint", "Shokri, joint", ShokriAttack, C, {"per_class": False}),
-    AttackSpec("shokri", "Shokri, per class", ShokriAttack, C, few=True),
+    AttackSpec("shokri_joint", "Shokri, joint", ShokriAttack, C, {"per_class": False}, seed_name="shadow_joint"),
+    AttackSpec("shokri", "Shokri, per class", ShokriAttack, C, few=True, seed_name="shadow"),
     AttackSpec("lira_offline", "LiRA offline", LiRA, C, {"online": False}, few=True),
     AttackSpec("rmia_offline", "RMIA offline", RMIA, C, {"online": False}),
     AttackSpec("lira", "LiRA online", LiRA, C, few=True),
     AttackSpec("rmia", "RMIA online", RMIA, C, few=True),
     AttackSpec("nearest_record", "nearest record", NearestRecord, R, few_on_samples=True),
-    AttackSpec("domias", "density ratio (DOMIAS)", DensityRatio, R, few_on_samples=True),
+    AttackSpec("domias", "density ratio (DOMIAS)", DensityRatio, R, few_on_samples=True, seed_name="density"),
     AttackSpec("nearest", "nearest to reconstruction", NearestReconstruction, R, few=True),
     AttackSpec("likelihood", "likelihood ratio", LikelihoodRatio, R, few=True),
     AttackSpec("reconstruction", "reconstruction", Reconstruction, V),
     AttackSpec("elbo", "ELBO", ELBO, V, random=True),
     AttackSpec("calibrated_elbo", "ELBO, calibrated", CalibratedELBO, V, random=True),
-    AttackSpec("calibrated_reconstruction", "reconstruction, calibrated", CalibratedReconstruction, V, few=True),
+    AttackSpec(
+        "calibrated_reconstruction",
+        "reconstruction, calibrated",
+        CalibratedReconstruction,
+        V,
+        few=True,
+        seed_name="vae",
+    ),
 ):
     register(spec)
 
@@ -189,6 +197,13 @@ def run_attacks(
             threshold = scores.median().item() if attack.threshold is None else attack.threshold
             results[name] = (scores, threshold)
     return results
+
+
+def seed_name_of(name: str) -> str:
+    """Return what random numbers of an attack in results are seeded by: a name that stays when others change."""
+    prefix = next((prefix for prefix in COPYING if name.startswith(prefix)), "")
+    spec = ATTACKS[name.removeprefix(prefix)]
+    return SEED_PREFIXES.get(prefix, prefix) + (spec.seed_name or spec.name)
 
 
 def attack_label(name: str) -> str:

@@ -5,12 +5,12 @@ from vaeprivacy._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "compare": ["better_at", "pareto_front", "shadow_fit", "strongest", "summarise"],
+        "compare": ["better_at", "pareto_front", "strongest", "summarise"],
         "config": ["Config"],
         "grids": ["config_of", "grid", "read_grid"],
         "pool": ["Pool"],
         "proposal": ["Proposal", "SearchCost", "propose"],
-        "runs": ["run", "run_scores"],
+        "runs": ["run", "run_scores", "shadow_fit"],
         "search": ["try_settings"],
         "sweeps": ["sweep", "tidy"],
     },

@@ -2,12 +2,9 @@
 
 import math
 from collections.abc import Iterable
-from pathlib import Path
 
 import pandas as pd
 
-from vaeprivacy.experiments.config import Config
-from vaeprivacy.experiments.runs import run_scores, shadow_fits
 from vaeprivacy.metrics import Estimate, mean_interval
 
 #: Columns of :func:`vaeprivacy.experiments.sweeps.tidy` that tell one setting of a defence from another.
@@ -123,39 +120,6 @@ def summarise(
             about |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
         rows.append(about)
     return pd.DataFrame(rows)
-
-
-def shadow_fit(configs: Iterable[Config], *, directory: Path | str) -> pd.DataFrame:
-    """Compare shadow models with their target: an attack by shadows that behave otherwise is weaker than it could be.
-
-    Parameters
-    ----------
-    configs : iterable of Config
-        Finished runs.
-    directory : path-like
-        Where their files are.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a run: ``setting``, ``seed``, and the accuracy of the target and (on average) of the shadow models that
-        were trained with the same defence, on members and on other records.
-    """
-    table = []
-    for config in configs:
-        prefix = "" if config.defence.name == "none" else "adaptive_"
-        fit = shadow_fits(run_scores(config, directory=directory))[prefix]
-        table.append(
-            {
-                "setting": config.defence.label,
-                "seed": config.seed,
-                "target on members": fit.target[0],
-                "shadows on members": fit.shadows[0],
-                "target on others": fit.target[1],
-                "shadows on others": fit.shadows[1],
-            }
-        )
-    return pd.DataFrame(table)
 
 
 def pareto_front(points: pd.DataFrame, *, utility: str = "utility", leakage: str = "leakage") -> pd.Series:

@@ -1,11 +1,13 @@
 """One run is one configuration in, one row and its scores out: the scores are kept, metrics are computed from them."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
@@ -127,6 +129,39 @@ def shadow_fits(arrays: dict[str, np.ndarray]) -> dict[str, ShadowFit]:
         for name, of_targets in arrays.items()
         if name.startswith("shadow_fit/")
     }
+
+
+def shadow_fit(configs: Iterable[Config], *, directory: Path | str) -> pd.DataFrame:
+    """Compare shadow models with their target: an attack by shadows that behave otherwise is weaker than it could be.
+
+    Parameters
+    ----------
+    configs : iterable of Config
+        Finished runs.
+    directory : path-like
+        Where their files are.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run: ``setting``, ``seed``, and the accuracy of the target and (on average) of the shadow models that
+        were trained with the same defence, on members and on other records.
+    """
+    table = []
+    for config in configs:
+        prefix = "" if config.defence.name == "none" else "adaptive_"
+        fit = shadow_fits(run_scores(config, directory=directory))[prefix]
+        table.append(
+            {
+                "setting": config.defence.label,
+                "seed": config.seed,
+                "target on members": fit.target[0],
+                "shadows on members": fit.shadows[0],
+                "target on others": fit.target[1],
+                "shadows on others": fit.shadows[1],
+            }
+        )
+    return pd.DataFrame(table)
 
 
 def attack_rows(arrays: dict[str, np.ndarray]) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import ArrayLike
 
-from vaeprivacy.attacks import attack_label
+from vaeprivacy.attacks.catalogue import attack_label, seed_name_of
 from vaeprivacy.experiments.grids import config_of
 from vaeprivacy.experiments.runs import run_scores
 from vaeprivacy.metrics import auc, evaluate, tpr_at_fpr
@@ -166,7 +166,7 @@ def _controls_of_run(attack: pd.Series, directory: Path) -> list[dict[str, objec
     """Return the rows of the controls of an attack: metrics are averages over the targets, as in its own row."""
     config = config_of(json.loads(attack.config))
     arrays = run_scores(config, directory=directory)
-    generator = seeded_generator(config.seed, f"controls of {attack.attack}, {attack.setting}")
+    generator = seeded_generator(config.seed, f"controls of {seed_name_of(attack.attack)}, {attack.setting}")
     found: dict[str, list[dict[str, float]]] = {SHUFFLED: [], COIN: []}
     members = arrays["is_member"][arrays[f"targets/{attack.attack}"]]
     for scores, is_member in zip(arrays[f"scores/{attack.attack}"], members, strict=True):
