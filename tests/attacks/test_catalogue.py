@@ -16,6 +16,7 @@ from vaeprivacy.attacks.catalogue import (
     make_attack,
     register,
     run_attacks,
+    seed_name_of,
 )
 from vaeprivacy.metrics import auc
 

@@ -54,7 +54,7 @@ def test_the_page_of_equations_has_each_label_once_in_the_order_of_the_book():
     rows = re.findall(r"^\| \{(?:eq|prf:ref)\}`[\w-]+` \| ([\w-]+) \|", text, flags=re.MULTILINE)
     wanted = [label for source in notebook_sources() for _, label in labels(source.read_text(encoding="utf-8"))]
     assert rows == wanted and len(rows) > 60
-    assert "/blob/main/tests/test_mechanisms.py" in text
+    assert "/blob/main/tests/mechanisms/test_mechanisms.py" in text
 
 
 def test_no_label_is_used_twice():

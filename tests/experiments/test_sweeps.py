@@ -23,14 +23,13 @@ from vaeprivacy.experiments import game, runs
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.grids import config_of
 from vaeprivacy.experiments.pool import Pool
-from vaeprivacy.experiments.runs import run
+from vaeprivacy.experiments.runs import run, shadow_fit
 from vaeprivacy.experiments.sweeps import (
     TABLE,
     Piece,
     _predictions,
     _vaes,
     leave_predictions,
-    shadow_fit,
     sweep,
     tidy,
     unfinished,

@@ -83,6 +83,7 @@ NEW_WORDS: dict[str, str] = {
     "training: there is no": "trainer: there is no",
     "private, disjoint, dp-sgd": "private, public, dp-sgd",
     "has no generative model": "has no VAE",
+    "Noise on coordinates has": "The noise 'coordinate-laplace' has",
     "training dp-sgd: epsilon": "trainer dp-sgd: epsilon",
     "'noise', 'shift',": "'noise_robustness', 'shift_robustness',",
     "'shadow_joint', 'shadow',": "'shokri_joint', 'shokri',",

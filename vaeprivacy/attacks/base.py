@@ -60,7 +60,7 @@ class Knowledge:
 
     Attributes
     ----------
-    population : Records or None
+    population : Candidates or None
         Records of its own, which the target was not trained on.
     shadows : Shadows or None
         Predictions of its shadow models about records of known membership, to learn from.
@@ -107,7 +107,7 @@ class Attack(ABC):
     ----------
     needs : tuple of str
         Fields of :class:`Knowledge` without which it cannot be fitted; ``log_posteriors`` and ``candidate_shadows``
-        stand for what :class:`Records` must hold when candidates are scored.
+        stand for what :class:`Candidates` must hold when candidates are scored.
     threshold : float or None
         The attack itself says "member" above it. None: it only ranks, and the adversary says "member" above the
         median, because it knows that half of the candidates are members.
@@ -157,7 +157,7 @@ class Attack(ABC):
 
         Parameters
         ----------
-        candidates : Records
+        candidates : Candidates
             Records whose membership is in question, and what models predict for them.
 
         Raises

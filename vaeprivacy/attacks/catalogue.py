@@ -91,6 +91,9 @@ ATTACKS: dict[str, AttackSpec] = {}
 def register(spec: AttackSpec) -> AttackSpec:
     """Add an attack to :data:`ATTACKS`: from then on runs have it, and tables, figures and the command know it.
 
+    In this process, that is: others have it once they import what registers it. A run that was computed before, with
+    the same code of the package, is read as it was: take another directory.
+
     Raises
     ------
     ValueError

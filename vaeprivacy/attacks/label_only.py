@@ -17,14 +17,14 @@ class Robustness(Attack):
     needs = ("query_label",)
 
     def _fit(self, knowledge: Knowledge) -> None:
-        self._ask_label = knowledge.query_label
+        self._query_label = knowledge.query_label
 
     @abstractmethod
     def _copies(self, x: torch.Tensor) -> Iterator[torch.Tensor]:
         """Yield changed copies of all records, one change at a time."""
 
     def _score(self, candidates: Candidates) -> torch.Tensor:
-        right = [self._ask_label(copy).cpu() == candidates.y for copy in self._copies(candidates.x)]
+        right = [self._query_label(copy).cpu() == candidates.y for copy in self._copies(candidates.x)]
         return torch.stack(right).double().mean(dim=0)
 
 

@@ -64,11 +64,11 @@ class HighestPosterior(Attack):
         self.generator, self.n_random, self.percentile = generator, n_random, percentile
 
     def _fit(self, knowledge: Knowledge) -> None:
-        self._ask = knowledge.query
+        self._query = knowledge.query
 
     def _score(self, candidates: Candidates) -> torch.Tensor:
         shape = (self.n_random, candidates.x.shape[1])
         noise = torch.rand(shape, generator=self.generator, dtype=candidates.x.dtype).to(candidates.x.device)
-        on_noise = confidence(self._ask(noise).cpu(), torch.zeros(self.n_random))
+        on_noise = confidence(self._query(noise).cpu(), torch.zeros(self.n_random))
         self.threshold = on_noise.quantile(self.percentile).item()
         return confidence(candidates.log_posteriors, candidates.y)

@@ -112,11 +112,12 @@ class Framework(Defence):
         """2 R epsilon, and what training adds; see :attr:`Defence.local_epsilon`."""
         if self.epsilon is None:
             return math.inf
-        if self.mechanism == "coordinate-laplace":
-            raise ValueError(
-                "Noise on coordinates has its epsilon in Manhattan distance, for which the ball is another."
-            )
         radius = self.radius or EUCLIDEAN.typical_norm(self.vae.latent_dim)
+        metric = MECHANISMS[self.mechanism](self.epsilon, radius).metric
+        if metric != EUCLIDEAN:
+            raise ValueError(
+                f"The noise {self.mechanism!r} has its epsilon in {metric.name}, for which the ball is another."
+            )
         return 2 * radius * self.epsilon + self.trainer.added_epsilon
 
     @property

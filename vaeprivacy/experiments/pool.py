@@ -112,12 +112,12 @@ class Pool:
             store=Store(None if directory is None else Path(directory)),
         )
 
-    @property
+    @cached_property
     def undefended(self) -> "Pool":
         """The same models trained without defence: what an adversary has that does not know of the defence."""
         return replace(self, defence=NoDefence())
 
-    @property
+    @cached_property
     def references(self) -> "Pool":
         """The VAEs that an adversary compares with: trained as the defender trains, but on its own records."""
         if not self.defence.on_public_records:
