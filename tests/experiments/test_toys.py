@@ -1,10 +1,13 @@
-"""An attack and a mechanism of one's own: this file alone defines them, and runs, tables and the command have them."""
+"""An attack, a mechanism, a defence and a data set of one's own: this file alone defines them, and runs have them."""
 
+import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 import joblib
 import numpy as np
@@ -15,11 +18,14 @@ import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reade
 from typer.testing import CliRunner
 
 from vaeprivacy.attacks import ATTACKS, Attack, AttackSpec, Candidates, attack_label, make_attack, register
+from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.cli.app import app
 from vaeprivacy.compute.files import read_rows
-from vaeprivacy.defences import Framework
+from vaeprivacy.datasets import LOADERS, from_arrays, load
+from vaeprivacy.defences import DEFENCES, Defence, Framework
 from vaeprivacy.distances import MANHATTAN, Metric
 from vaeprivacy.experiments.config import Config
+from vaeprivacy.experiments.grids import config_of
 from vaeprivacy.experiments.pool import Pool
 from vaeprivacy.experiments.runs import run, run_scores
 from vaeprivacy.experiments.sweeps import TABLE, sweep
@@ -27,6 +33,7 @@ from vaeprivacy.mechanisms import MECHANISMS
 from vaeprivacy.mechanisms.base import AdditiveNoise, EpsilonMechanism
 from vaeprivacy.randomness import RandomSource, uniforms
 from vaeprivacy.reporting.tables import attack_table, sweep_table
+from vaeprivacy.synthesizer import Release
 
 GRID = """
 dataset: digits
@@ -165,3 +172,33 @@ def test_the_command_has_both(tmp_path: Path) -> None:
     assert len(table) == 44 and table.knowledge["near_mean"] == "records"
     assert len(read_rows(runs)) == 2 and not any("error" in row for row in read_rows(runs).values())
     assert NearMean.processes == {os.getpid()}
+
+
+@dataclass(frozen=True)
+class Coarse(Defence):
+    """Train the classifier on records whose values are rounded to 0 or 1."""
+
+    seed_text: ClassVar[str] = "Coarse(name='coarse')"
+    name: str = field(default="coarse", init=False)
+
+    def release(self, x: torch.Tensor, y: torch.Tensor, **options: object) -> Release:
+        return Release(x.round(), y, None)
+
+
+def test_a_defence_and_a_data_set_of_ones_own_go_through_a_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = load("digits")
+    own = from_arrays(rows.x[:400].numpy(), rows.y[:400].numpy(), name="own", image_shape=(8, 8))
+    monkeypatch.setitem(LOADERS, "own", lambda: own)
+    monkeypatch.setitem(DEFENCES, "coarse", Coarse)
+    classifier = ClassifierSettings(hidden=16, epochs=5)
+    config = Config("own", Coarse(), n_members=60, n_models=4, classifier=classifier)
+    table = sweep([config], directory=tmp_path, n_jobs=1, progress=False)
+    assert (table.error == "").all() and set(table.dataset) == {"own"} and set(table.defence) == {"coarse"}
+    assert {"lira", "adaptive_lira"} <= set(table.attack)
+    assert config_of(json.loads(table.config[0])) == config
+    assert sweep_table(table).setting.tolist() == ["coarse"]
+    assert (config.defence.local_epsilon, config.defence.total_guarantee) == (math.inf, None)
+    pool = Pool.of(config, tmp_path)
+    assert set(pool.training_set(0).x.unique().tolist()) == {0.0, 1.0}
