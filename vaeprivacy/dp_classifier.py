@@ -77,24 +77,20 @@ def fit_dp_classifier(
 ) -> tuple[nn.Sequential, Indistinguishability]:
     """Train a classifier with DP-SGD (:func:`vaeprivacy.dp_sgd.train_with_dp_sgd`).
 
-    There are no held-out records and no early stopping: the number of steps is fixed beforehand. The number of
-    records counts as public.
+    The number of steps is fixed beforehand: nothing is held out. The number of records counts as public.
 
     Parameters
     ----------
-    x : torch.Tensor
-        Records, shape (records, features), floating point.
-    y : torch.Tensor
-        Labels, shape (records,), int64, from 0 to ``n_classes - 1``.
+    x, y : torch.Tensor
+        Records, shape (records, features), floating point, and labels, shape (records,), int64.
     settings : DPClassifierSettings, optional
         Size and training.
     epsilon, delta : float
         Most that may be spent, for adding or removing one record; from 0.05 to 100, and below 1.
     n_classes : int
-        Number of outputs.
+        Number of outputs; labels are from 0 to ``n_classes - 1``.
     generator : torch.Generator or SystemEntropy
-        Source of weights, batches and noise. With a seeded generator the noise can be computed by whoever knows the
-        seed.
+        Source of weights, batches and noise. Whoever knows the seed of a seeded one can compute the noise.
     progress : bool
         Show a progress bar.
 
@@ -121,18 +117,17 @@ def fit_dp_classifier(
         model,
         lambda taken: F.cross_entropy(model(x[taken] - settings.centre), y[taken], reduction="none"),
         len(x),
-        sample_rate=sample_rate,
-        steps=steps,
-        noise_multiplier=noise_multiplier,
-        max_grad_norm=settings.max_grad_norm,
-        learning_rate=settings.learning_rate,
-        generator=generator,
-        progress=progress,
-        desc="classifier with DP-SGD",
-    )
-    # A new network, without what Opacus leaves in the trained one, that takes records as they are.
-    clean = mlp(sizes, generator=torch.Generator(), activation=nn.Tanh).to(x.device)
+        sample_rate=sample_rate, steps=steps, noise_multiplier=noise_multiplier,
+        max_grad_norm=settings.max_grad_norm, learning_rate=settings.learning_rate,
+        generator=generator, progress=progress, desc="classifier with DP-SGD",
+    )  # fmt: skip
+    return _clean(model, sizes, centre=settings.centre), Indistinguishability(spent, delta)
+
+
+@torch.no_grad()
+def _clean(model: nn.Sequential, sizes: list[int], *, centre: float) -> nn.Sequential:
+    """Return a new network, without what Opacus leaves in the trained one, that takes records as they are."""
+    clean = mlp(sizes, generator=torch.Generator(), activation=nn.Tanh).to(model[0].weight.device)
     clean.load_state_dict(model.state_dict())
-    with torch.no_grad():
-        clean[0].bias -= settings.centre * clean[0].weight.sum(dim=1)
-    return clean, Indistinguishability(spent, delta)
+    clean[0].bias -= centre * clean[0].weight.sum(dim=1)
+    return clean

@@ -66,8 +66,7 @@ def fit_vae(
     y : torch.Tensor, optional
         Labels, shape (records,), for a conditional VAE.
     latent_noise : LatentNoise
-        What happens to a code between encoder and decoder; by default what a VAE does, see
-        :class:`vaeprivacy.vae.Reparameterisation`.
+        What happens to a code between encoder and decoder.
     generator : torch.Generator
         Source of weights, batches, samples and of the choice of held-out records.
     progress : bool
@@ -89,20 +88,34 @@ def fit_vae(
     Raises
     ------
     TypeError, ValueError
-        If `x` is not a finite floating-point table with values in [0, 1], or has fewer than ten records; or if labels
-        are to be told, and `y` is not one label a record below ``settings.n_classes``; or if the checkpoint is of
-        another training.
+        If `x` is not a finite table of ten records or more with values in [0, 1]; if the VAE is conditional, and `y` is
+        not one label a record below ``settings.n_classes``; or if the checkpoint is of another training.
     """
     settings = settings or VAESettings()
     check_unit_records(x)
     y = condition_labels(y, settings, like=x)
-    about = ((settings, latent_noise), x, y, generator.get_state())
+    options = {"latent_noise": latent_noise, "generator": generator}
+    return _train(x, y, settings, progress=progress, checkpoint=checkpoint, on_epoch=on_epoch, **options)
+
+
+def _train(
+    x: torch.Tensor,
+    y: torch.Tensor,
+    settings: VAESettings,
+    *,
+    progress: bool,
+    checkpoint: Path | None,
+    on_epoch: "Callable[[pd.DataFrame], None] | None",
+    **options: Any,
+) -> "tuple[VAE, pd.DataFrame]":
+    """Do the work of :func:`fit_vae`; the options are those of the ELBO, `latent_noise` and `generator`."""
+    generator = options["generator"]
+    about = ((settings, options["latent_noise"]), x, y, generator.get_state())
     n_held_out = max(1, round(settings.held_out * len(x)))
     order = torch.randperm(len(x), generator=generator, device=generator.device).to(x.device)
     held_out, train = ((x[part], y[part]) for part in (order[:n_held_out], order[n_held_out:]))
     vae = new_vae(x.shape[1], settings, generator=generator).to(x.device)
     optimizer = torch.optim.Adam(vae.parameters(), lr=settings.learning_rate, fused=True)
-    options = {"latent_noise": latent_noise, "generator": generator}
     file = Checkpoint(checkpoint, about, optimizer, [generator])
     rows, best = file.resume() or ([], {"epoch": 0, "elbo": -math.inf, "weights": vae.state_dict()})
     done = len(rows) // 2

@@ -115,7 +115,7 @@ def test_a_hostile_module_costs_its_submission_and_leaves_no_process(small, tmp_
     grades = grades_of(small, tmp_path / "in", codes, limits=replace(FAST, load_seconds=3.0))
     assert {student: grade["points"] for student, grade in grades.items()} == {"1": 3, "2": 0, "3": 3}
     assert time.monotonic() - begin < 30
-    assert not [p for p in psutil.Process().children(recursive=True) if "student_runner" in " ".join(p.cmdline())]
+    assert not [p for p in psutil.Process().children(recursive=True) if "sandbox_runner" in " ".join(p.cmdline())]
 
 
 def test_sys_exit_at_the_top_costs_the_cell_only(small, tmp_path):
@@ -245,7 +245,7 @@ def test_links_are_not_followed(tmp_path):
 
 def test_a_submission_ends_with_its_grader():
     code = (
-        "import time\nfrom vaeprivacy.course.student_process import Student\n"
+        "import time\nfrom vaeprivacy.course.sandbox import Student\n"
         "from vaeprivacy.course.variants import Variant\n"
         "s = Student(['x = 1'], [], variant=Variant('a', '1'))\ns.value('x')\n"
         "print(s._process.pid, flush=True)\ntime.sleep(60)\n"

@@ -18,7 +18,7 @@ from vaeprivacy.classifiers import ClassifierSettings, predict
 from vaeprivacy.compute.files import read_arrays
 from vaeprivacy.compute.source import code_hash
 from vaeprivacy.datasets import draw_balanced_memberships
-from vaeprivacy.experiments.game import Game
+from vaeprivacy.experiments.game import Found, Game
 from vaeprivacy.networks import mlp
 from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.synthesizer import Release
@@ -121,10 +121,8 @@ def attack_files(
         As from :func:`load_arrays`.
     target : torch.nn.Sequential or None
         The target; None if its predictions are among the arrays.
-    n_shadows : int
-        Number of shadow models.
-    epochs : int
-        Their passes over their records: as many as the target's.
+    n_shadows, epochs : int
+        Number of shadow models, and of their passes over their records: as many as the target's.
     image_shape : tuple of int or None
         As for :func:`vaeprivacy.attacks.catalogue.make_attack`.
     seed : int
@@ -164,11 +162,16 @@ def attack_files(
         release = Release(arrays["release_x"], arrays["release_y"], None)
         found |= game.attack_release(release, synthesizer=None)
     fit = ShadowFit.between(shadows.about(slice(n)), said[:n], y, is_member)
-    result = {"is_member": is_member.numpy()[None], "shadow_fit/": fit.numbers[None]}
+    return {"is_member": is_member.numpy()[None], "shadow_fit/": fit.numbers[None], **_as_of_one_target(found)}
+
+
+def _as_of_one_target(found: Found) -> dict[str, np.ndarray]:
+    """Return scores and thresholds as the arrays of a pool of which only the first model is a target."""
+    arrays = {}
     for name, (scores, threshold) in found.items():
-        result |= {f"scores/{name}": scores.numpy()[None], f"thresholds/{name}": np.array([threshold])}
-        result |= {f"targets/{name}": np.array([0])}
-    return result
+        arrays |= {f"scores/{name}": scores.numpy()[None], f"thresholds/{name}": np.array([threshold])}
+        arrays |= {f"targets/{name}": np.array([0])}
+    return arrays
 
 
 def _black_box(target: nn.Sequential | None) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:

@@ -53,36 +53,26 @@ def try_settings(
     ----------
     x, y : torch.Tensor
         Records, shape (records, features), at least 100, values in [0, 1], and labels from 0, shape (records,), int64.
-    epsilons : iterable of float
-        Metric-privacy parameters, per unit of latent distance.
+    epsilons, radii : iterable of float
+        Metric-privacy parameters, per unit of latent distance, and radii of the ball (None: root of the dimension).
     latent_dims : iterable of int
         Dimensions of the code; each has VAEs of its own, which take most of the time.
-    radii : iterable of float or None
-        Radii of the ball of codes; None is the root of the latent dimension.
-    seeds : sequence of int
-        One split each; intervals are over these, so there must be at least two.
-    n_models : int
-        Number of models in each pool, even, and at least 4.
-    trainer : PlainTrainer or DPSGDTrainer, optional
-        How encoder and decoder are trained; by default on the private records without protection.
-    vae : VAESettings, optional
-        The VAE's other settings.
-    classifier : ClassifierSettings, optional
-        Size and training of the classifier.
+    seeds, n_models : sequence of int, int
+        One split each, at least two, over which intervals are; number of models in each pool, even, and at least 4.
+    trainer, vae, classifier : Trainer, VAESettings, ClassifierSettings, optional
+        Who trains encoder and decoder (by default on the private records, without protection); their other settings;
+        size and training of the classifier.
     on_public_records : bool
         State that `x` are public records, so that the search costs the private ones nothing.
-    n_jobs : int
-        Number of processes; -1 takes one per core.
-    progress : bool
-        Show a progress bar.
+    n_jobs, progress : int, bool
+        Number of processes (-1 takes one per core), and whether to show a progress bar.
 
     Returns
     -------
     pandas.DataFrame
         One row a setting, seed and attack, with the columns of :func:`vaeprivacy.experiments.sweeps.tidy`, and
-        ``validation_accuracy`` and ``validation_auc`` beside ``test_accuracy`` and ``test_auc``, ``radius``, what is
-        ``promised`` to any two records (:attr:`vaeprivacy.defences.base.Defence.local_epsilon`), and
-        ``on_public_records``.
+        ``validation_accuracy``, ``validation_auc``, ``radius``, ``on_public_records`` and what is ``promised`` to any
+        two records (:attr:`vaeprivacy.defences.base.Defence.local_epsilon`).
 
     Raises
     ------
@@ -90,22 +80,24 @@ def try_settings(
         If the records are too few or not in [0, 1], labels do not fit, or a setting is impossible.
     """
     _check(x, y, seeds=seeds, n_models=n_models, trainer=trainer)
-    trainer, vae, classifier = trainer or PlainTrainer(), vae or VAESettings(), classifier or ClassifierSettings()
-    pairs = list(product(epsilons, radii))
-    # Settings with the same latent dimension share their VAEs.
-    tried = [
-        [
-            Framework(epsilon, radius=radius, trainer=trainer, vae=replace(vae, latent_dim=dim))
-            for epsilon, radius in pairs
-        ]
-        for dim in latent_dims
-    ]
-    if not any(tried):
-        raise ValueError("There is nothing to try: give at least one epsilon, one latent dimension and one radius.")
+    trainer, vae = trainer or PlainTrainer(), vae or VAESettings()
+    tried = _settings(epsilons, radii, [replace(vae, latent_dim=dim) for dim in latent_dims], trainer=trainer)
+    classifier = classifier or ClassifierSettings()
     pools = [draw_pool(x, y, seed=seed, n_models=n_models, classifier=classifier) for seed in seeds]
     tasks = [partial(try_on, pool, defences) for pool, defences in product(pools, tried)]
     found = list(in_parallel(tasks, n_jobs=n_jobs, title="settings" if progress else ""))
     return pd.DataFrame([row for rows in found for row in rows]).assign(on_public_records=on_public_records)
+
+
+def _settings(
+    epsilons: Iterable[float], radii: Iterable[float | None], vaes: Iterable[VAESettings], *, trainer: Trainer
+) -> list[list[Framework]]:
+    """Return all combinations; those of one latent dimension together, since they share their VAEs."""
+    pairs = list(product(epsilons, radii))
+    tried = [[Framework(epsilon, radius=radius, trainer=trainer, vae=vae) for epsilon, radius in pairs] for vae in vaes]
+    if not any(tried):
+        raise ValueError("There is nothing to try: give at least one epsilon, one latent dimension and one radius.")
+    return tried
 
 
 def _check(x: torch.Tensor, y: torch.Tensor, *, seeds: Sequence[int], n_models: int, trainer: Trainer | None) -> None:
