@@ -17,6 +17,7 @@ import pooch
 import pytest
 import torch
 from hypothesis import settings
+from order import pytest_collection_modifyitems  # noqa: F401 (a hook: long files first)
 from seeding import seeded
 
 from vaeprivacy.classifiers import ClassifierSettings

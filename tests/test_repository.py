@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from order import FIRST, LAST, TESTS
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -129,3 +130,8 @@ def test_ruff_has_nothing_to_say():
         ruff = [sys.executable, "-m", "ruff", *command, str(ROOT)]
         done = subprocess.run(ruff, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
+
+
+def test_files_of_tests_that_are_begun_first_or_last_are_there():
+    assert [name for name in (*FIRST, *LAST) if not (TESTS / name).is_file()] == []
+    assert not set(FIRST) & set(LAST)

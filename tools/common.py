@@ -23,9 +23,7 @@ BOOK_URL = CONFIG["html"]["baseurl"].rstrip("/")
 def book_pages() -> list[str]:
     """Return the names of all pages, such as "notebooks/framework", in the order of the book's table of contents."""
     contents = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
-    chapters = [chapter for part in contents["parts"] for chapter in part["chapters"]]
-    below = [[chapter, *chapter.get("sections", [])] for chapter in chapters]
-    return [contents["root"], *(page["file"] for pages in below for page in pages)]
+    return [contents["root"], *(chapter["file"] for part in contents["parts"] for chapter in part["chapters"])]
 
 
 def notebook_sources() -> list[Path]:

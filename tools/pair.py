@@ -72,7 +72,9 @@ def plain_role(match: re.Match, page: str) -> str:
     if role == "term":
         return f"[{text}]({link('book/glossary', ANCHORS[target.lower()])})"
     if role == "py:obj":
-        return f"[`{text}`]({link(page_of(target), f'#{target}')})"
+        path = ROOT / target.replace(".", "/")  # Sphinx calls the places of modules otherwise than those of names
+        kind = "module-" if path.is_dir() or path.with_suffix(".py").is_file() else ""
+        return f"[`{text}`]({link(page_of(target), f'#{kind}{target}')})"
     if role in ("prf:ref", "numref"):
         return f"[{text.replace('-', ' ')}]({link(PAGES[target], f'#{target}')})"
     raise ValueError(f"{page}: the role {{{role}}} has no plain form yet; add one to tools/pair.py.")

@@ -2,19 +2,15 @@
 
 import ast
 import re
-from pathlib import Path
 
 import api
-import build as tool
 import pytest
 import reading_list
-import yaml
-from common import CONFIG, REPOSITORY, book_pages
+from common import REPOSITORY, book_pages
 from conftest import ROOT
 
 import vaeprivacy
 
-LABEL = re.compile(r":(eq|prf:ref):`([\w-]+)`")
 MODULE = re.compile(r"^\.\. automodule:: ([\w.]+)$", flags=re.MULTILINE)
 LARGEST = 400_000  # bytes of a page
 #: What the reading list must have at least.
@@ -105,47 +101,16 @@ def test_what_a_folder_defines_itself_is_documented():
     assert "load_digits" not in directives  # which is imported
 
 
-def labels() -> str:
-    """Return a page with each equation and theorem that docstrings name."""
-    text = "# Labels\n\n"
-    for path in sorted((ROOT / "vaeprivacy").rglob("*.py")):
-        for kind, label in LABEL.findall(path.read_text(encoding="utf-8")):
-            one = f"$$ x $$ ({label})" if kind == "eq" else f"```{{prf:theorem}}\n:label: {label}\n\nText.\n```"
-            text += f"{one}\n\n" if one not in text else ""
-    return text
-
-
-@pytest.fixture(scope="module")
-def reference(pages, tmp_path_factory) -> Path:
-    """Build a book of generated pages alone, in which every warning is an error; return where its pages are."""
-    folder = tmp_path_factory.mktemp("reference")
-    stage = folder / "stage"
-    (stage / "book").mkdir(parents=True)
-    (stage / "book" / "_ext").symlink_to(ROOT / "book" / "_ext")
-    (stage / "book" / "_static").symlink_to(ROOT / "book" / "_static")
-    texts = pages | {"reading_list": reading_list.page(), "equations": labels(), "intro": "# A book\n"}
-    texts["glossary"] = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
-    texts["glossary"] = re.sub(r"\{(?:eq|numref|prf:ref|cite:\w)\}", "", texts["glossary"])
-    for name, text in texts.items():
-        (stage / "book" / f"{name}.md").write_text(text, encoding="utf-8")
-    (stage / "book" / "references.bib").write_text("")
-    (stage / "_config.yml").write_text(yaml.safe_dump(CONFIG))
-    chapters = [{"file": f"book/{name}"} for name in texts if name != "intro"]
-    for toc in (stage / "_toc.yml", stage / "book" / "_toc.yml"):
-        toc.write_text(yaml.safe_dump({"root": "book/intro", "format": "jb-book", "chapters": chapters}))
-    tool.run_sphinx(folder)
-    return folder / "book" / "_build" / "html" / "book"
-
-
-def test_pages_are_built_without_a_warning_and_each_module_can_be_linked_at_one_place(reference, pages):
-    html = {page: (reference / f"{page}.html").read_text(encoding="utf-8") for page in pages}
-    anchors = [anchor for text in html.values() for anchor in re.findall(r'id="module-([\w.]+)"', text)]
+def test_pages_are_built_without_a_warning_and_each_module_can_be_linked_at_one_place(html, pages):
+    # Of the whole book, in which every warning is an error: a book of these pages alone took as long to build again.
+    built = {page: (html / "book" / f"{page}.html").read_text(encoding="utf-8") for page in pages}
+    anchors = [anchor for text in built.values() for anchor in re.findall(r'id="module-([\w.]+)"', text)]
     assert sorted(anchors) == sorted(public_modules())
     for name, module in api.facade():
         page = api.page_of(module).removeprefix("book/")
-        assert f'href="{page}.html#{module}.{name}"' in html["api"], name
-        assert f'id="{module}.{name}"' in html[page], name
-    assert {page: len(text) for page, text in html.items() if len(text) > LARGEST} == {}
+        assert f'href="{page}.html#{module}.{name}"' in built["api"], name
+        assert f'id="{module}.{name}"' in built[page], name
+    assert {page: len(text) for page, text in built.items() if len(text) > LARGEST} == {}
 
 
 def test_the_list_of_what_to_read_first_is_short():

@@ -24,6 +24,15 @@ def fingerprint(settings: Any, *tensors: torch.Tensor) -> str:
     return digest.hexdigest()
 
 
+def to_cpu(state: Any) -> Any:
+    """Return nested state with its tensors on the CPU, so that a machine with another device can go on."""
+    if isinstance(state, torch.Tensor):
+        return state.cpu()
+    if isinstance(state, dict):
+        return {name: to_cpu(value) for name, value in state.items()}
+    return type(state)(to_cpu(value) for value in state) if isinstance(state, list | tuple) else state
+
+
 class Checkpoint:
     """The state of one training, in a file.
 
@@ -65,8 +74,7 @@ class Checkpoint:
         if self.path is None or not self.path.exists():
             return None
         try:
-            # To the CPU, so that a machine with another device can go on.
-            kept = torch.load(self.path, weights_only=True, map_location="cpu")
+            kept = torch.load(self.path, weights_only=True)
             about, state = kept["about"], kept["state"]
         except Exception as error:  # torch.load raises errors of many kinds
             raise ValueError(f"{self.path} is no checkpoint ({type(error).__name__}): delete it.") from error
@@ -88,7 +96,7 @@ class Checkpoint:
             return
         generators = [generator.get_state() for generator in self.generators]
         state = {"weights": self.weights, "optimizer": self.optimizer.state_dict(), "generators": generators}
-        kept = {"about": self._fingerprint, "state": state | {"more": more}}
+        kept = {"about": self._fingerprint, "state": to_cpu(state | {"more": more})}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self.path, lambda path: torch.save(kept, path))
         self._written = time.monotonic()
