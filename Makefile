@@ -16,13 +16,17 @@ export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: book test check-pages versions pdf notebooks pair pin changes serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework benchmark-contest record-convolutional record-paper clean help
+.PHONY: book idea test check-pages versions pdf notebooks pair pin changes serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework benchmark-contest record-convolutional record-paper clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
 	$(BIN)/python tools/pair.py --check
 	$(BIN)/python tools/execute.py
 	$(BIN)/python tools/build.py
+
+idea: $(INSTALLED) ## run the first chapter, the idea on one page, and show its page (a minute)
+	$(BIN)/python tools/ensure_data.py
+	$(BIN)/python tools/idea.py
 
 test: $(INSTALLED) ## run the tests
 	$(BIN)/python -m pytest

@@ -31,6 +31,7 @@ LAST = (
     "book/test_browser.py",
     "book/test_first_use.py",
     "book/test_pages.py",
+    "book/test_phone.py",
     "book/test_api.py",
 )
 

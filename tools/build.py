@@ -67,6 +67,7 @@ def lay_out(executed: Path, folder: Path, results: "dict[str, Results]") -> None
     The names of pages stay those of the repository, so that Colab and edit buttons lead to the right files. What the
     notebooks reported is put into the sentences of all pages.
     """
+    import dissolving
     import explorer
     from values import filled, filled_notebook
 
@@ -76,6 +77,7 @@ def lay_out(executed: Path, folder: Path, results: "dict[str, Results]") -> None
     shutil.copytree(ROOT / "book", folder / "book")
     for page in (folder / "book").glob("*.md"):
         page.write_text(filled(page.read_text(encoding="utf-8"), page.stem, results), encoding="utf-8")
+    dissolving.put_into(folder / "book" / "intro.md")
     (folder / "book" / "_static" / "in-one-picture.png").write_bytes(picture(executed, "fig-in-one-picture"))
     (folder / "book" / "_static" / "noise-clouds.png").write_bytes(picture(executed, "fig-four-clouds"))
     explorer.write_script(folder / "book" / "_static" / "explorer-data.js")
@@ -87,7 +89,7 @@ def lay_out(executed: Path, folder: Path, results: "dict[str, Results]") -> None
         took = {"seconds": run.metadata.papermill.duration, "hardware": run.metadata.hardware}
         chapters.append((read_source(source), took))
         page = with_times(with_outputs(read_source(source), run), **took)
-        page = filled_notebook(page, source.stem, results)
+        page = explorer.with_explorers(filled_notebook(page, source.stem, results))
         write_notebook(page, folder / "notebooks" / f"{source.stem}.ipynb")
     for page in (folder / "book").glob("*.md"):
         insert(page, chapters)
@@ -193,12 +195,8 @@ def contents(*places: Path) -> str:
     return digest.hexdigest()
 
 
-def run_sphinx(folder: Path) -> None:
+def jupyter_book(folder: Path) -> None:
     """Run Jupyter Book on what was laid out in a folder; exit on any warning."""
-    known, now = folder / "outline.txt", outline(folder / "stage")
-    if not known.exists() or known.read_text() != now:
-        shutil.rmtree(folder / "book", ignore_errors=True)
-    known.unlink(missing_ok=True)  # of a build that fails, nothing is taken over: its warnings would not come again
     command = [
         Path(sys.executable).with_name("jupyter-book"),
         "build",
@@ -207,9 +205,17 @@ def run_sphinx(folder: Path) -> None:
         folder / "book",
     ]
     # Every warning is an error, and so is every reference without a target.
-    status = subprocess.run([*command, "-W", "--keep-going", "-n", "--quiet"]).returncode
-    if status != 0:
+    if subprocess.run([*command, "-W", "--keep-going", "-n", "--quiet"]).returncode != 0:
         sys.exit("The book was not built: mend the warnings above.")
+
+
+def run_sphinx(folder: Path) -> None:
+    """Run Jupyter Book on the whole book that was laid out in a folder; exit on any warning."""
+    known, now = folder / "outline.txt", outline(folder / "stage")
+    if not known.exists() or known.read_text() != now:
+        shutil.rmtree(folder / "book", ignore_errors=True)
+    known.unlink(missing_ok=True)  # of a build that fails, nothing is taken over: its warnings would not come again
+    jupyter_book(folder)
     known.write_text(now)
 
 

@@ -1,4 +1,4 @@
-"""The epsilon explorer of the page "Explore": keep what it shows of a finished sweep, and write it for the page.
+"""The figures to play with: keep what they show of a finished sweep, write it for the pages, and put them there.
 
 ``python tools/explorer.py runs`` reads the runs of ``vaeprivacy/reporting/results/explorer.yaml`` from a directory and
 writes ``explorer.json`` beside that file. A build of the book adds the guarantees and bounds, which need no run.
@@ -8,6 +8,7 @@ import argparse
 import base64
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from common import ROOT
+from nbformat import NotebookNode
 from PIL import Image
 
 from vaeprivacy.attacks import attack_label
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.defences.framework import Framework
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.grids import read_grid
@@ -48,6 +52,10 @@ MECHANISMS = {
 }
 N_PICTURES = 6
 N_RATES = 25
+#: The HTML of the explorers, and the line that marks the place of one in a notebook.
+INCLUDE = ROOT / "book" / "_include"
+PLACE = re.compile(r"^<!-- ([a-z]+-explorer) -->$", flags=re.MULTILINE)
+STAND_IN = '<p class="{}">A figure to play with stands here, on a screen and with scripts.</p>'
 
 
 # From a sweep to the record
@@ -213,6 +221,8 @@ def promised(guarantee: Guarantee, fpr: Sequence[float]) -> dict[str, Any]:
         "guarantee": str(guarantee).partition(" The noise came from")[0],
         "bound": [round(worst.max_tpr(rate), 4) for rate in fpr],
         "bound_at_1_fpr": round(worst.max_tpr(0.01), 4),
+        # Gaussian noise has no epsilon without a delta.
+        "any_two_records": worst.epsilon if isinstance(worst, Indistinguishability) else None,
     }
 
 
@@ -226,6 +236,30 @@ def write_script(path: Path) -> None:
     """Write the data of the page as a script: a page that is opened from a disk may load no other kind of file."""
     data = page_data(json.loads(RECORD.read_text(encoding="utf-8")))
     path.write_text(f"const EXPLORER = {json.dumps(data, separators=(',', ':'))};\n", encoding="utf-8")
+
+
+def with_explorers(notebook: NotebookNode) -> NotebookNode:
+    """Put explorers into the places of a page that are marked for them: lines such as ``<!-- noise-explorer -->``.
+
+    Without scripts and on paper, a sentence stands there.
+
+    Raises
+    ------
+    ValueError
+        If there is no explorer of that name.
+    """
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = PLACE.sub(lambda match: _directive(match[1]), cell.source)
+    return notebook
+
+
+def _directive(name: str) -> str:
+    """Return an explorer as a directive of MyST."""
+    path = INCLUDE / f"{name}.html"
+    if not path.is_file():
+        raise ValueError(f"There is no explorer {name!r}: {path} is missing.")
+    return f"```{{raw}} html\n{STAND_IN.format(name)}\n{path.read_text(encoding='utf-8')}```"
 
 
 def main() -> None:

@@ -96,6 +96,12 @@ def plain_directive(match: re.Match) -> str:
 def plain_markdown(text: str, page: str) -> str:
     """Turn MyST Markdown into the Markdown that Colab shows."""
     text = re.sub(r"^\([\w-]+\)=\n", "", text, flags=re.MULTILINE)  # labels
+    text = re.sub(
+        r"^<!-- ([a-z]+-explorer) -->$",
+        lambda match: f"[A figure to play with]({link(page, f'#{match[1]}')}) stands here in the book.",
+        text,
+        flags=re.MULTILINE,
+    )
     text = re.sub(r"^(\$\$)\s*\([\w-]+\)$", r"\1", text, flags=re.MULTILINE)  # labels of equations
     directive = r"^(?P<fence>:{3,}|`{3,})\{(?P<name>[\w:-]+)\}(?P<title>.*)\n(?P<body>(?:.*\n)*?)(?P=fence)$"
     text = re.sub(directive, plain_directive, text, flags=re.MULTILINE)
@@ -106,6 +112,21 @@ def plain_markdown(text: str, page: str) -> str:
     return text
 
 
+def fold(cell: NotebookNode, page: str) -> None:
+    """Let Colab show a cell that is folded on the page as a form, of which one sees the title."""
+    tags, figure = cell.metadata.get("tags", []), cell.metadata.get("mystnb", {}).get("figure")
+    if cell.cell_type != "code" or "parameters" in tags or not {"hide-input", "hide-cell"} & set(tags):
+        return
+    if figure:
+        title = " ".join(plain_markdown(figure["caption"], page).split()).split(". ")[0].rstrip(".")
+    elif "report" in tags:
+        title = "The numbers of this page"
+    else:
+        title = "Set-up" if "import " in cell.source else "More code"
+    cell.source = f"# @title {title}\n{cell.source}"
+    cell.metadata["cellView"] = "form"
+
+
 def for_colab(source: Path, results: dict[str, Results]) -> NotebookNode:
     """Return the notebook that Colab opens: no outputs, plain Markdown, cells that install the package and compare."""
     notebook = filled_notebook(read_source(source), source.stem, results)
@@ -113,6 +134,7 @@ def for_colab(source: Path, results: dict[str, Results]) -> NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = plain_markdown(cell.source, page)
+        fold(cell, page)
     badge = (
         "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
         f"(https://colab.research.google.com/github/{REPOSITORY.split('github.com/')[1]}/blob/main/{page}.ipynb)"
@@ -123,7 +145,9 @@ def for_colab(source: Path, results: dict[str, Results]) -> NotebookNode:
     compare = new_code_cell("chapter.compare()", id="compare", metadata={"tags": ["compare"]})
     notebook.cells = [head, install, *notebook.cells, heading, compare]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    notebook.metadata = {"accelerator": "GPU", "kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    if "best_device" in source.read_text(encoding="utf-8"):
+        notebook.metadata["accelerator"] = "GPU"
     return notebook
 
 

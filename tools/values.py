@@ -106,7 +106,8 @@ def filled(text: str, chapter: str, results: dict[str, Results]) -> str:
             raise ValueError(f"{chapter}: no {kind} {name!r} is known of the notebook {of}. {HOW}")
         if kind == "claim":
             return text
-        return str(reported.values[name]) if kind == "value" else reported.values[name].short
+        number = reported.values[name]
+        return str(number).replace(" ", "\N{NO-BREAK SPACE}") if kind == "value" else number.short
 
     return PLACE.sub(fill, text)
 

@@ -72,9 +72,11 @@ def link_first_uses(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Link each term at its first use on a page, unless its author has done so before."""
     if page.startswith(PLAIN):
         return
+    terms = Terms(app, page)
+    if not terms.places:  # a page of its own (tools/idea.py) has no glossary
+        return
     for paragraph in doctree.findall(nodes.paragraph):
         join_lines(paragraph)
-    terms = Terms(app, page)
     for node in list(doctree.findall(lambda node: isinstance(node, nodes.Text | nodes.reference))):
         if isinstance(node, nodes.reference):
             terms.note(node)

@@ -22,3 +22,8 @@ window.addEventListener("afterprint", () => {
   document.documentElement.dataset.theme = before;
   for (const answer of folded) answer.open = false;
 });
+
+// Sphinx gives the entries of the bibliography a role that no list may have in it.
+window.addEventListener("DOMContentLoaded", () => {
+  for (const entry of document.querySelectorAll("[role=list] > [role=doc-biblioentry]")) entry.setAttribute("role", "listitem");
+});

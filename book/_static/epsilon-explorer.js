@@ -50,7 +50,7 @@ class EpsilonExplorer {
   offerNoises() {
     this.find("[name=noise]").replaceChildren(...Object.entries(this.record.mechanisms).map(([name, words]) => {
       const measured = this.isMeasured(name);
-      const option = new Option(measured ? words : `${words} (not in this record)`, name);
+      const option = new Option(measured ? words : `${words} (not measured)`, name);
       option.disabled = !measured;
       return option;
     }));
@@ -80,7 +80,8 @@ class EpsilonExplorer {
     slider.value = this.epsilon === null ? steps.length : steps.indexOf(this.epsilon);
     const words = this.epsilon === null ? "no noise" : String(this.epsilon);
     slider.setAttribute("aria-valuetext", this.epsilon === null ? words : `epsilon ${words}`);
-    this.find("output").value = words;
+    const most = this.setting(this.epsilon).any_two_records;
+    this.find("output").value = most ? `${words} (${most} for any two records)` : words;
   }
 
   // Showing
@@ -153,7 +154,8 @@ class EpsilonExplorer {
     return [
       drawn("polygon", { class: "excluded", points: `${line} ${corners}` }),
       drawn("polyline", { class: "bound", points: line }),
-      drawn("text", { x: PLOT.left + 6, y: Math.max(PLOT.top + 14, this.y(setting.bound[3]) - 6) }, "bound"),
+      drawn("text", { x: PLOT.left + 6, y: Math.max(PLOT.top + 14, this.y(setting.bound[3]) - 6) },
+        setting.bound[0] > 0.999 ? "bound: it excludes nothing that is drawn" : "bound"),
     ];
   }
 
@@ -185,3 +187,5 @@ class EpsilonExplorer {
     }));
   }
 }
+
+play("epsilon-explorer", (section) => new EpsilonExplorer(section, EXPLORER));

@@ -1,11 +1,8 @@
-// The page has still figures, for readers without scripts and on paper; the explorers take their places on the screen.
-const explorers = {
-  "noise-explorer": (section) => new NoiseExplorer(section),
-  "epsilon-explorer": (section) => new EpsilonExplorer(section, EXPLORER),
-};
-for (const [id, start] of Object.entries(explorers)) {
+// A figure to play with takes the place of the still one, if the page has one: that stays without scripts and on paper.
+function play(id, start) { // not a constant: a page with two such figures loads this file twice
   const section = document.getElementById(id);
+  if (!section) return; // the whole book on paper
   section.hidden = false;
   start(section);
-  document.querySelector(`figure.${id}`).classList.add("replaced");
+  for (const still of document.querySelectorAll(`.${id}`)) still.classList.add("replaced");
 }

@@ -145,3 +145,5 @@ class NoiseExplorer {
     }
   }
 }
+
+play("noise-explorer", (section) => new NoiseExplorer(section));

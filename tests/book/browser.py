@@ -19,7 +19,6 @@ MOST_BYTES = 2_000_000  # over the wire, text compressed
 COMPRESSED = (".html", ".css", ".js", ".svg", ".json")
 GRAVE = ("serious", "critical")
 ALLOWED = {  # what generators of pages write, which no style can mend
-    ("aria-required-children", ".citation-list"),  # docutils calls it a list; sphinxcontrib-bibtex puts anchors into it
     ("list", "article > ul"),  # sphinx.ext.viewcode puts the list of a package's modules beside its entry, not into it
 }
 # Nothing but this machine has an address, so that not even a faulty page or the browser itself reaches another one.

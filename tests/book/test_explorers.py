@@ -10,7 +10,8 @@ import explorer
 import numpy as np
 import pytest
 import torch
-from browser import running
+from browser import THEMES, running
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from pdf import CHROMIUM, NO_CHROMIUM
 from playwright.sync_api import Browser, Locator, Page
 from scipy.stats import ks_2samp
@@ -29,7 +30,16 @@ MECHANISMS = {
     "coordinate-laplace": CoordinateLaplace,
     "gaussian": lambda epsilon: Gaussian(1 / epsilon),
 }
-EXPLORERS = ("noise-explorer", "epsilon-explorer")
+# Where each can be played with, and the scripts that it needs there.
+PAGES = {
+    "noise-explorer": ("book/explore", "notebooks/metric_privacy"),
+    "epsilon-explorer": ("book/explore", "notebooks/results"),
+}
+SCRIPTS = {
+    "noise-explorer": {"noise.js", "explore.js", "noise-explorer.js"},
+    "epsilon-explorer": {"explorer-data.js", "explore.js", "epsilon-explorer.js"},
+}
+PLACES = [(name, page) for name, pages in PAGES.items() for page in pages]
 
 
 # The record and what is made of it
@@ -56,6 +66,7 @@ def test_the_bound_on_the_page_is_that_of_the_guarantee() -> None:
     laplace = settings["euclidean-laplace/16/1"]
     assert laplace["bound_at_1_fpr"] == round(Indistinguishability(2 * math.sqrt(16) * 1).max_tpr(0.01), 4)
     assert "at most exp(8) for any two records" in laplace["guarantee"] and "seed" not in laplace["guarantee"]
+    assert laplace["any_two_records"] == 8 and settings["gaussian/16/1"]["any_two_records"] is None
     assert "bound" not in settings["none/16/none"]
     setting = {"mechanism": "gaussian", "latent_dim": 16, "epsilon": 1.0}
     found = explorer.promised(explorer.guarantee_of(setting), RECORD["fpr"])
@@ -83,6 +94,31 @@ def test_a_sweep_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert noisy["picture"] != without["picture"] and 0 < kept["raw"]["accuracy"][0] < 1
 
 
+# In its place
+
+
+def test_a_marked_line_becomes_an_explorer_and_nothing_else_changes() -> None:
+    text = "Before.\n\n<!-- noise-explorer -->\n\nIn a line, <!-- noise-explorer --> stays."
+    cells = [new_markdown_cell(text), new_code_cell("# <!-- noise-explorer -->")]
+    markdown, code = explorer.with_explorers(new_notebook(cells=cells)).cells
+    before, directive, after = re.split(r"^```(?:\{raw\} html)?$\n?", markdown.source, flags=re.MULTILINE)
+    assert (before, after) == ("Before.\n\n", "\n\nIn a line, <!-- noise-explorer --> stays.".removeprefix("\n"))
+    assert (explorer.INCLUDE / "noise-explorer.html").read_text(encoding="utf-8") in directive
+    assert code.source == "# <!-- noise-explorer -->"
+
+
+def test_an_explorer_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="no explorer 'other-explorer'"):
+        explorer.with_explorers(new_notebook(cells=[new_markdown_cell("<!-- other-explorer -->")]))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_an_explorer_loads_only_what_it_needs(name) -> None:
+    html = (explorer.INCLUDE / f"{name}.html").read_text(encoding="utf-8")
+    loaded = re.findall(r'<script src="\.\./_static/([\w.-]+)"></script>', html)
+    assert set(loaded) == SCRIPTS[name] and html.count("<script") == len(loaded)
+
+
 # On the page
 
 
@@ -93,35 +129,79 @@ def browser(html) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def tab(browser, html) -> Iterator[Page]:
-    """Open the page from the disk, as a reader who has downloaded the book; whatever fails on it fails the test."""
+def page(request) -> str:
+    """Return the page that a test is about: the one of all explorers, if it names none."""
+    return getattr(request, "param", "book/explore")
+
+
+@pytest.fixture
+def tab(browser, html, page) -> Iterator[Page]:
+    """Open a page from the disk, as a reader who has downloaded the book; whatever fails on it fails the test."""
     context = browser.new_context(has_touch=True, viewport={"width": 390, "height": 800}, reduced_motion="reduce")
     tab, errors = context.new_page(), []
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
-    tab.goto((html / "book" / "explore.html").as_uri())
+    tab.goto((html / f"{page}.html").as_uri())
     yield tab
     assert errors == []
     context.close()
 
 
-def shown(tab: Page) -> list[bool]:
-    """Return whether each explorer is shown, and then whether each still figure is."""
-    selectors = [*(f"#{name}" for name in EXPLORERS), *(f"figure.{name}" for name in EXPLORERS)]
-    return [tab.locator(selector).is_visible() for selector in selectors]
+def on_its_pages(name: str) -> pytest.MarkDecorator:
+    """Run a test on each page that has an explorer."""
+    return pytest.mark.parametrize("page", PAGES[name], indirect=True)
 
 
 @in_browser
-def test_still_figures_stand_where_scripts_are_off_and_on_paper(browser, html, tab) -> None:
-    assert shown(tab) == [True, True, False, False]
+@pytest.mark.parametrize(("name", "page"), PLACES, indirect=["page"])
+def test_still_figures_stand_where_scripts_are_off_and_on_paper(browser, html, tab, page, name) -> None:
+    assert shown(tab, name) == [True, False]
     tab.emulate_media(media="print")
-    assert shown(tab) == [False, False, True, True]
+    assert shown(tab, name) == [False, True]
     plain = browser.new_context(java_script_enabled=False).new_page()
-    plain.goto((html / "book" / "explore.html").as_uri())
-    assert shown(plain) == [False, False, True, True]
+    plain.goto((html / f"{page}.html").as_uri())
+    assert shown(plain, name) == [False, True]
+
+
+def shown(tab: Page, name: str) -> list[bool]:
+    """Return whether an explorer is shown, and whether what stands in for it is."""
+    return [tab.locator(selector).first.is_visible() for selector in (f"#{name}", f".{name}")]
 
 
 @in_browser
+@pytest.mark.parametrize(("name", "page"), PLACES, indirect=["page"])
+def test_a_page_loads_the_scripts_of_its_explorers_only(tab, page, name) -> None:
+    ours = set().union(*SCRIPTS.values())
+    loaded = tab.eval_on_selector_all("script[src]", "all => all.map((script) => script.src.replace(/.*[/]/, ''))")
+    wanted = set().union(*(SCRIPTS[each] for each, pages in PAGES.items() if page in pages))
+    assert {script for script in loaded if script in ours} == wanted
+
+
+@in_browser
+@pytest.mark.parametrize(("name", "page"), PLACES, indirect=["page"])
+def test_an_explorer_fits_a_phone_in_both_themes(tab, page, name) -> None:
+    section = tab.locator(f"#{name}")
+    right = "(section) => Math.max(...[...section.querySelectorAll('*')].map((e) => e.getBoundingClientRect().right))"
+    colours = "(e) => [getComputedStyle(e).color, getComputedStyle(document.body).backgroundColor]"
+    for theme, expected in zip(THEMES, ([True, False], [False, True]), strict=True):
+        tab.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
+        assert section.evaluate(right) <= 390
+        is_dark = [sum(map(int, re.findall(r"\d+", each)[:3])) < 384 for each in section.evaluate(colours)]
+        assert is_dark == expected  # ink and ground
+
+
+@in_browser
+@pytest.mark.parametrize(("name", "page"), PLACES, indirect=["page"])
+def test_every_control_can_be_reached_by_keyboard(tab, page, name) -> None:
+    controls = tab.locator(f"#{name}").locator("select, input, button")
+    controls.first.focus()
+    for i in range(controls.count()):
+        assert controls.nth(i).evaluate("(element) => element === document.activeElement")
+        tab.keyboard.press("Tab")
+
+
+@in_browser
+@on_its_pages("epsilon-explorer")
 def test_the_arrow_keys_slide_epsilon(tab) -> None:
     section = tab.locator("#epsilon-explorer")
     slider, promise, utility = (section.locator(each) for each in ("input", ".promise", ".utility"))
@@ -134,6 +214,7 @@ def test_the_arrow_keys_slide_epsilon(tab) -> None:
     setting = next(one for one in RECORD["settings"] if (one["latent_dim"], one["epsilon"]) == (16, 4))
     assert f"right on {100 * setting['accuracy'][0]:.1f}% of the test records" in utility.inner_text()
     assert f"{setting['attacks']['likelihood']['auc'][0]:.3f} (" in section.locator("tbody").inner_text()
+    assert section.locator("output").inner_text() == "4 (32 for any two records)"
     slider.press("End")
     assert "Without noise there is no guarantee" in promise.inner_text()
     assert promise.get_attribute("role") == "status"  # it is read out
@@ -149,7 +230,7 @@ def test_only_what_was_measured_can_be_chosen(tab) -> None:
         measured = {one["latent_dim"] for one in RECORD["settings"] if one["mechanism"] == name}
         assert option.is_disabled() == (not measured)
         if not measured:
-            assert "not in this record" in option.inner_text()
+            assert "not measured" in option.inner_text()
             continue
         noise.select_option(name)
         for choice in dimension.locator("option").all():
@@ -169,6 +250,7 @@ def test_only_what_was_measured_can_be_chosen(tab) -> None:
 
 
 @in_browser
+@on_its_pages("noise-explorer")
 def test_the_arrow_keys_move_the_output_and_gaussian_noise_breaks_the_bound(tab) -> None:
     section = tab.locator("#noise-explorer")
     output, finding = section.locator("button.output"), section.locator(".finding")
@@ -191,6 +273,7 @@ def place_of(handle: Locator) -> list[float]:
 
 
 @in_browser
+@on_its_pages("noise-explorer")
 def test_a_finger_drags_a_code_and_a_tap_moves_the_output(tab) -> None:
     section = tab.locator("#noise-explorer")
     code, before = section.locator("button.one"), section.locator(".finding").inner_text()

@@ -112,6 +112,12 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another(digits: Dat
         assert set(getattr(first, part).tolist()) != set(getattr(other, part).tolist())
 
 
+def test_there_are_twice_as_many_reference_and_test_records_as_members_unless_said_otherwise(digits):
+    ours = split(digits.y, n_members=100, generator=seeded())
+    theirs = split(digits.y, n_members=100, n_reference=200, n_test=200, generator=seeded())
+    assert all(torch.equal(getattr(ours, part), getattr(theirs, part)) for part in ("members", "reference", "test"))
+
+
 def test_a_split_has_four_disjoint_parts_of_the_sizes_asked_for(digits: Dataset) -> None:
     parts = split(digits.y, n_members=100, n_reference=200, n_test=300, generator=seeded())
     sets = [set(part.tolist()) for part in (parts.members, parts.non_members, parts.reference, parts.test)]

@@ -14,8 +14,8 @@ from vaeprivacy.reporting import figures, pareto_figure, tables
 @pytest.fixture
 def results() -> pd.DataFrame:
     rows = [
-        {"setting": setting, "seed": seed, "attack": attack, "auc": 0.5 + 0.01 * seed}
-        for setting in ("raw data", "8", "16", "no noise")
+        {"setting": setting, "seed": seed, "attack": attack, "auc": 0.5 + 0.01 * seed, "latent_dim": dimension}
+        for setting, dimension in (("raw data", np.nan), ("8", 16), ("16", 16), ("no noise", 16))
         for seed in (0, 1, 2)
         for attack in ("loss", "nearest")
     ]
@@ -29,8 +29,10 @@ def test_settings_come_in_order_of_growing_leakage() -> None:
 def test_each_attack_gets_a_curve_with_the_name_that_tables_use(results: pd.DataFrame) -> None:
     ax = figures.against_setting(results, "auc", hue="attack", chance=0.5)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["loss threshold", "nearest to reconstruction"]
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["8", "16", "no\nnoise", "raw\ndata"]
-    assert "varepsilon" in ax.get_xlabel()
+    assert [label.get_text() for label in ax.get_xticklabels()] == [
+        "8\n(64)", "16\n(128)", "no\nnoise", "raw\ndata"
+    ]  # fmt: skip
+    assert "2R" in ax.get_xlabel()
     drawn = [line for line in ax.lines if line.get_marker() not in ("None", "")]
     assert len({line.get_color() for line in drawn}) == len({line.get_marker() for line in drawn}) == 2
 
@@ -93,13 +95,14 @@ def test_roc_curves_show_the_smallest_rate_that_the_sample_resolves() -> None:
 def test_in_one_picture_each_curve_is_named_beside_it() -> None:
     rows = [
         {"dataset": "digits", "defence": "framework", "setting": setting, "seed": seed, "attack": attack, "weak": False}
-        | {"looks_at": looks_at, "auc": auc + 0.01 * seed, "test_accuracy": 0.8}
+        | {"looks_at": looks_at, "auc": auc + 0.01 * seed, "test_accuracy": 0.8, "latent_dim": 16}
         for setting, found in (("no noise", 1.0), ("8", 0.7))
         for seed in (0, 1)
         for attack, looks_at, auc in (("nearest", "release", found - 0.01), ("loss", "classifier", 0.55))
     ]
     pictures = {setting: torch.zeros(2, 16) for setting in ("no noise", "8")}
-    _, leakage, _ = pareto_figure.in_one_picture(pictures, pd.DataFrame(rows), (4, 4)).axes
+    _, leakage, utility = pareto_figure.in_one_picture(pictures, pd.DataFrame(rows), (4, 4)).axes
+    assert [label.get_text() for label in utility.get_xticklabels()] == ["no\nnoise", "8\n(64)"]
     assert [text.get_text() for text in leakage.texts] == ["attack on the release", "attack on the classifier"]
     assert leakage.get_legend() is None
     heights = [text.get_window_extent().y0 for text in leakage.texts]

@@ -85,7 +85,13 @@ def stratified_parts(y: torch.Tensor, sizes: Sequence[int], *, generator: torch.
 
 
 def split(
-    y: torch.Tensor, *, n_members: int, n_reference: int, n_test: int, n_public: int = 0, generator: torch.Generator
+    y: torch.Tensor,
+    *,
+    n_members: int,
+    n_reference: int | None = None,
+    n_test: int | None = None,
+    n_public: int = 0,
+    generator: torch.Generator,
 ) -> Split:
     """Split records into members, as many non-members, reference, test and public records, all random and stratified.
 
@@ -93,8 +99,10 @@ def split(
     ----------
     y : torch.Tensor
         Labels, shape (n,).
-    n_members, n_reference, n_test : int
-        Number of records in each part; there are as many non-members as members.
+    n_members : int
+        Number of members, and of non-members.
+    n_reference, n_test : int, optional
+        Number of reference and test records; by default, of each twice as many as members.
     n_public : int
         Number of public records. The other parts do not depend on it.
     generator : torch.Generator
@@ -105,6 +113,7 @@ def split(
     ValueError
         If a size is not positive (public records may be none) or there are not enough records.
     """
+    n_reference, n_test = (2 * n_members if n is None else n for n in (n_reference, n_test))
     sizes = [n_members, n_members, n_reference, n_test, *([n_public] if n_public else [])]
     parts = stratified_parts(y, sizes, generator=generator)
     return Split(*parts[:4], public=parts[4] if n_public else torch.empty(0, dtype=torch.long))

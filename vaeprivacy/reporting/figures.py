@@ -17,6 +17,10 @@ COLOURS = ("#0050C8", "#D97D00", "#24A76D", "#B274AD", "#7A3B0A", "#222222")
 MARKERS = 4 * ["o", "s", "^", "D", "v", "X", "P", "*"]  # so that colour is not all that tells curves apart
 
 
+#: What an axis of settings is called, see :func:`setting_ticks`.
+EPSILON_AXIS = "$\\varepsilon$ per unit of latent distance\n(in brackets $2R\\varepsilon$, for any two records)"
+
+
 def _note_weak(ax: Axes, labels: Mapping[str, str]) -> None:
     """Say under an axis what the dagger means, if one is in the legend."""
     if any(WEAK in label for label in labels.values()):
@@ -43,6 +47,20 @@ def setting_order(settings: Sequence[str]) -> list[str]:
     present = set(settings)
     epsilons = sorted((s for s in present if s not in ("no noise", "raw data")), key=float)
     return epsilons + [s for s in ("no noise", "raw data") if s in present]
+
+
+def setting_ticks(settings: Sequence[str], radius: float) -> list[str]:
+    """Return what an axis calls settings: each epsilon stands over 2 R epsilon, what it promises for any two records.
+
+    Parameters
+    ----------
+    settings : sequence of str
+        An epsilon, or words such as "raw data", which go on two lines.
+    radius : float
+        Radius R of the ball onto which codes are clipped.
+    """
+    words = [setting.replace(" ", "\n") for setting in settings]
+    return [f"{each}\n({2 * radius * float(each):g})" if each[0].isdigit() else each for each in words]
 
 
 def picture_grid(rows: Mapping[str, torch.Tensor], image_shape: tuple[int, ...] | None, ax: Axes | None = None) -> Axes:
@@ -175,8 +193,9 @@ def against_setting(
         ax.axhline(chance, color="0.5", linestyle="--", zorder=0)
     if hue:
         _legend_above(ax)
-    ax.set_xticks(ax.get_xticks(), [label.get_text().replace(" ", "\n") for label in ax.get_xticklabels()])
-    ax.set(xlabel=r"$\varepsilon$ per unit of latent distance")
+    settings = [label.get_text() for label in ax.get_xticklabels()]
+    ax.set_xticks(ax.get_xticks(), setting_ticks(settings, results.latent_dim.max() ** 0.5))
+    ax.set(xlabel=EPSILON_AXIS)
     _note_weak(ax, labels)
     return ax
 

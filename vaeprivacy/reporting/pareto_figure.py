@@ -13,7 +13,7 @@ from matplotlib.transforms import Bbox
 
 from vaeprivacy.experiments.compare import pareto_front, strongest
 from vaeprivacy.metrics import mean_interval
-from vaeprivacy.reporting.figures import COLOURS, MARKERS
+from vaeprivacy.reporting.figures import COLOURS, EPSILON_AXIS, MARKERS, setting_ticks
 
 #: By a defence's name in the table: what the legend calls it, its colour and its marker.
 FAMILIES = {
@@ -195,8 +195,8 @@ def in_one_picture(rows: Mapping[str, torch.Tensor], results: pd.DataFrame, imag
     leakage.axhline(0.5, color="0.5", linestyle="--", zorder=0)
     leakage.set(ylabel="AUC", ylim=(0.45, 1.03))
     _means(utility, results[results.attack == "loss"], "test_accuracy", rows)
-    utility.set(ylabel="accuracy", ylim=(0, 1), xlabel=r"$\varepsilon$ per unit of latent distance")
-    utility.set_xticks(list(places), [name.replace(" ", "\n") for name in rows])
+    utility.set(ylabel="accuracy", ylim=(0, 1), xlabel=EPSILON_AXIS)
+    utility.set_xticks(list(places), setting_ticks(list(rows), results.latent_dim.max() ** 0.5))
     figure.draw_without_rendering()  # settles where the axes are
     # Each curve is named at its second point; the others are only there not to be covered.
     points = [
