@@ -87,7 +87,7 @@ def lay_out(executed: Path, folder: Path, results: "dict[str, Results]") -> None
     for source in notebook_sources():
         run = without_warnings(nbformat.read(executed / f"{source.stem}.ipynb", as_version=4), source.stem)
         took = {"seconds": run.metadata.papermill.duration, "hardware": run.metadata.hardware}
-        chapters.append((read_source(source), took))
+        chapters.append((read_source(source), took | {"name": source.stem}))
         page = with_times(with_outputs(read_source(source), run), **took)
         page = explorer.with_explorers(filled_notebook(page, source.stem, results))
         write_notebook(page, folder / "notebooks" / f"{source.stem}.ipynb")

@@ -12,6 +12,15 @@ from nbformat import NotebookNode
 WORDS_A_MINUTE = 200
 RESULTS = ROOT / "benchmarks" / "results"
 MARK = re.compile(r"^<!-- insert: (.+) -->$", flags=re.MULTILINE)
+#: What to read in an hour, after the first page: the chapters of the part "Start".
+FIRST_HOUR = {
+    "one_page": "all of it, in 60 lines of PyTorch",
+    "membership_inference": "what leaks, and how one measures it",
+    "vae": "codes, and how far apart they lie",
+    "metric_privacy": "what noise promises",
+    "framework": "all of it together",
+    "results": "what it hides, and what it costs",
+}
 Chapters = list[tuple[NotebookNode, dict[str, Any]]]
 
 
@@ -19,6 +28,12 @@ def minutes_to_read(notebook: NotebookNode) -> int:
     """Return how many minutes it takes to read a chapter's text, at least one."""
     words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
     return max(1, round(words / WORDS_A_MINUTE))
+
+
+def page_minutes(page: str) -> int:
+    """Return how many minutes it takes to read a page of the book that is no notebook, at least one."""
+    text = (ROOT / "book" / f"{page}.md").read_text(encoding="utf-8")
+    return max(1, round(len(text.split()) / WORDS_A_MINUTE))
 
 
 def duration(seconds: float) -> str:
@@ -35,14 +50,30 @@ def _record(name: str) -> dict[str, Any]:
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def title_of(notebook: NotebookNode) -> str:
+    """Return the title of a chapter."""
+    return next(cell.source for cell in notebook.cells if cell.source.startswith("# ")).splitlines()[0][2:]
+
+
 def chapter_times(chapters: Chapters) -> str:
-    """Return a table of the chapters with their times; `chapters` are notebooks with ``seconds`` and ``hardware``."""
+    """Return a table of chapters (notebooks with ``name``, ``seconds`` and ``hardware``) with their times."""
     rows = ["| chapter | to read | to run |", "|---|---|---|"]
     for notebook, took in chapters:
-        title = next(cell.source for cell in notebook.cells if cell.source.startswith("# ")).splitlines()[0][2:]
-        rows.append(f"| {title} | {minutes_to_read(notebook)} minutes | {duration(took['seconds'])} |")
+        rows.append(f"| {title_of(notebook)} | {minutes_to_read(notebook)} minutes | {duration(took['seconds'])} |")
     machines = sorted({machine(took["hardware"]) for _, took in chapters})
     return "\n".join([*rows, "", f"On {' or '.join(machines)}."])
+
+
+def reading_path(chapters: Chapters) -> str:
+    """Return a table of the pages to read in an hour, each with its minutes and what it is about."""
+    notebooks = {took["name"]: notebook for notebook, took in chapters}
+    rows = [["this page", page_minutes("intro")]]
+    for name, about in FIRST_HOUR.items():
+        title = f"[{title_of(notebooks[name])}](../notebooks/{name}.ipynb)"
+        rows.append([f"{title}: {about}", minutes_to_read(notebooks[name])])
+    rows.append(["[What we found, and what to use when](found.md)", page_minutes("found")])
+    rows.append(["in all", sum(number for _, number in rows)])
+    return "\n".join(["| page | minutes |", "|---|---|", *(f"| {page} | {number} |" for page, number in rows)])
 
 
 def grading_times(chapters: Chapters) -> str:
@@ -71,6 +102,7 @@ def contest_times(chapters: Chapters) -> str:
 
 INSERTS: dict[str, Callable[[Chapters], str]] = {
     "chapter times": chapter_times,
+    "reading path": reading_path,
     "grading times": grading_times,
     "contest board": contest_board,
     "contest times": contest_times,

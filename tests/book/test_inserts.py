@@ -5,14 +5,17 @@ import re
 
 import inserts
 import pytest
+import yaml
+from common import read_source
 from conftest import ROOT
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 CHAPTERS = [
     (
         new_notebook(cells=[new_markdown_cell("(label)="), new_markdown_cell("# Title\n" + "word " * 400)]),
-        {"seconds": 150.0, "hardware": {"cores": 2, "processor": "Some Processor"}},
+        {"name": name, "seconds": 150.0, "hardware": {"cores": 2, "processor": "Some Processor"}},
     )
+    for name in inserts.FIRST_HOUR
 ]
 
 
@@ -26,6 +29,16 @@ def test_marks_are_replaced_by_what_was_measured(tmp_path):
     page.write_text("<!-- insert: nothing -->\n")
     with pytest.raises(KeyError, match="nothing"):
         inserts.insert(page, CHAPTERS)
+
+
+def test_the_first_hour_is_the_part_start_and_lasts_an_hour():
+    contents = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
+    assert [f"notebooks/{name}" for name in inserts.FIRST_HOUR] == [
+        chapter["file"] for chapter in contents["parts"][0]["chapters"]
+    ]
+    chapters = [(read_source(ROOT / "notebooks" / f"{name}.md"), {"name": name}) for name in inserts.FIRST_HOUR]
+    total = inserts.reading_path(chapters).splitlines()[-1]
+    assert 40 <= int(total.split("|")[2]) <= 60
 
 
 def test_every_insert_is_on_a_page_and_can_be_made():
