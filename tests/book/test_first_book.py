@@ -30,6 +30,11 @@ BY_HAND = {
     "clip": "metric_privacy",
     "release": "framework",
     "nearest-score": "framework",
+    "lira-online": "modern_attacks",
+    "rmia-score": "modern_attacks",
+    "release-ratio": "attacking_release",
+    "audit-bound": "audit",
+    "randomised-response": "mechanisms",
 }
 #: Words of our own, or that say less than a number would.
 NOT_SAID = re.compile(

@@ -26,7 +26,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "elbo_score",
             "reconstruction_score",
         ],
-        "rmia": ["RMIA"],
+        "rmia": ["RMIA", "domination_score"],
         "scores": ["logit_score", "loss_score"],
         "shadow": ["ClassifierRecipe", "Recipe", "Shadows", "train_shadows"],
         "shadow_fit": ["ShadowFit"],
