@@ -88,7 +88,8 @@ def test_points_by_hand_join_the_others(folder):
     assert "____ of 4 points" in report and "One point for each line." in report and "> It follows." in report
     assert "<script>" not in report
     lines = (output / "by_hand.csv").read_text().splitlines()
-    assert lines == ["student,question,points", "1,proof,", "2,proof,", "3,proof,"]
+    assert lines[0] == "student,question,points,answer_version"
+    assert [line.rsplit(",", 1)[0] for line in lines[1:]] == ["1,proof,", "2,proof,", "3,proof,"]
     (output / "by_hand.csv").write_text("\n".join([lines[0], "1,proof,2.5", *lines[2:]]))
     (folder / "4.py").write_text(RIGHT)
     grade(folder)
@@ -169,6 +170,17 @@ def test_a_course_from_making_to_grading(tmp_path, name):
     )
     if name == "metric-privacy":
         assert second["points"] < first["points"]
+
+
+def test_a_notebook_that_somebody_worked_on_is_not_overwritten(tmp_path):
+    options = ["--student", "7", "--output", tmp_path / "7", "--coursework", ROOT / "coursework"]
+    assert run("make", "metric-privacy", *options).exit_code == 0
+    assert run("make", "metric-privacy", *options).exit_code == 0
+    path = tmp_path / "7" / "metric_privacy.ipynb"
+    path.write_text(path.read_text() + "mine")
+    result = run("make", "metric-privacy", *options)
+    assert result.exit_code == 2 and "somebody may have worked on it" in " ".join(result.output.split())
+    assert path.read_text().endswith("mine")
 
 
 def test_the_book_tells_what_was_measured():

@@ -42,7 +42,12 @@ def make_assignment(
     variant = made.variant(student, key=read_key(key))
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{assignment.replace('-', '_')}.{suffix}"
-    write_text(path, student_version(made, variant, suffix=suffix, solution=solution))
+    text = student_version(made, variant, suffix=suffix, solution=solution)
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise FileExistsError(
+            f"{path} exists, and somebody may have worked on it: choose another folder, or delete it."
+        )
+    write_text(path, text)
     write_text(output / CHECKS, student_checks(made))
     write_files(variant, output)
     print(f"{path}: {made.title}, for {student}. Beside it: {', '.join([CHECKS, *variant.files])}.")
@@ -81,10 +86,15 @@ def grade_submissions(
     key: KeyFile = None,
     coursework: Sources = Path("coursework"),
     jobs: Annotated[int, typer.Option(min=1, help="Submissions graded at a time.")] = 2,
+    late_penalty: Annotated[
+        float, typer.Option(min=0, max=100, help="Per cent of all points that a late day costs (column late_days).")
+    ] = 0.0,
 ) -> None:
     """Grade all submissions of a folder. Interrupted or killed, the same command goes on."""
     from vaeprivacy.course.assignments import find_assignment, find_assignments
-    from vaeprivacy.course.gradebook import GRADES, REPORT, TABLE, find_submissions, grade_folder
+    from vaeprivacy.course.grade_table import TABLE
+    from vaeprivacy.course.gradebook import GRADES, find_submissions, grade_folder
+    from vaeprivacy.course.report import REPORT
     from vaeprivacy.course.variants import read_key
 
     one_thread()
@@ -93,6 +103,7 @@ def grade_submissions(
     made = find_assignment(name, folder=coursework)
     warn_without_key(key)
     output = output or folder.resolve().with_name(f"{folder.resolve().name}-grades")
+    remarks: list[str] = []
     with Progress(console=Console()) as progress:
         task = progress.add_task(made.title, total=len(submissions))
         rows = grade_folder(
@@ -102,8 +113,12 @@ def grade_submissions(
             source=find_assignments(coursework)[name].read_bytes(),
             key=read_key(key),
             jobs=jobs,
+            late_penalty=late_penalty,
+            remark=remarks.append,
             tell=lambda student: progress.advance(task),
         )
+    for sentence in remarks:
+        typer.echo(f"vaeprivacy: {sentence}", err=True)
     mean = sum(row["points"] for row in rows) / len(rows)
     print(f"{len(rows)} submissions, on average {mean:.1f} of {rows[0]['possible']:g} points that the machine gives.")
     print(f"{output}: {GRADES}, {TABLE}, {REPORT}.")
