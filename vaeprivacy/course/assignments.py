@@ -282,7 +282,7 @@ def read_submission(path: Path) -> tuple[list[str], list[str]]:
         raise ValueError(f"{path.name} is larger than {TOO_LARGE // 2**20} MiB: clear its outputs.")
     try:
         text = path.read_text(encoding="utf-8-sig")
-        cells = jupytext.reads(text, fmt="ipynb" if path.suffix == ".ipynb" else "py:percent").cells
+        cells = jupytext.reads(text, fmt="ipynb" if path.suffix.lower() == ".ipynb" else "py:percent").cells
         code = [str(cell.source) for cell in cells if cell.cell_type == "code"]
         return code, [str(cell.source) for cell in cells if cell.cell_type != "code"]
     except Exception as error:  # whatever a broken file makes its readers raise

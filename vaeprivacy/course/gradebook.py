@@ -1,59 +1,27 @@
 """A folder of submissions, graded: resumable, two at a time, and what comes out as JSON, CSV and a report."""
 
 import hashlib
+import hmac
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from vaeprivacy.compute.files import write_whole
 from vaeprivacy.course.assignments import Assignment
 from vaeprivacy.course.by_hand import join_marks, read_marks
+from vaeprivacy.course.changes import CHANGES, append_changes, changes
 from vaeprivacy.course.grade_table import read_grades, set_aside, write_table
 from vaeprivacy.course.grading import empty_grade, grade_submission
-from vaeprivacy.course.report import REPORT, report
+from vaeprivacy.course.report import FEEDBACK, REPORT, feedback, report
 from vaeprivacy.course.sandbox import Limits
 from vaeprivacy.course.tables import Table
-from vaeprivacy.course.variants import check_student
 
 GRADES = "grades.json"
-SUFFIXES = (".ipynb", ".py")
-NOT_SUBMISSIONS = {"checks.py"}
-
-
-def find_submissions(folder: Path) -> dict[str, Path | None]:
-    """Return the submissions in a folder by student: one file each, or a folder with one file; None if there is none.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such folder, no submission in it, or two have the same number.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder {folder}.")
-    found: dict[str, Path | None] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith((".", "__")) or not (path.is_dir() or path.suffix in SUFFIXES):
-            continue
-        student = check_student(path.name if path.is_dir() else path.stem)
-        if student in found:
-            raise ValueError(f"{folder} has two submissions of {student}.")
-        found[student] = _only_file(path) if path.is_dir() else path
-    if not found:
-        raise FileNotFoundError(f"{folder} holds no submissions: .ipynb or .py files named by student number.")
-    return found
-
-
-def _only_file(folder: Path) -> Path | None:
-    """Return the one notebook of a folder, or else its one Python file."""
-    for suffix in SUFFIXES:
-        files = [path for path in sorted(folder.glob(f"*{suffix}")) if path.name not in NOT_SUBMISSIONS]
-        if len(files) == 1:
-            return files[0]
-    return None
 
 
 def fingerprint(path: Path | None, source: bytes, key: bytes) -> str:
@@ -61,6 +29,14 @@ def fingerprint(path: Path | None, source: bytes, key: bytes) -> str:
     content = path.read_bytes() if path and path.is_file() else b""
     parts = [hashlib.sha256(part).digest() for part in (content, source, key)]
     return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def made_from(path: Path | None, source: bytes, key: bytes) -> dict[str, str]:
+    """Return hashes of what a grade depends on, to tell later why it has changed."""
+    content = path.read_bytes() if path and path.is_file() else b""
+    found = {"submission": hashlib.sha256(content), "assignment": hashlib.sha256(source)}
+    found["key"] = hmac.new(key, b"which key it is", "sha256")
+    return {name: digest.hexdigest()[:12] for name, digest in found.items()}
 
 
 def grade_one(assignment: Assignment, student: str, path: Path | None, *, key: bytes, limits: Limits) -> dict[str, Any]:
@@ -84,6 +60,7 @@ def grade_folder(
     jobs: int = 2,
     limits: Limits | None = None,
     late_penalty: float = 0.0,
+    refused: Mapping[str, str] = MappingProxyType({}),
     tell: Callable[[str], None] = lambda student: None,
     remark: Callable[[str], None] = lambda sentence: None,
 ) -> list[dict[str, Any]]:
@@ -105,6 +82,8 @@ def grade_folder(
         What each of them may use; by default what the assignment allows.
     late_penalty : float
         Per cent of all points that each late day costs; the days are a column of grades.csv.
+    refused : dict of str to str
+        Files that are not graded, and why: they stand in the report.
     tell : callable
         Called with each student's number when it is done.
     remark : callable
@@ -125,8 +104,10 @@ def grade_folder(
     prints = {student: fingerprint(path, source, key) for student, path in submissions.items()}
     grade = partial(grade_one, assignment, key=key, limits=limits or assignment.limits)
     grades = _grades(submissions, prints, output=output, grade=grade, jobs=jobs, tell=tell)
-    rows = [grades[student] for student in submissions]
-    for sentence in write_grades(assignment, rows, output, marks=marks, table=table, late_penalty=late_penalty):
+    rows = [grades[student] | {"made_from": made_from(path, source, key)} for student, path in submissions.items()]
+    remarks = [f"{name} is not graded. {why}" for name, why in refused.items()]
+    options = {"marks": marks, "table": table, "late_penalty": late_penalty, "remarks": remarks}
+    for sentence in write_grades(assignment, rows, output, **options):
         remark(sentence)
     return rows
 
@@ -201,8 +182,9 @@ def write_grades(
     marks: Table,
     table: Table,
     late_penalty: float = 0.0,
+    remarks: Sequence[str] = (),
 ) -> list[str]:
-    """Write grades.json, grades.csv, report.md and, for what people grade, by_hand.csv; return remarks.
+    """Write the files of grades, one to hand back for each student, and what changed; return remarks.
 
     Parameters
     ----------
@@ -216,14 +198,23 @@ def write_grades(
         What the teacher wrote into by_hand.csv and grades.csv.
     late_penalty : float
         Per cent of all points that each late day costs.
+    remarks : sequence of str
+        What is to be said beside that of the tables.
     """
-    by_hand, remarks = join_marks(assignment, rows, marks)
+    before = read_rows(output)
+    by_hand, of_marks = join_marks(assignment, rows, marks)
     for row in rows:
         row["by_hand"] = by_hand[row["student"]]
-    remarks += set_aside(table, read_rows(output), assignment)
+    remarks = [*remarks, *of_marks, *set_aside(table, before, assignment)]
     remarks += write_table(assignment, rows, table, late_penalty=late_penalty)
     if len(marks.rows) > 1:
         marks.write()
     write_text(output / GRADES, json.dumps(rows, indent=1))
     write_text(output / REPORT, report(assignment, rows, remarks))
-    return remarks
+    (output / FEEDBACK).mkdir(exist_ok=True)
+    for row in rows:
+        write_text(output / FEEDBACK / f"{row['student']}.html", feedback(assignment, row))
+    changed = changes(before, rows)
+    append_changes(changed, output)
+    told = f"{len(changed)} numbers are others than at the last grading; {CHANGES} lists them, with the reason."
+    return [*remarks, told] if changed else remarks
