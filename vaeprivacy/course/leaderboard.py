@@ -162,8 +162,8 @@ def as_markdown(
         f"# Leaderboard of {contest.name}",
         "",
         f"True-positive rate at {FPR:.0%} false-positive rate on {n_ranked:,} candidates of hidden "
-        f"membership{PARTS[part]}. Of {others:,} non-members, {int(FPR * others)} may be accused; the smallest rate that can be told from none "
-        f"is 1 in {others:,}. Intervals: 95%, over the choice of candidates.",
+        f"membership{PARTS[part]}. Of {others:,} non-members, {int(FPR * others)} may be accused; the smallest rate "
+        f"that can be told from none is 1 in {others:,}. Intervals: 95%, over the choice of candidates.",
         "",
         "| rank | could be | name | TPR at 1% FPR | AUC | surely above |",
         "|---|---|---|---|---|---|",
