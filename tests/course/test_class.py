@@ -112,6 +112,15 @@ def test_names_of_each_system_lead_to_students_of_its_roster(tmp_path, what):
     assert "no student 1004" in refused["1004.py"] and "of 2 students" in refused["submission_73"]
 
 
+def test_names_of_files_that_are_no_text_are_listed_too(tmp_path):
+    for name in (b"\xff.py", b"a\x1b[31m.py", b"line\nbreak.py"):
+        with open(bytes(tmp_path) + b"/" + name, "w") as file:
+            file.write("")
+    _, refused = find_submissions(tmp_path)
+    assert sorted(refused) == ["?.py", "a?[31m.py", "line?break.py"]
+    assert "".join(refused).encode()
+
+
 def test_identifiers_of_a_system_are_not_taken_for_numbers(tmp_path):
     (tmp_path / "r.csv").write_text("Student,ID,SIS User ID\nA,1,2\nB,2,1\nC,3,\n")
     roster = read_roster(tmp_path / "r.csv")
@@ -208,6 +217,36 @@ def test_grades_go_back_to_canvas_moodle_and_gradescope(graded):
     worksheet = rows_of(graded.folder / "for_moodle.csv")
     assert next(iter(worksheet[0])) == "Identifier" and worksheet[0]["Grade"] == "7.0"
     assert worksheet[0]["Feedback comments"] == "well done" and worksheet[0]["Maximum Grade"] == "7.00"
+
+
+def test_a_class_of_odd_files_only_is_listed(graded):
+    for path in graded.folder.with_name("small").glob("100[12].py"):
+        path.unlink()
+    printed = graded("own")
+    assert "1009 (1).py is not graded" in printed and "0 submissions" in printed
+    assert "1009 (1).py" in (graded.folder / "report.md").read_text()
+
+
+def test_half_characters_of_one_student_cost_nobody_anything(graded):
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": "<!-- answer: proof -->\nIt \ud800 follows.", "id": "a"},
+        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "id": "b",
+         "source": "raise ValueError('\\ud800')"},
+    ]  # fmt: skip
+    path = graded.folder.with_name("small") / "1003.ipynb"
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    graded("own")
+    assert {row["student"] for row in rows_of(graded.folder / "grades.csv")} == {"1001", "1002", "1003"}
+    assert "\\ud800" in (graded.folder / "report.md").read_text()
+
+
+def test_what_canvas_marks_as_late_is_named_until_the_days_are_there(graded):
+    path = graded.folder.with_name("small") / "1002.py"
+    path.rename(path.with_name("mueller_LATE_12346_9_x.py"))
+    assert "mueller_LATE_12346_9_x.py is late" in graded("canvas")
+    text = (graded.folder / "grades.csv").read_text()
+    (graded.folder / "grades.csv").write_text(text.replace("1002,0.0,2.0,,,7.0,,,", "1002,0.0,2.0,,,7.0,0,,"))
+    assert "is late" not in graded("canvas")
 
 
 def test_each_student_gets_a_page_of_their_own(graded):

@@ -17,7 +17,9 @@ COLUMNS = ("student", "question", "points")
 
 def version_of(answer: str) -> str:
     """Return eight letters that tell an answer from others: no spreadsheet takes them for a number or a date."""
-    return "".join("abcdefghijklmnop"[byte % 16] for byte in hashlib.sha256(answer.encode()).digest()[:8])
+    return "".join(
+        "abcdefghijklmnop"[byte % 16] for byte in hashlib.sha256(answer.encode(errors="backslashreplace")).digest()[:8]
+    )
 
 
 def asked_by_hand(assignment: Assignment) -> dict[str, float]:

@@ -15,13 +15,14 @@ from vaeprivacy.compute.files import write_whole
 from vaeprivacy.course.assignments import Assignment
 from vaeprivacy.course.by_hand import join_marks, read_marks
 from vaeprivacy.course.changes import CHANGES, append_changes, changes
-from vaeprivacy.course.grade_table import read_grades, set_aside, write_table
+from vaeprivacy.course.grade_table import TABLE, read_grades, set_aside, write_table
 from vaeprivacy.course.grading import empty_grade, grade_submission
 from vaeprivacy.course.report import FEEDBACK, REPORT, feedback, report
 from vaeprivacy.course.sandbox import Limits
 from vaeprivacy.course.tables import Table
 
 GRADES = "grades.json"
+LATE_MARK = "_LATE_"  # of Canvas, in names of files
 
 
 def fingerprint(path: Path | None, source: bytes, key: bytes) -> str:
@@ -107,9 +108,16 @@ def grade_folder(
     rows = [grades[student] | {"made_from": made_from(path, source, key)} for student, path in submissions.items()]
     remarks = [f"{name} is not graded. {why}" for name, why in refused.items()]
     options = {"marks": marks, "table": table, "late_penalty": late_penalty, "remarks": remarks}
-    for sentence in write_grades(assignment, rows, output, **options):
+    for sentence in [*write_grades(assignment, rows, output, **options), *_late(rows, submissions)]:
         remark(sentence)
     return rows
+
+
+def _late(rows: list[dict[str, Any]], submissions: dict[str, Path | None]) -> Iterator[str]:
+    """Yield remarks on files that Canvas marks as late, as long as nobody has written by how many days."""
+    for row, path in zip(rows, submissions.values(), strict=True):
+        if path and LATE_MARK in path.name and row["late_days"] is None:
+            yield f"{path.name} is late, says Canvas: write the days into late_days of {TABLE}, and be it 0."
 
 
 def _grades(
@@ -170,8 +178,9 @@ def read_rows(output: Path) -> list[dict[str, Any]]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text whole or not at all."""
-    write_whole(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
+    """Write a text whole or not at all; half characters, which a submission may contain, are spelt out."""
+    content = text.encode(errors="backslashreplace")
+    write_whole(path, lambda unfinished: unfinished.write_bytes(content))
 
 
 def write_grades(

@@ -28,7 +28,7 @@ def report(assignment: Assignment, rows: list[dict[str, Any]], remarks: list[str
     lines += ["| question | possible | mean |", "|---|---|---|"]
     for i, question in enumerate(assignment.questions):
         possible = question.points - question.by_hand
-        mean = sum(row["questions"][i]["points"] for row in rows) / len(rows)
+        mean = sum(row["questions"][i]["points"] for row in rows) / max(1, len(rows))
         lines.append(
             f"| {question.title} | {possible:g} | {mean:.2f} |" if possible else f"| {question.title} | by hand | |"
         )

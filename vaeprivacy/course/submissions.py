@@ -53,10 +53,12 @@ def find_submissions(folder: Path, *, roster: Roster | None = None) -> tuple[dic
                 raise ValueError("A submission is a notebook (.ipynb) or a Python file (.py)")
             places.setdefault(student_of(path, roster, submitters), []).append(path)
         except ValueError as error:
-            refused[path.name] = f"{error}."
+            refused[printable(path.name)] = f"{error}."
     for student, paths in places.items():
         if len(paths) > 1:
-            refused |= {path.name: f"There are {len(paths)} submissions of {student}: keep one." for path in paths}
+            refused |= {
+                printable(path.name): f"There are {len(paths)} submissions of {student}: keep one." for path in paths
+            }
     found = {student: _file(paths[0]) for student, paths in sorted(places.items()) if len(paths) == 1}
     if not found and not refused:
         raise FileNotFoundError(f"{folder} holds no submissions: .ipynb or .py files named by student number.")
@@ -92,6 +94,11 @@ def student_of(path: Path, roster: Roster | None, submitters: Mapping[str, list[
             "Rename it to the student's number, of letters, digits, - and _ (at most 64), as it was handed out"
         ) from None
     return number_in_class(name, roster) if roster else name
+
+
+def printable(name: str) -> str:
+    """Return a file's name without what a terminal or a file in UTF-8 cannot take."""
+    return "".join(c if c.isprintable() else "?" for c in name)
 
 
 def read_submitters(path: Path) -> dict[str, list[str]]:
