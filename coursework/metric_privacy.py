@@ -38,6 +38,11 @@ def ask_noise(student, n, dimension, epsilon, seed):
     return array(got, "euclidean_laplace", shape=(n, dimension))
 
 
+def ask_kind(student, letter):
+    """Return the kind of mistake that the student names, without a full stop or quotation marks around it."""
+    return str(student.value(f"kind_{letter}")).strip(" \t\n.'\"`").lower()
+
+
 # %% tags=["teacher"]
 CLIP = "    code = code * min(1.0, radius / max(np.linalg.norm(code), 1e-12))\n"
 DIRECTION = "    direction = rng.normal(size=len(code))\n    direction /= np.linalg.norm(direction)\n"
@@ -103,8 +108,7 @@ def make(public, secret):
 
 def check_kind(student, variant, letter):
     """Compare the kind of mistake with the one that was planted."""
-    right = variant.hidden["solution"][f"kind_{letter}"]
-    got = str(student.value(f"kind_{letter}")).strip().lower()
+    right, got = variant.hidden["solution"][f"kind_{letter}"], ask_kind(student, letter)
     assert got == right, f"The mistake of mechanism {letter} is of another kind than {got!r}."
 
 
@@ -255,7 +259,7 @@ def test_noise_seed(student, variant):
 # %% tags=["helper"]
 def check_form(student, letter):
     """Look at the form of a witness, not at what it shows."""
-    got = str(student.value(f"kind_{letter}")).strip().lower()
+    got = ask_kind(student, letter)
     assert got in KINDS, f"kind_{letter} must be one of the kinds of the table, not {got!r}."
     array(student.value(f"codes_{letter}"), f"codes_{letter}", shape=(2, DIMENSION))
     outputs = np.random.default_rng(1).normal(size=(20, DIMENSION))

@@ -103,6 +103,13 @@ def draw_attack_set(rng, n, *, rest, shift, turned=False):
     return features, classes, is_member
 
 
+def ask_candidates(student):
+    """Return the student's scores of the target's candidates, checked for their form."""
+    got = array(student.value("candidate_scores"), "candidate_scores", shape=(N_CANDIDATES,))
+    assert np.isfinite(got).all(), "Each candidate must have a finite score."
+    return got
+
+
 def ask_scores(student, learnt, asked):
     """Return the student's scores of other rows, checked for their form."""
     got = student.call("fit_and_score", *learnt, asked[0], asked[1])
@@ -494,13 +501,12 @@ candidate_scores = fit_and_score(*learnt, *asked[:2])  # SOLUTION
 
 # %% tags=["public-test"] points=1
 def test_target_form(student, variant):
-    got = array(student.value("candidate_scores"), "candidate_scores", shape=(N_CANDIDATES,))
-    assert np.isfinite(got).all(), "Each candidate must have a finite score."
+    ask_candidates(student)
 
 
 # %% tags=["hidden-test"] points=1
 def test_target_loss(student, variant):
-    got = array(student.value("candidate_scores"), "candidate_scores", shape=(N_CANDIDATES,))
+    got = ask_candidates(student)
     data, is_member = variant.files["target.npz"], variant.hidden["is_member"]
     reached, wanted = exact_auc(got, is_member), exact_auc(loss_of_candidates(data), is_member).value
     assert reached.value > 1 - wanted, f"The AUC on the target is {reached}: members get the lower scores."
@@ -511,7 +517,7 @@ def test_target_loss(student, variant):
 
 # %% tags=["hidden-test"] points=2
 def test_target_reference(student, variant):
-    got = array(student.value("candidate_scores"), "candidate_scores", shape=(N_CANDIDATES,))
+    got = ask_candidates(student)
     is_member = variant.hidden["is_member"]
     reached = exact_auc(got, is_member)
     wanted = exact_auc(reference_of(variant)[1], is_member).value

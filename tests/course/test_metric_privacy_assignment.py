@@ -182,6 +182,7 @@ def test_answers_about_a_mechanism(graded, letter):
     answers = [
         (3, ""),
         (3, f"kind_{letter} = '{kind.upper()} '\n" + witness(letter, codes, event)),
+        (3, f"kind_{letter} = '`{kind}`.'"),
         (2, f"kind_{letter} = '{others[0]}'"),
         (1, witness(letter, wrong_order, event)),
         (1, witness(letter, codes, "np.ones(len(outputs))")),

@@ -288,6 +288,7 @@ candidate_scores = model.predict_proba(np.column_stack(asked[:2]))[:, 1].tolist(
 shuffled = np.random.default_rng(0).permutation(learnt[2])
 candidate_scores = fit_and_score(learnt[0], learnt[1], shuffled, *asked[:2])
 """),
+    "one that is not finite": (0, "candidate_scores = [np.nan, *range(399)]"),
     "of all models": (0, "candidate_scores = fit_and_score(*learnt, *learnt[:2])"),
 }  # fmt: skip
 
@@ -330,7 +331,9 @@ REASONS = {
 
 @each_answer(QUESTIONS, REASONS)
 def test_each_answer_gets_its_points(graded, question, code, points, reason):
-    check_grade(graded(ASSIGNMENT, question, code), points, reason)
+    grade = graded(ASSIGNMENT, question, code)
+    check_grade(grade, points, reason)
+    assert not any("has not the form" in text for text in grade.feedback)
 
 
 @pytest.mark.parametrize("student", ["1001", "1002"])
