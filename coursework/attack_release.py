@@ -1,4 +1,4 @@
-# %% [markdown] tags=["limits"] load_seconds=120 total_seconds=240
+# %% [markdown] tags=["limits"] load_seconds=120 total_seconds=240 not_to_use="vaeprivacy.attacks vaeprivacy.experiments vaeprivacy.course"
 # # Attack the release
 #
 # Somebody published 300 synthetic digits, and with them how they were made: encoder, decoder, noise, and epsilon. You

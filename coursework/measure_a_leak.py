@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["limits"] not_to_use="vaeprivacy"
 # # Measure a leak
 #
 # Somebody trained a classifier of handwritten digits and published what it answers. Some records were in its training
@@ -10,9 +10,9 @@
 # - `practice_log_posteriors` (400 x 10), `practice_labels` and `practice_is_member`: here it is known who is a member,
 # - `candidate_log_posteriors` and `candidate_labels`: here only the grader knows.
 #
-# You may use NumPy, SciPy and scikit-learn. Replace each `...` by your answer, keep the names, and run
-# `vaeprivacy course check` on this file as often as you like: it runs the tests that you may see. The grade also has
-# others, on data that you do not see.
+# You may use NumPy, SciPy and scikit-learn. It is noted if you use the package `vaeprivacy`, which has solutions. Replace
+# each `...` by your answer, keep the names, and run `vaeprivacy course check` on this file as often as you like: it runs
+# the tests that you may see. The grade also has others, on data that you do not see.
 
 # %%
 import numpy as np
@@ -236,7 +236,7 @@ def test_low_fpr_between(student, variant):
         scores, is_member = draw_scores(rng, 140, 250, shift=2.0)
         got = number(student.call("tpr_at_fpr", scores, is_member, 0.01), "tpr_at_fpr")
         right = exact_tpr(scores, is_member, fpr=0.01).value
-        assert np.isclose(got, right), "With 250 others, 2 of them may be accused, and not 2.5: do not interpolate."
+        assert np.isclose(got, right), "With 250 others, 2 of them may be accused, and not 2.5."
 
 
 # %% tags=["hidden-test"] points=1
@@ -246,14 +246,18 @@ def test_low_fpr_ties(student, variant):
         scores, is_member = draw_scores(rng, 80, 120, shift=2.0, ties=True)
         got = number(student.call("tpr_at_fpr", scores, is_member, fpr), "tpr_at_fpr")
         right = exact_tpr(scores, is_member, fpr=fpr).value
-        assert np.isclose(got, right), "With ties it is wrong: records of the same score are accused together."
+        assert np.isclose(got, right), (
+            "With ties it is wrong: records of the same score are accused together, and an attack cannot be between two "
+            "thresholds. Do not interpolate."
+        )
 
 
 # %% [markdown] tags=["question"] name="interval" title="4. How sure?" section="notebooks/membership_inference.html#how-strong-are-they"
 # ## 4. How sure? (4 points)
 #
 # Another draw of candidates would give another AUC. Return a 95% confidence interval, by the formula of DeLong, DeLong
-# and Clarke-Pearson, or by a bootstrap over records (at least 1,000 resamples, with random numbers from `rng` only).
+# and Clarke-Pearson, or by a bootstrap over records, with random numbers from `rng` only. (With less than 1,000 resamples
+# its ends depend on luck. How many you take is not tested.)
 
 
 # %%
@@ -302,15 +306,22 @@ def test_interval_width(student, variant):
 candidate_scores = loss_scores(candidate_log_posteriors, candidate_labels)  # SOLUTION
 
 
-# %% tags=["public-test"] points=1
-def test_candidates_form(student, variant):
+# %% tags=["helper"]
+def ask_candidates(student):
+    """Return the scores of the candidates, checked for their form."""
     got = array(student.value("candidate_scores"), "candidate_scores", shape=(400,))
     assert np.isfinite(got).all(), "Each candidate must have a finite score."
+    return got
+
+
+# %% tags=["public-test"] points=1
+def test_candidates_form(student, variant):
+    ask_candidates(student)
 
 
 # %% tags=["hidden-test"] points=3
 def test_candidates_auc(student, variant):
-    got = array(student.value("candidate_scores"), "candidate_scores", shape=(400,))
+    got = ask_candidates(student)
     data, is_member = variant.files["posteriors.npz"], variant.hidden["is_member"]
     loss = data["candidate_log_posteriors"][np.arange(400), data["candidate_labels"]]
     reached, wanted = exact_auc(got, is_member).value, exact_auc(loss, is_member).value - 0.02

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["limits"] not_to_use="vaeprivacy"
 # # Metric privacy
 #
 # A code is a point of the latent space. Noise that satisfies $\varepsilon$-metric privacy makes codes harder to tell
@@ -8,9 +8,9 @@
 # Your parameters are $\varepsilon$ = {{epsilon}} per unit of Euclidean distance and, for the ball to which codes are
 # clipped, the radius $R$ = {{radius}}; codes have $d$ = 3 dimensions.
 #
-# You may use NumPy and SciPy. Replace each `...` by your answer, keep the names, and run `vaeprivacy course check` on
-# this file as often as you like: it runs the tests that you may see. The grade also has others. Tests of random numbers
-# are wrong about a right answer in at most one of 10,000 cases.
+# You may use NumPy and SciPy; it is noted if you use the package `vaeprivacy`. Replace each `...` by your answer, keep the
+# names, and run `vaeprivacy course check` on this file as often as you like: it runs the tests that you may see. The
+# grade also has others. Tests of random numbers are wrong about a right answer in at most one of 10,000 cases.
 
 # %%
 import numpy as np
@@ -36,6 +36,11 @@ def ask_noise(student, n, dimension, epsilon, seed):
     """Return noise that the student's function draws, checked for its shape."""
     got = student.call("euclidean_laplace", n, dimension, epsilon, Seed(seed))
     return array(got, "euclidean_laplace", shape=(n, dimension))
+
+
+def ask_kind(student, letter):
+    """Return the kind of mistake that the student names, without a full stop or quotation marks around it."""
+    return str(student.value(f"kind_{letter}")).strip(" \t\n.'\"`").lower()
 
 
 # %% tags=["teacher"]
@@ -103,8 +108,7 @@ def make(public, secret):
 
 def check_kind(student, variant, letter):
     """Compare the kind of mistake with the one that was planted."""
-    right = variant.hidden["solution"][f"kind_{letter}"]
-    got = str(student.value(f"kind_{letter}")).strip().lower()
+    right, got = variant.hidden["solution"][f"kind_{letter}"], ask_kind(student, letter)
     assert got == right, f"The mistake of mechanism {letter} is of another kind than {got!r}."
 
 
@@ -112,10 +116,11 @@ def check_witness(student, variant, letter):
     """Draw outputs for both codes of a witness; the set must refute the promise beyond chance."""
     kind, rng = variant.hidden["solution"][f"kind_{letter}"], variant.rng(f"witness {letter}")
     codes = array(student.value(f"codes_{letter}"), f"codes_{letter}", shape=(2, DIMENSION))
-    hits = []
-    for code in codes:
-        got = student.call(f"event_{letter}", outputs_of(kind, code, variant, rng))
-        hits.append(int(array(got, f"event_{letter}", shape=(N_OUTPUTS,)).astype(bool).sum()))
+    outputs = np.concatenate([outputs_of(kind, code, variant, rng) for code in codes])
+    # Asked once about a mix of both, the set cannot depend on the code that outputs come from.
+    order = rng.permutation(2 * N_OUTPUTS)
+    got = array(student.call(f"event_{letter}", outputs[order]), f"event_{letter}", shape=(2 * N_OUTPUTS,)).astype(bool)
+    hits = [int(got[which].sum()) for which in (order < N_OUTPUTS, order >= N_OUTPUTS)]
     low, high = (stats.binomtest(hit, N_OUTPUTS).proportion_ci(1 - FALSE_ALARM) for hit in hits)
     radius = variant.constants["radius"]
     clipped = codes * np.minimum(1, radius / np.maximum(np.linalg.norm(codes, axis=1), 1e-12))[:, None]
@@ -123,6 +128,7 @@ def check_witness(student, variant, letter):
     assert low.low > factor * high.high, (
         f"In {N_OUTPUTS:,} outputs for each code, the set of event_{letter} was hit {hits[0]:,} times for the first and "
         f"{hits[1]:,} times for the second. The promise allows a factor of {factor:.2f}: it is not refuted beyond chance."
+        f"{' The other way round it is: exchange the two codes.' if high.low > factor * low.high else ''}"
     )
 
 
@@ -246,17 +252,20 @@ def test_noise_seed(student, variant):
 #
 # For each program name the kind, and give a *witness*: two codes $u$, $v$ (3 numbers each) and a set $S$ of outputs, as
 # a function, that break the promise. The grader draws 10,000 outputs for each code, one call each, and asks whether
-# $P[M(u) \in S]$ exceeds what the promise allows, beyond chance. Try that yourself first.
+# $P[M(u) \in S]$ exceeds what the promise allows, beyond chance. Try that yourself first. Your function is asked once about
+# the outputs of both codes, in random order: whether an output is in $S$ must depend on that output alone.
 
 
 # %% tags=["helper"]
 def check_form(student, letter):
     """Look at the form of a witness, not at what it shows."""
-    got = str(student.value(f"kind_{letter}")).strip().lower()
+    got = ask_kind(student, letter)
     assert got in KINDS, f"kind_{letter} must be one of the kinds of the table, not {got!r}."
     array(student.value(f"codes_{letter}"), f"codes_{letter}", shape=(2, DIMENSION))
     outputs = np.random.default_rng(1).normal(size=(20, DIMENSION))
-    array(student.call(f"event_{letter}", outputs), f"event_{letter}", shape=(20,))
+    got = array(student.call(f"event_{letter}", outputs), f"event_{letter}", shape=(20,))
+    again = array(student.call(f"event_{letter}", outputs[9::-1]), f"event_{letter}", shape=(10,))
+    assert (got[9::-1] == again).all(), f"event_{letter} must judge each output on its own; yours looks at others, too."
 
 
 # %% [markdown] tags=["question"] name="mechanism_a" title="3. Mechanism A" section="notebooks/audit.html"

@@ -1,4 +1,4 @@
-# %% [markdown] tags=["limits"] load_seconds=120 total_seconds=240
+# %% [markdown] tags=["limits"] load_seconds=120 total_seconds=240 not_to_use="vaeprivacy.course"
 # # A release of your own
 #
 # You hold 400 private records and want to publish synthetic ones in their place, for others to train a classifier of

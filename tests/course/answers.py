@@ -62,6 +62,8 @@ def letters(name: str, answer: str) -> dict[str, tuple[float, str]]:
     right = variant_of(name).hidden["solution"][answer]
     wrong = {f"wrong {letter}": (0, f"{answer} = '{letter}'") for letter in "ABCD" if letter != right}
     written = {"the letter": (2, f"{answer} = '{right}'"), "a small letter": (2, f"{answer} = ' {right.lower()} '")}
+    written |= {"a point": (2, f"{answer} = '{right}.'"), "brackets": (2, f"{answer} = '({right.lower()})'")}
+    written |= {"two letters": (0, f"{answer} = 'AB'"), "a sentence": (0, f"{answer} = '{right} and D'")}
     return {**written, **wrong, "no letter": (0, f"{answer} = 5")}
 
 

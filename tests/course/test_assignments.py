@@ -5,6 +5,7 @@ import re
 
 import jupytext
 import nbformat
+import numpy as np
 import pytest
 from course.answers import KEY, ROOT, assignment_of, solution_of, variant_of
 
@@ -75,10 +76,22 @@ def test_hidden_parts_are_in_no_file_of_a_student(name, tmp_path):
     variant = variant_of(name)
     write_files(variant, tmp_path)
     given = json.loads((tmp_path / "variant.json").read_text())
-    assert set(given) == {"assignment", "student", "constants"}
+    assert set(given) == {"assignment", "student", "constants", "files"}
     again = read_variant(tmp_path)
     assert again.hidden == {} and again.constants == variant.constants
     assert set(again.files) == set(variant.files)
+
+
+def test_other_files_of_a_student_are_not_read_and_a_damaged_description_is_told(tmp_path):
+    variant = variant_of("measure-a-leak")
+    write_files(variant, tmp_path)
+    np.savez(tmp_path / "mine.npz", a=np.array([{}], dtype=object))
+    (tmp_path / "half.npz").write_bytes(b"PK")
+    assert set(read_variant(tmp_path).files) == {"posteriors.npz"}
+    for content in ("", "5", "{", '{"assignment": 1}', '{"assignment": "a", "student": "1", "constants": 3}'):
+        (tmp_path / "variant.json").write_text(content)
+        with pytest.raises(ValueError, match="is damaged"):
+            read_variant(tmp_path)
 
 
 @pytest.mark.parametrize("name", NAMES)

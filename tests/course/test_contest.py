@@ -14,10 +14,12 @@ from typer.testing import CliRunner
 from vaeprivacy.attacks import LikelihoodRatio
 from vaeprivacy.cli.app import app
 from vaeprivacy.course import contest as module
-from vaeprivacy.course.contest import Contest, make_contest, open_contest, write_scores
-from vaeprivacy.course.contest_entries import LOSS, REFERENCE, read_entries, read_scores
+from vaeprivacy.course import contest_entries
+from vaeprivacy.course.contest import Contest, make_contest, open_contest, read_contest, write_scores
+from vaeprivacy.course.contest_entries import COIN, LOSS, REFERENCE, baselines, read_entries, read_scores
 
 KEY = b"a key that only the teacher has"
+NAMES = (COIN, LOSS, REFERENCE)
 SMALL = Contest("small", "digits", n_practice=100, n_final=600, epsilon=90.0)
 
 
@@ -49,6 +51,38 @@ def test_members_follow_from_the_key_and_are_half_of_each_part():
     assert (hidden == SMALL.hidden(KEY)).all()
     assert 0.4 < (hidden == SMALL.hidden(KEY + b"!")).mean() < 0.6
     assert 0.4 < (hidden == replace(SMALL, name="other").hidden(KEY)).mean() < 0.6
+    salted = replace(SMALL, salt="a").hidden(KEY)
+    assert salted.sum() == hidden.sum() and 0.4 < (hidden == salted).mean() < 0.6
+    assert 0.4 < (replace(SMALL, salt="b").hidden(KEY) == salted).mean() < 0.6
+
+
+def test_halves_of_the_board_have_as_many_members_and_tell_nothing_of_each_other():
+    public, is_member = SMALL.public_half(KEY), SMALL.hidden(KEY)[100:]
+    assert public.sum() == 300 and is_member[public].sum() == is_member[~public].sum() == 150
+    assert (public == SMALL.public_half(KEY)).all()
+    assert 0.4 < (public == SMALL.public_half(KEY + b"!")).mean() < 0.6
+    assert 0.4 < (public == is_member).mean() < 0.6
+
+
+def test_contests_of_the_same_key_and_name_have_other_members(tmp_path):
+    (tmp_path / "key").write_bytes(KEY)
+    options = ["--key", tmp_path / "key", "--dataset", "digits", "--practice", "100", "--final", "100"]
+    found = []
+    for year in ("one", "two"):
+        assert run("make", tmp_path / year / "spring", *options).exit_code == 0
+        found.append(read_contest(tmp_path / year / "spring"))
+    assert found[0].proof == found[1].proof and found[0].salt != found[1].salt
+    assert 0.35 < (found[0].hidden(KEY) == found[1].hidden(KEY)).mean() < 0.65
+    known = np.loadtxt(tmp_path / "two" / "spring" / "practice.csv", delimiter=",", skiprows=1, dtype=int)[:, 1]
+    assert (known == found[1].hidden(KEY)[:100]).all()
+
+
+def test_baselines_of_another_contest_are_not_taken(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(contest_entries, "open_contest", lambda folder: None)
+    monkeypatch.setattr(contest_entries, "baseline_scores", lambda opened: dict.fromkeys(NAMES, next(scores)))
+    scores = iter([np.zeros(600), np.ones(600), np.full(600, 2.0)])
+    for contest, value in ((SMALL, 0), (replace(SMALL, salt="a"), 1), (replace(SMALL, dataset="x"), 2), (SMALL, 0)):
+        assert (baselines(made, contest, output=tmp_path)[0].scores == value).all()
 
 
 def test_what_is_handed_out_has_what_its_text_says_and_no_hidden_member(made):
@@ -114,6 +148,10 @@ BROKEN = {
     "strange.csv": (["id,score", *GOOD, "700,1"], "no candidate 700"),
     "words.csv": (["id,score", "100,high", *GOOD[1:]], "line 2 is not"),
     "long.csv": (["id,score", *GOOD, "1" * 5000 + ",1"], "line 602 is not"),
+    "overflow.csv": (["id,score", *GOOD, "1" + 400 * "0" + ",1"], "line 602 is not"),
+    "fraction.csv": (["id,score", *GOOD, "100.5,1"], "line 602 is not"),
+    "no id.csv": (["id,score", *GOOD, "nan,1"], "line 602 is not"),
+    "three.csv": (["id,score", *GOOD, "1,2,3"], "line 602 is not"),
     "huge.csv": (["id,score" + " " * 2**23], "larger than"),
 }
 
@@ -130,7 +168,8 @@ def test_csv_and_npy_files_in_any_order_are_read_and_practice_is_not_looked_at(t
     rows = np.stack([IDS, IDS / 2], axis=1)[::-1]
     np.save(tmp_path / "a.npy", rows)
     (tmp_path / "b.csv").write_text("\ufeffID, Score\r\n5,nan\r\n" + "\r\n".join(f"{int(i)},{s}" for i, s in rows))
-    for name in ("a.npy", "b.csv"):
+    (tmp_path / "c.CSV").write_text("id,score\n" + "\n".join(f"{i:.1f},{s}" for i, s in rows))
+    for name in ("a.npy", "b.csv", "c.CSV"):
         assert (read_scores(tmp_path / name, SMALL) == IDS / 2).all()
 
 
@@ -153,6 +192,42 @@ def test_a_header_that_promises_more_than_there_is_costs_no_memory(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 50e6
+
+
+def test_whatever_a_file_makes_its_reader_raise_costs_this_file_only(tmp_path, monkeypatch):
+    for name in ("good", "evil"):
+        (tmp_path / f"{name}.csv").write_text("\n".join(["id,score", *GOOD]))
+
+    def read(path, contest):
+        if path.stem == "evil":
+            raise OverflowError("int too large")
+        return np.zeros(600)
+
+    monkeypatch.setattr(contest_entries, "read_scores", read)
+    entries, refused = read_entries(tmp_path, SMALL)
+    assert [entry.name for entry in entries] == ["good"]
+    assert refused == {"evil.csv": "The file cannot be read (OverflowError)."}
+
+
+def test_the_board_shows_three_digits_and_on_demand_one_half(made, tmp_path):
+    submissions = tmp_path / "in"
+    submissions.mkdir()
+    write_scores(torch.rand(700, generator=torch.Generator().manual_seed(2)), submissions / "guesses.csv")
+    options = ["--contest", made, "--key", made.parent / "key", "--output", tmp_path / "out"]
+    boards = {}
+    for part in ("all", "public", "hidden"):
+        result = run("rank", submissions, *options, "--part", part)
+        assert result.exit_code == 0, result.output
+        rows = json.loads((tmp_path / "out" / "leaderboard.json").read_text())["rows"]
+        assert all(row[name] == round(row[name], 3) for row in rows for name in ("tpr", "auc", "auc_low", "tpr_high"))
+        table = list(csv.DictReader((tmp_path / "out" / "leaderboard.csv").read_text().splitlines()))
+        assert all(len(row["auc"]) <= 5 for row in table)
+        boards[part] = {row["name"]: row["auc"] for row in rows}
+    assert "on 300 candidates of hidden membership, the half that no board has shown" in " ".join(result.output.split())
+    assert boards["public"] != boards["hidden"] != boards["all"]
+    mean = (boards["public"]["guesses"] + boards["hidden"]["guesses"]) / 2
+    assert boards["all"]["guesses"] == pytest.approx(mean, abs=0.02)
+    assert run("rank", submissions, *options, "--part", "half").exit_code == 2
 
 
 def test_broken_submissions_cost_only_themselves(tmp_path):

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from vaeprivacy.cli.app import app
 from vaeprivacy.course import gradebook
 from vaeprivacy.course.assignments import read_assignment
-from vaeprivacy.course.gradebook import find_submissions, grade_folder
+from vaeprivacy.course.gradebook import grade_folder
+from vaeprivacy.course.submissions import find_submissions
 
 HAND = '# %% [markdown] tags=["question"] name="proof" title="Proof" section="book/running.html" by_hand=4\n'
 HAND += '# %% [markdown] tags=["rubric"]\n# One point for each line.\n'
@@ -37,7 +38,7 @@ def folder(tmp_path):
 def grade(folder, **options):
     assignment = read_assignment(folder.parent / "coursework" / "small.py")
     given = {"output": folder.parent / "grades", "source": b"s", "key": b"k" * 16, "limits": FAST, **options}
-    return grade_folder(assignment, find_submissions(folder), **given)
+    return grade_folder(assignment, find_submissions(folder)[0], **given)
 
 
 def rows_of(path):
@@ -88,7 +89,8 @@ def test_points_by_hand_join_the_others(folder):
     assert "____ of 4 points" in report and "One point for each line." in report and "> It follows." in report
     assert "<script>" not in report
     lines = (output / "by_hand.csv").read_text().splitlines()
-    assert lines == ["student,question,points", "1,proof,", "2,proof,", "3,proof,"]
+    assert lines[0] == "student,question,points,answer_version"
+    assert [line.rsplit(",", 1)[0] for line in lines[1:]] == ["1,proof,", "2,proof,", "3,proof,"]
     (output / "by_hand.csv").write_text("\n".join([lines[0], "1,proof,2.5", *lines[2:]]))
     (folder / "4.py").write_text(RIGHT)
     grade(folder)
@@ -129,10 +131,7 @@ def test_a_killed_grader_goes_on_where_it_stopped(folder):
     assert [row["points"] for row in rows] == [3] * 9
 
 
-def test_two_submissions_of_one_student_and_empty_folders_are_refused(folder, tmp_path):
-    (folder / "1").mkdir()
-    with pytest.raises(ValueError, match="two submissions of 1"):
-        find_submissions(folder)
+def test_empty_folders_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     for path in (tmp_path / "empty", tmp_path / "none"):
         with pytest.raises(FileNotFoundError):
@@ -169,6 +168,17 @@ def test_a_course_from_making_to_grading(tmp_path, name):
     )
     if name == "metric-privacy":
         assert second["points"] < first["points"]
+
+
+def test_a_notebook_that_somebody_worked_on_is_not_overwritten(tmp_path):
+    options = ["--student", "7", "--output", tmp_path / "7", "--coursework", ROOT / "coursework"]
+    assert run("make", "metric-privacy", *options).exit_code == 0
+    assert run("make", "metric-privacy", *options).exit_code == 0
+    path = tmp_path / "7" / "metric_privacy.ipynb"
+    path.write_text(path.read_text() + "mine")
+    result = run("make", "metric-privacy", *options)
+    assert result.exit_code == 2 and "somebody may have worked on it" in " ".join(result.output.split())
+    assert path.read_text().endswith("mine")
 
 
 def test_the_book_tells_what_was_measured():

@@ -12,8 +12,9 @@ import pytest
 from course.answers import ROOT
 
 from vaeprivacy.course.assignments import Assignment, read_assignment
-from vaeprivacy.course.gradebook import GRADES, find_submissions, grade_folder
+from vaeprivacy.course.gradebook import GRADES, grade_folder
 from vaeprivacy.course.sandbox import AnswerError, Limits, Student, read_answer
+from vaeprivacy.course.submissions import find_submissions
 from vaeprivacy.course.variants import Variant
 
 SOURCE = """
@@ -50,7 +51,7 @@ def grades_of(small: Assignment, folder: Path, codes: dict[str, str], **options:
         (folder / f"{student}.py").write_text(code, encoding="utf-8")
     output = folder.with_name("grades")
     given = {"output": output, "source": b"", "key": b"k" * 16, "limits": FAST, **options}
-    grade_folder(small, find_submissions(folder), **given)
+    grade_folder(small, find_submissions(folder)[0], **given)
     return {row["student"]: row for row in json.loads((output / GRADES).read_text(encoding="utf-8"))}
 
 

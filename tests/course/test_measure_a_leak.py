@@ -179,6 +179,10 @@ candidate_scores = rankdata(loss_scores(candidate_log_posteriors, candidate_labe
     "losses": (1, "candidate_scores = -candidate_log_posteriors[np.arange(400), candidate_labels]"),
     "practice records": (1, "candidate_scores = loss_scores(practice_log_posteriors, practice_labels)"),
     "confidence": (1, "candidate_scores = candidate_log_posteriors.max(axis=1)"),
+    "one that is not finite": (
+        0,
+        "candidate_scores = loss_scores(candidate_log_posteriors, candidate_labels)\ncandidate_scores[3] = np.nan",
+    ),
     "too few": (0, "candidate_scores = loss_scores(candidate_log_posteriors, candidate_labels)[:100]"),
 }
 
@@ -192,6 +196,14 @@ QUESTIONS = {
 }
 
 
-@each_answer(QUESTIONS, {})
+REASONS = {
+    ("candidates", "one that is not finite"): "must have a finite score",
+    ("low_fpr", "interpolation"): "Do not interpolate",
+}
+
+
+@each_answer(QUESTIONS, REASONS)
 def test_each_answer_gets_its_points(graded, question, code, points, reason):
-    check_grade(graded(ASSIGNMENT, question, code), points, reason)
+    grade = graded(ASSIGNMENT, question, code)
+    check_grade(grade, points, reason)
+    assert not any("has not the form" in text for text in grade.feedback)

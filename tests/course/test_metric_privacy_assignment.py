@@ -137,6 +137,42 @@ def kind_of(letter: str) -> str:
     return variant_of(ASSIGNMENT).hidden["solution"][f"kind_{letter}"]
 
 
+# Sets that are none: they depend on what else is asked about, on its order, or on how often was asked.
+OF_THE_BATCH = (
+    "np.full(len(outputs), outputs[:, 0].mean() > 0)",
+    "np.full(len(outputs), np.linalg.norm(outputs.mean(axis=0) - [0.5, 0, 0]) < 0.3)",
+    "np.arange(len(outputs)) < len(outputs) // 2",
+    "np.full(len(outputs), globals().setdefault('asked', []).append(1) is None and len(asked) % 2 == 1)",
+    "np.full(len(outputs), len(outputs) == 10_000)",
+)
+
+
+def test_no_function_of_the_batch_refutes_a_right_mechanism():
+    namespace = assignment_of(ASSIGNMENT).tests()
+    variant = variant_of(ASSIGNMENT)
+    right = namespace["BODIES"]["box"].replace(
+        "np.clip(code, -radius, radius)", "code"
+    )  # inside of the ball all is well
+    namespace["BODIES"]["box"] = right
+    codes = "[[0.5, 0, 0], [-0.5, 0, 0]]"
+    variant.hidden["solution"]["kind_b"], kept = "box", variant.hidden["solution"]["kind_b"]
+    try:
+        for event in (*OF_THE_BATCH, "outputs[:, 0] > 0", "outputs[:, 0] > np.median(outputs[:, 0])"):
+            with pytest.raises(AssertionError, match="not refuted beyond chance"):
+                namespace["check_witness"](Oracle(namespace, variant, "box", "b", codes, event), variant, "b")
+    finally:
+        variant.hidden["solution"]["kind_b"] = kept
+
+
+@pytest.mark.parametrize("letter", "abc")
+def test_a_witness_the_wrong_way_round_is_told_so(graded, letter):
+    codes, event = OTHER_WITNESS[kind_of(letter)]
+    told = " ".join(graded(ASSIGNMENT, f"mechanism_{letter}", witness(letter, codes + "[::-1]", event)).feedback)
+    assert "exchange the two codes" in told
+    told = " ".join(graded(ASSIGNMENT, f"mechanism_{letter}", witness(letter, codes, "outputs[:, 0] > 99")).feedback)
+    assert "not refuted" in told and "exchange" not in told
+
+
 @pytest.mark.parametrize("letter", "abc")
 def test_answers_about_a_mechanism(graded, letter):
     question, kind = f"mechanism_{letter}", kind_of(letter)
@@ -146,9 +182,11 @@ def test_answers_about_a_mechanism(graded, letter):
     answers = [
         (3, ""),
         (3, f"kind_{letter} = '{kind.upper()} '\n" + witness(letter, codes, event)),
+        (3, f"kind_{letter} = '`{kind}`.'"),
         (2, f"kind_{letter} = '{others[0]}'"),
         (1, witness(letter, wrong_order, event)),
         (1, witness(letter, codes, "np.ones(len(outputs))")),
+        *((1, witness(letter, "[[0.5, 0, 0], [-0.5, 0, 0]]", event)) for event in OF_THE_BATCH),
         (1, witness(letter, "[[0, 0, 0], [0, 0, 0]]", event)),
         (1, witness(letter, codes, "0.5")),
     ]

@@ -172,6 +172,25 @@ def fit_and_score(features, classes, is_member, asked_features, asked_classes):
             scores[asked] = model.predict_proba(asked_features[asked])[:, 1]
     return scores
 """),
+    "a loop over all ten classes": (4, """
+def fit_and_score(features, classes, is_member, asked_features, asked_classes):
+    scores = np.zeros(len(asked_classes))
+    for k in range(10):
+        model = LogisticRegression(max_iter=2000).fit(features[classes == k], is_member[classes == k])
+        scores[asked_classes == k] = model.predict_proba(asked_features[asked_classes == k])[:, 1]
+    return scores
+"""),
+    "neighbours": (4, """
+from sklearn.neighbors import KNeighborsClassifier
+
+def fit_and_score(features, classes, is_member, asked_features, asked_classes):
+    scores = np.zeros(len(asked_classes))
+    for k in range(10):
+        mine, asked = classes == k, asked_classes == k
+        model = KNeighborsClassifier(25).fit(features[mine, 10:], is_member[mine])
+        scores[asked] = model.predict_proba(asked_features[asked, 10:])[:, 1]
+    return scores
+"""),
     "one for all classes": (2, """
 def fit_and_score(features, classes, is_member, asked_features, asked_classes):
     return LogisticRegression().fit(features, is_member).predict_proba(asked_features)[:, 1]
@@ -269,6 +288,7 @@ candidate_scores = model.predict_proba(np.column_stack(asked[:2]))[:, 1].tolist(
 shuffled = np.random.default_rng(0).permutation(learnt[2])
 candidate_scores = fit_and_score(learnt[0], learnt[1], shuffled, *asked[:2])
 """),
+    "one that is not finite": (0, "candidate_scores = [np.nan, *range(399)]"),
     "of all models": (0, "candidate_scores = fit_and_score(*learnt, *learnt[:2])"),
 }  # fmt: skip
 
@@ -311,7 +331,9 @@ REASONS = {
 
 @each_answer(QUESTIONS, REASONS)
 def test_each_answer_gets_its_points(graded, question, code, points, reason):
-    check_grade(graded(ASSIGNMENT, question, code), points, reason)
+    grade = graded(ASSIGNMENT, question, code)
+    check_grade(grade, points, reason)
+    assert not any("has not the form" in text for text in grade.feedback)
 
 
 @pytest.mark.parametrize("student", ["1001", "1002"])

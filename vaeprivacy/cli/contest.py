@@ -1,5 +1,6 @@
 """``vaeprivacy course contest``: make a contest, rank a folder of submissions."""
 
+import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ app = typer.Typer(help="The contest: make one, and rank the submissions to it.")
 def make(
     output: Annotated[Path, typer.Argument(help="Folder for what all teams get; it is made.")],
     key: KeyFile = None,
-    name: Annotated[str | None, typer.Option(help="With the key, decides the members; by default OUTPUT's.")] = None,
+    name: Annotated[str | None, typer.Option(help="What it is called; by default as OUTPUT.")] = None,
     dataset: Annotated[str, typer.Option(help=f"One of {', '.join(DATASETS)}.")] = "fashion-mnist",
     practice: Annotated[int, typer.Option(help="Candidates of known membership.")] = 1000,
     final: Annotated[int, typer.Option(help="Candidates of hidden membership.")] = 4000,
@@ -31,7 +32,7 @@ def make(
     from vaeprivacy.randomness import SYSTEM_ENTROPY
 
     one_thread()
-    contest = Contest(name or output.resolve().name, dataset, practice, final, epsilon)
+    contest = Contest(name or output.resolve().name, dataset, practice, final, epsilon, salt=secrets.token_hex(16))
     secret = read_key(key)
     warn_without_key(key, hidden="the members")
     make_contest(contest, output, key=secret, generator=SYSTEM_ENTROPY)
@@ -45,15 +46,21 @@ def rank(
     contest: Annotated[Path, typer.Option(help="Folder that `contest make` made.")],
     key: KeyFile = None,
     output: Annotated[Path | None, typer.Option(help="Folder for the leaderboard; by default FOLDER-ranked.")] = None,
+    part: Annotated[
+        str,
+        typer.Option(help="Candidates that decide: all, or public while it runs and hidden (the others) at the end."),
+    ] = "all",
 ) -> None:
     """Rank all submissions of a folder, beside the baselines; a broken one costs only itself."""
+    from vaeprivacy.checks import check_choice
     from vaeprivacy.course.contest import read_contest
     from vaeprivacy.course.contest_entries import baselines, read_entries
     from vaeprivacy.course.gradebook import write_text
-    from vaeprivacy.course.leaderboard import as_json, as_markdown, standings
+    from vaeprivacy.course.leaderboard import PARTS, as_json, as_markdown, part_of, rounded, standings
     from vaeprivacy.course.variants import read_key
 
     one_thread()
+    check_choice(part, "--part", list(PARTS))
     secret, made = read_key(key), read_contest(contest)
     warn_without_key(key, hidden="the members")
     if made.proof != made.proof_of(secret):
@@ -61,8 +68,10 @@ def rank(
     entries, refused = read_entries(folder, made)
     output = output or folder.resolve().with_name(f"{folder.resolve().name}-ranked")
     entries += baselines(contest, made, output=output)
-    table = standings(entries, made.hidden(secret)[made.n_practice :])
-    page = as_markdown(made, table, refused)
+    public, members = made.public_half(secret), made.hidden(secret)[made.n_practice :]
+    chosen = {"all": public | True, "public": public, "hidden": ~public}[part]
+    table = rounded(standings(part_of(entries, chosen), members[chosen]))
+    page = as_markdown(made, table, refused, n_ranked=int(chosen.sum()), part=part)
     texts = {"md": page, "csv": table.to_csv(index=False), "json": as_json(made, table, refused)}
     for suffix, text in texts.items():
         write_text(output / f"{BOARD}.{suffix}", text)

@@ -12,9 +12,13 @@ from vaeprivacy.cli.names import FORMATS
 from vaeprivacy.cli.threads import one_thread
 
 if TYPE_CHECKING:
+    from vaeprivacy.course.assignments import Assignment
     from vaeprivacy.course.grading import Grade
+    from vaeprivacy.course.roster import Roster
+    from vaeprivacy.course.variants import Variant
 
 CHECKS = "checks.py"
+ROSTER = "Who is in the class: a CSV of Canvas, Moodle or Gradescope, or one with the column student."
 app = typer.Typer(help="Assignments: make a student's version, check a submission, grade a folder of them.")
 Sources = Annotated[Path, typer.Option("--coursework", help="Folder with the sources of the assignments.")]
 KeyFile = Annotated[Path | None, typer.Option("--key", help="File with the teacher's key; without it, a known one.")]
@@ -24,28 +28,58 @@ KeyFile = Annotated[Path | None, typer.Option("--key", help="File with the teach
 @reports_errors()
 def make_assignment(
     assignment: Annotated[str, typer.Argument(help="Such as measure-a-leak.")],
-    student: Annotated[str, typer.Option(help="The student's number.")],
-    output: Annotated[Path, typer.Option(help="Folder for the student's files; it is made.")],
+    output: Annotated[
+        Path, typer.Option(help="Folder for the student's files (a class: folders of them); it is made.")
+    ],
+    student: Annotated[str | None, typer.Option(help="The student's number.")] = None,
+    roster: Annotated[Path | None, typer.Option(help=ROSTER)] = None,
     key: KeyFile = None,
     coursework: Sources = Path("coursework"),
     suffix: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")] = "ipynb",
     solution: Annotated[bool, typer.Option("--solution", help="Leave the solutions in (for the teacher).")] = False,
 ) -> None:
-    """Write a student's version of an assignment: questions, data, and the tests that the student may see."""
-    from vaeprivacy.course.assignments import find_assignment, student_checks, student_version
-    from vaeprivacy.course.gradebook import write_text
-    from vaeprivacy.course.variants import read_key, write_files
+    """Write a student's version of an assignment, or those of a class: questions, data, and tests they may see."""
+    from vaeprivacy.course.assignments import find_assignment
+    from vaeprivacy.course.roster import read_roster
+    from vaeprivacy.course.variants import read_key
 
     one_thread()
+    if (student is None) == (roster is None):
+        raise ValueError("Pass either the number of a --student or the --roster of a class.")
+    folders = {student: output} if student else {each: output / each for each in read_roster(roster).places}
     made = find_assignment(assignment, folder=coursework)
     warn_without_key(key)
-    variant = made.variant(student, key=read_key(key))
-    output.mkdir(parents=True, exist_ok=True)
-    path = output / f"{assignment.replace('-', '_')}.{suffix}"
-    write_text(path, student_version(made, variant, suffix=suffix, solution=solution))
-    write_text(output / CHECKS, student_checks(made))
-    write_files(variant, output)
-    print(f"{path}: {made.title}, for {student}. Beside it: {', '.join([CHECKS, *variant.files])}.")
+    secret = read_key(key)
+    for number, folder in folders.items():
+        path, beside = write_version(made, made.variant(number, key=secret), folder, suffix=suffix, solution=solution)
+        print(f"{path}: {made.title}, for {number}. Beside it: {', '.join(beside)}.")
+
+
+def write_version(
+    assignment: "Assignment", variant: "Variant", folder: Path, *, suffix: str, solution: bool
+) -> tuple[Path, list[str]]:
+    """Write what one student gets; return the notebook's path, and names of the files beside it.
+
+    Raises
+    ------
+    FileExistsError
+        If there is a notebook that somebody may have worked on.
+    """
+    from vaeprivacy.course.assignments import student_checks, student_version
+    from vaeprivacy.course.gradebook import write_text
+    from vaeprivacy.course.variants import write_files
+
+    text = student_version(assignment, variant, suffix=suffix, solution=solution)
+    path = folder / f"{assignment.name.replace('-', '_')}.{suffix}"
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise FileExistsError(
+            f"{path} exists, and somebody may have worked on it: choose another folder, or delete it."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
+    write_text(folder / CHECKS, student_checks(assignment))
+    write_files(variant, folder)
+    return path, [CHECKS, *variant.files]
 
 
 @app.command()
@@ -78,21 +112,31 @@ def grade_submissions(
         str | None, typer.Option(help="Which; by default the one that FOLDER is named after.")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for the grades; by default FOLDER-grades.")] = None,
+    roster: Annotated[Path | None, typer.Option(help=f"{ROSTER} Grades are written for it, too.")] = None,
     key: KeyFile = None,
     coursework: Sources = Path("coursework"),
     jobs: Annotated[int, typer.Option(min=1, help="Submissions graded at a time.")] = 2,
+    late_penalty: Annotated[
+        float, typer.Option(min=0, max=100, help="Per cent of all points that a late day costs (column late_days).")
+    ] = 0.0,
 ) -> None:
     """Grade all submissions of a folder. Interrupted or killed, the same command goes on."""
     from vaeprivacy.course.assignments import find_assignment, find_assignments
-    from vaeprivacy.course.gradebook import GRADES, REPORT, TABLE, find_submissions, grade_folder
+    from vaeprivacy.course.grade_table import TABLE
+    from vaeprivacy.course.gradebook import GRADES, grade_folder
+    from vaeprivacy.course.report import FEEDBACK, REPORT
+    from vaeprivacy.course.roster import read_roster
+    from vaeprivacy.course.submissions import find_submissions
     from vaeprivacy.course.variants import read_key
 
     one_thread()
-    submissions = find_submissions(folder)
+    people = read_roster(roster) if roster else None
+    submissions, refused = find_submissions(folder, roster=people)
     name = assignment or folder.resolve().name
     made = find_assignment(name, folder=coursework)
     warn_without_key(key)
     output = output or folder.resolve().with_name(f"{folder.resolve().name}-grades")
+    remarks: list[str] = []
     with Progress(console=Console()) as progress:
         task = progress.add_task(made.title, total=len(submissions))
         rows = grade_folder(
@@ -102,11 +146,34 @@ def grade_submissions(
             source=find_assignments(coursework)[name].read_bytes(),
             key=read_key(key),
             jobs=jobs,
+            late_penalty=late_penalty,
+            refused=refused,
+            remark=remarks.append,
             tell=lambda student: progress.advance(task),
         )
-    mean = sum(row["points"] for row in rows) / len(rows)
-    print(f"{len(rows)} submissions, on average {mean:.1f} of {rows[0]['possible']:g} points that the machine gives.")
-    print(f"{output}: {GRADES}, {TABLE}, {REPORT}.")
+    for sentence in remarks:
+        typer.echo(f"vaeprivacy: {sentence}", err=True)
+    mean = sum(row["points"] for row in rows) / max(1, len(rows))
+    possible = sum(question.points - question.by_hand for question in made.questions)
+    print(f"{len(rows)} submissions, on average {mean:.1f} of {possible:g} points that the machine gives.")
+    files = [GRADES, TABLE, REPORT, f"{FEEDBACK}/", *write_upload(made, rows, people, output)]
+    print(f"{output}: {', '.join(files)}.")
+
+
+def write_upload(assignment: "Assignment", rows: list[dict], roster: "Roster | None", output: Path) -> list[str]:
+    """Write grades as the roster's system imports them, say who has handed in nothing; return names of files."""
+    from vaeprivacy.course.gradebook import write_text
+    from vaeprivacy.course.roster import upload
+
+    if roster is None:
+        return []
+    missing = sorted(set(roster.places) - {row["student"] for row in rows})
+    if missing:
+        typer.echo(f"vaeprivacy: nothing to grade of {', '.join(missing)}.", err=True)
+    possible = sum(question.points for question in assignment.questions)
+    name = f"for_{roster.system.name}.csv"
+    write_text(output / name, upload(roster, assignment.title, rows, possible=possible))
+    return [name]
 
 
 @app.command()

@@ -10,7 +10,8 @@ The source is a Python file in jupytext's percent format. Tags of cells say who 
 - ``teacher``: code that never leaves the teacher, such as ``make(public, secret)``, which draws a variant;
 - ``rubric``: text for whoever grades by hand;
 - ``limits``: a text (such as the title) with what a submission may use, if that is more or less than usual: fields of
-  :class:`~vaeprivacy.course.sandbox.Limits`, such as ``load_seconds=180 total_seconds=300``.
+  :class:`~vaeprivacy.course.sandbox.Limits`, such as ``load_seconds=180 total_seconds=300``; and ``not_to_use``, the
+  packages whose use is noted in the grade, such as ``not_to_use="vaeprivacy.attacks vaeprivacy.course"``.
 
 All other cells are the student's. There, what stands between lines ``# BEGIN SOLUTION`` and ``# END SOLUTION`` is
 replaced by ``...``, and so is the value in a line that ends with ``# SOLUTION`` (the marks are otter-grader's).
@@ -82,6 +83,8 @@ class Assignment:
         In their order.
     limits : Limits
         What a submission may use.
+    not_to_use : tuple of str
+        Packages with which an answer is not the student's own: it is noted if a submission loads modules of one.
     """
 
     name: str
@@ -89,6 +92,7 @@ class Assignment:
     cells: list[nbformat.NotebookNode]
     questions: list[Question]
     limits: Limits = field(default_factory=Limits)
+    not_to_use: tuple[str, ...] = ()
 
     def tests(self) -> dict[str, Any]:
         """Run the cells of helpers, teacher and tests; return the names that they define, the tests among them."""
@@ -153,7 +157,10 @@ def read_assignment(path: Path, *, name: str | None = None) -> Assignment:
     names = [test.name for question in questions for test in question.tests]
     if len(set(names)) < len(names):
         raise ValueError(f"{path}: two tests have the same name.")
-    return Assignment(name or path.stem.replace("_", "-"), _title(cells), cells, questions, _limits(cells, path))
+    given = _given(cells)
+    not_to_use = tuple(given.pop("not_to_use", "").split())
+    limits = _limits(given, path)
+    return Assignment(name or path.stem.replace("_", "-"), _title(cells), cells, questions, limits, not_to_use)
 
 
 def _add(cell: nbformat.NotebookNode, question: Question) -> None:
@@ -168,11 +175,15 @@ def _add(cell: nbformat.NotebookNode, question: Question) -> None:
     question.tests.append(Test(functions[0], float(cell.metadata.get("points", 0)), public))
 
 
-def _limits(cells: list[nbformat.NotebookNode], path: Path) -> Limits:
-    """Return the limits that a cell names; the usual ones stand for all others."""
+def _given(cells: list[nbformat.NotebookNode]) -> dict[str, Any]:
+    """Return what a cell with the tag ``limits`` says."""
     given = {name: value for cell in cells if "limits" in tags(cell) for name, value in cell.metadata.items()}
     # Names that begin with "lines_to" are jupytext's own, about empty lines.
-    given = {name: value for name, value in given.items() if name != "tags" and not name.startswith("lines_to")}
+    return {name: value for name, value in given.items() if name != "tags" and not name.startswith("lines_to")}
+
+
+def _limits(given: dict[str, Any], path: Path) -> Limits:
+    """Return limits with these fields; the usual ones stand for all others."""
     known = {each.name for each in fields(Limits)}
     if not set(given) <= known:
         raise ValueError(f"{path}: limits are {', '.join(sorted(known))}, not {', '.join(sorted(set(given) - known))}.")
@@ -220,7 +231,7 @@ def student_version(assignment: Assignment, variant: Variant, *, suffix: str, so
 def student_checks(assignment: Assignment) -> str:
     """Return the source of the public tests alone, which a student gets."""
     kept = [cell for cell in assignment.cells if tags(cell) & {"helper", "public-test", "question"}]
-    limits = {"tags": ["limits"], **asdict(assignment.limits)}
+    limits = {"tags": ["limits"], **asdict(assignment.limits), "not_to_use": " ".join(assignment.not_to_use)}
     title = nbformat.v4.new_markdown_cell(f"# {assignment.title}", id="title", metadata=limits)
     texts = [f"## {cell.metadata.title}" if "question" in tags(cell) else cell.source for cell in kept]
     pairs = enumerate(zip(kept, texts, strict=True))
@@ -271,7 +282,7 @@ def read_submission(path: Path) -> tuple[list[str], list[str]]:
         raise ValueError(f"{path.name} is larger than {TOO_LARGE // 2**20} MiB: clear its outputs.")
     try:
         text = path.read_text(encoding="utf-8-sig")
-        cells = jupytext.reads(text, fmt="ipynb" if path.suffix == ".ipynb" else "py:percent").cells
+        cells = jupytext.reads(text, fmt="ipynb" if path.suffix.lower() == ".ipynb" else "py:percent").cells
         code = [str(cell.source) for cell in cells if cell.cell_type == "code"]
         return code, [str(cell.source) for cell in cells if cell.cell_type != "code"]
     except Exception as error:  # whatever a broken file makes its readers raise

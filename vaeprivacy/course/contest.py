@@ -72,7 +72,7 @@ class Contest:
     Attributes
     ----------
     name : str
-        With the key, decides who is a member.
+        What it is called.
     dataset : str
         Name for :func:`vaeprivacy.datasets.load`.
     n_practice, n_final : int
@@ -81,6 +81,8 @@ class Contest:
         Of the release, per unit of latent distance.
     proof : str
         A hash by which the key is recognised; empty in a contest that is yet to be made.
+    salt : str
+        Random, so that the members are others in each contest: they follow from the key, the name and the salt.
 
     Raises
     ------
@@ -94,6 +96,7 @@ class Contest:
     n_final: int = 4000
     epsilon: float = 8.0
     proof: str = ""
+    salt: str = ""
 
     def __post_init__(self) -> None:
         check_student(self.name)
@@ -110,8 +113,24 @@ class Contest:
 
     def hidden(self, key: bytes) -> np.ndarray:
         """Return who is a member, shape (candidates,), bool: exactly half of each part."""
-        rng = np.random.default_rng(int.from_bytes(_digest(key, f"contest/{self.name}/members"), "big"))
+        rng = self._rng(key, "members")
         return np.concatenate([rng.permutation(np.arange(n) < n // 2) for n in (self.n_practice, self.n_final)])
+
+    def public_half(self, key: bytes) -> np.ndarray:
+        """Return which final candidates the board shows while the contest runs, shape (n_final,), bool.
+
+        They are half of the members and half of the non-members. The other half decides in the end: nobody has seen
+        anything of it.
+        """
+        rng, is_member = self._rng(key, "public half"), self.hidden(key)[self.n_practice :]
+        chosen = np.zeros(self.n_final, dtype=bool)
+        for group in (is_member, ~is_member):
+            chosen[rng.permutation(np.flatnonzero(group))[: group.sum() // 2]] = True
+        return chosen
+
+    def _rng(self, key: bytes, purpose: str) -> np.random.Generator:
+        salt = f"{self.salt}/" if self.salt else ""
+        return np.random.default_rng(int.from_bytes(_digest(key, f"contest/{self.name}/{salt}{purpose}"), "big"))
 
     def proof_of(self, key: bytes) -> str:
         """Return the hash by which a key is recognised."""
@@ -154,7 +173,7 @@ def make_contest(contest: Contest, folder: Path, *, key: bytes, generator: Rando
     folder : pathlib.Path
         Where to; it appears whole or not at all.
     key : bytes
-        The teacher's. Who is a member follows from it and from the contest's name, and nothing else does.
+        The teacher's. Who is a member follows from it, the contest's name and its salt, and nothing else does.
     generator : torch.Generator or SystemEntropy
         Source of all else. For a contest that counts, the operating system's: from a seed, noise can be computed.
 

@@ -4,8 +4,11 @@ No code of a team is run.
 """
 
 import csv
+import hashlib
 import io
+import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -43,11 +46,11 @@ def read_scores(path: Path, contest: Contest) -> np.ndarray:
     ValueError
         If it is no such file, too large, cannot be read, or has not one finite score for each final candidate.
     """
-    if path.is_symlink() or not path.is_file() or path.suffix not in SUFFIXES:
+    if path.is_symlink() or not path.is_file() or path.suffix.lower() not in SUFFIXES:
         raise ValueError("a submission is one .csv or .npy file")
     if path.stat().st_size > TOO_LARGE:
         raise ValueError(f"the file is larger than {TOO_LARGE // 2**20} MiB")
-    ids, scores = (_from_csv if path.suffix == ".csv" else _from_npy)(path)
+    ids, scores = (_from_csv if path.suffix.lower() == ".csv" else _from_npy)(path)
     return _checked(ids, scores, contest)
 
 
@@ -64,12 +67,14 @@ def _from_csv(path: Path) -> tuple[np.ndarray, np.ndarray]:
         if not row:
             continue
         try:
-            one, score = row
-            ids.append(int(one))
-            scores.append(float(score))
-        except (ValueError, OverflowError):
+            one, score = map(float, row)
+            if not one.is_integer():  # 7.0 is, which pandas writes
+                raise ValueError
+        except ValueError:
             raise ValueError(f"line {number} is not a whole number, a comma and a number") from None
-    return _whole(ids), np.array(scores)
+        ids.append(one)
+        scores.append(score)
+    return _whole(np.array(ids)), np.array(scores)
 
 
 def _from_npy(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -84,12 +89,11 @@ def _from_npy(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return _whole(found[:, 0]), found[:, 1]
 
 
-def _whole(ids: list[int] | np.ndarray) -> np.ndarray:
+def _whole(ids: np.ndarray) -> np.ndarray:
     """Return ids as whole numbers."""
-    as_floats = np.array(ids, dtype=float)
-    if not (np.abs(as_floats) < 2**53).all() or (as_floats % 1 != 0).any():
+    if not (np.abs(ids) < 2**53).all() or (ids % 1 != 0).any():
         raise ValueError("ids must be whole numbers")
-    return as_floats.astype(np.int64)
+    return ids.astype(np.int64)
 
 
 def _checked(ids: np.ndarray, scores: np.ndarray, contest: Contest) -> np.ndarray:
@@ -133,7 +137,7 @@ def read_entries(folder: Path, contest: Contest) -> tuple[list[Entry], dict[str,
             if not re.fullmatch(NAME, path.stem):
                 raise ValueError("the name may have letters, digits, - and _ only, at most 64")
             entries.append(Entry(path.stem, read_scores(path, contest)))
-        except (ValueError, OSError) as error:
+        except Exception as error:  # whatever a file makes its reader raise costs this file only
             refused[_printable(path.name)] = _sentence(error)
     return entries, refused
 
@@ -144,7 +148,8 @@ def _printable(name: str) -> str:
 
 
 def _sentence(error: Exception) -> str:
-    text = str(error)
+    known = isinstance(error, ValueError | OSError) and str(error)
+    text = known or f"the file cannot be read ({type(error).__name__})"
     return text[0].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
@@ -169,6 +174,7 @@ def baselines(folder: Path, contest: Contest, *, output: Path) -> list[Entry]:
     output : pathlib.Path
         Where they are kept.
     """
-    path = output / f"baselines-{contest.proof[:16]}.npz"
+    described = json.dumps(asdict(contest), sort_keys=True).encode()
+    path = output / f"baselines-{hashlib.sha256(described).hexdigest()[:16]}.npz"
     scores = load_or_compute(path, lambda: baseline_scores(open_contest(folder)), write_arrays, read_arrays)
     return [Entry(name, scores[name], baseline=True) for name in (COIN, LOSS, REFERENCE)]

@@ -1,57 +1,28 @@
 """A folder of submissions, graded: resumable, two at a time, and what comes out as JSON, CSV and a report."""
 
-import csv
 import hashlib
-import io
+import hmac
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from vaeprivacy.compute.files import write_whole
 from vaeprivacy.course.assignments import Assignment
+from vaeprivacy.course.by_hand import join_marks, read_marks
+from vaeprivacy.course.changes import CHANGES, append_changes, changes
+from vaeprivacy.course.grade_table import TABLE, read_grades, set_aside, write_table
 from vaeprivacy.course.grading import empty_grade, grade_submission
+from vaeprivacy.course.report import FEEDBACK, REPORT, feedback, report
 from vaeprivacy.course.sandbox import Limits
-from vaeprivacy.course.variants import check_student
+from vaeprivacy.course.tables import Table
 
-GRADES, TABLE, REPORT, BY_HAND = "grades.json", "grades.csv", "report.md", "by_hand.csv"
-SUFFIXES = (".ipynb", ".py")
-NOT_SUBMISSIONS = {"checks.py"}
-
-
-def find_submissions(folder: Path) -> dict[str, Path | None]:
-    """Return the submissions in a folder by student: one file each, or a folder with one file; None if there is none.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such folder, no submission in it, or two have the same number.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder {folder}.")
-    found: dict[str, Path | None] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith((".", "__")) or not (path.is_dir() or path.suffix in SUFFIXES):
-            continue
-        student = check_student(path.name if path.is_dir() else path.stem)
-        if student in found:
-            raise ValueError(f"{folder} has two submissions of {student}.")
-        found[student] = _only_file(path) if path.is_dir() else path
-    if not found:
-        raise FileNotFoundError(f"{folder} holds no submissions: .ipynb or .py files named by student number.")
-    return found
-
-
-def _only_file(folder: Path) -> Path | None:
-    """Return the one notebook of a folder, or else its one Python file."""
-    for suffix in SUFFIXES:
-        files = [path for path in sorted(folder.glob(f"*{suffix}")) if path.name not in NOT_SUBMISSIONS]
-        if len(files) == 1:
-            return files[0]
-    return None
+GRADES = "grades.json"
+LATE_MARK = "_LATE_"  # of Canvas, in names of files
 
 
 def fingerprint(path: Path | None, source: bytes, key: bytes) -> str:
@@ -59,6 +30,14 @@ def fingerprint(path: Path | None, source: bytes, key: bytes) -> str:
     content = path.read_bytes() if path and path.is_file() else b""
     parts = [hashlib.sha256(part).digest() for part in (content, source, key)]
     return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def made_from(path: Path | None, source: bytes, key: bytes) -> dict[str, str]:
+    """Return hashes of what a grade depends on, to tell later why it has changed."""
+    content = path.read_bytes() if path and path.is_file() else b""
+    found = {"submission": hashlib.sha256(content), "assignment": hashlib.sha256(source)}
+    found["key"] = hmac.new(key, b"which key it is", "sha256")
+    return {name: digest.hexdigest()[:12] for name, digest in found.items()}
 
 
 def grade_one(assignment: Assignment, student: str, path: Path | None, *, key: bytes, limits: Limits) -> dict[str, Any]:
@@ -81,9 +60,12 @@ def grade_folder(
     key: bytes,
     jobs: int = 2,
     limits: Limits | None = None,
+    late_penalty: float = 0.0,
+    refused: Mapping[str, str] = MappingProxyType({}),
     tell: Callable[[str], None] = lambda student: None,
+    remark: Callable[[str], None] = lambda sentence: None,
 ) -> list[dict[str, Any]]:
-    """Grade all submissions and write the three files of grades.
+    """Grade all submissions and write the files of grades. What a person has written there is read first.
 
     Parameters
     ----------
@@ -99,31 +81,67 @@ def grade_folder(
         Submissions graded at a time.
     limits : Limits, optional
         What each of them may use; by default what the assignment allows.
+    late_penalty : float
+        Per cent of all points that each late day costs; the days are a column of grades.csv.
+    refused : dict of str to str
+        Files that are not graded, and why: they stand in the report.
     tell : callable
         Called with each student's number when it is done.
+    remark : callable
+        Called with each sentence about what a person has to look at.
 
     Returns
     -------
     list of dict
         One grade a student, in the order of their numbers.
+
+    Raises
+    ------
+    ValueError
+        If a table of the teacher's cannot be understood. It is left as it is, and no grade is lost.
     """
+    marks, table = read_marks(assignment, output), read_grades(assignment, output)
     (output / "graded").mkdir(parents=True, exist_ok=True)
     prints = {student: fingerprint(path, source, key) for student, path in submissions.items()}
+    grade = partial(grade_one, assignment, key=key, limits=limits or assignment.limits)
+    grades = _grades(submissions, prints, output=output, grade=grade, jobs=jobs, tell=tell)
+    rows = [grades[student] | {"made_from": made_from(path, source, key)} for student, path in submissions.items()]
+    remarks = [f"{name} is not graded. {why}" for name, why in refused.items()]
+    options = {"marks": marks, "table": table, "late_penalty": late_penalty, "remarks": remarks}
+    for sentence in [*write_grades(assignment, rows, output, **options), *_late(rows, submissions)]:
+        remark(sentence)
+    return rows
+
+
+def _late(rows: list[dict[str, Any]], submissions: dict[str, Path | None]) -> Iterator[str]:
+    """Yield remarks on files that Canvas marks as late, as long as nobody has written by how many days."""
+    for row, path in zip(rows, submissions.values(), strict=True):
+        if path and LATE_MARK in path.name and row["late_days"] is None:
+            yield f"{path.name} is late, says Canvas: write the days into late_days of {TABLE}, and be it 0."
+
+
+def _grades(
+    submissions: dict[str, Path | None],
+    prints: dict[str, str],
+    *,
+    output: Path,
+    grade: Callable,
+    jobs: int,
+    tell: Callable[[str], None],
+) -> dict[str, dict[str, Any]]:
+    """Return the grades that earlier calls left, and make and keep those that they did not."""
     grades = {student: _stored(output, student, prints[student]) for student in submissions}
-    grades = {student: grade for student, grade in grades.items() if grade}
+    grades = {student: made for student, made in grades.items() if made}
     for student in grades:
         tell(student)
     left = {student: path for student, path in submissions.items() if student not in grades}
-    grade = partial(grade_one, assignment, key=key, limits=limits or assignment.limits)
     with warnings.catch_warnings():  # of tests about odd answers; the feedback says what is wrong with them
         warnings.simplefilter("ignore")
         for student, made in _in_parallel(grade, left, jobs):
             grades[student] = {**made, "fingerprint": prints[student]}
             write_text(output / "graded" / f"{student}.json", json.dumps(grades[student], indent=1))
             tell(student)
-    rows = [grades[student] for student in submissions]
-    write_grades(assignment, rows, output)
-    return rows
+    return grades
 
 
 def _in_parallel(grade: Callable, left: dict[str, Path | None], jobs: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -147,107 +165,65 @@ def _stored(output: Path, student: str, wanted: str) -> dict[str, Any] | None:
         grade = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         return None
-    return grade if grade.get("fingerprint") == wanted else None
+    return grade if isinstance(grade, dict) and grade.get("fingerprint") == wanted else None
+
+
+def read_rows(output: Path) -> list[dict[str, Any]]:
+    """Return the grades of the last grading; none if there was none, or its file is damaged."""
+    try:
+        rows = json.loads((output / GRADES).read_text(encoding="utf-8"))
+        return [row for row in rows if {"student", "questions", "by_hand", "total"} <= set(row)]
+    except (FileNotFoundError, ValueError, TypeError):
+        return []
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text whole or not at all."""
-    write_whole(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
+    """Write a text whole or not at all; half characters, which a submission may contain, are spelt out."""
+    content = text.encode(errors="backslashreplace")
+    write_whole(path, lambda unfinished: unfinished.write_bytes(content))
 
 
-def write_grades(assignment: Assignment, rows: list[dict[str, Any]], output: Path) -> None:
-    """Write grades.json, grades.csv, report.md and, for what people grade, by_hand.csv."""
-    hand = _points_by_hand(assignment, rows, output)
+def write_grades(
+    assignment: Assignment,
+    rows: list[dict[str, Any]],
+    output: Path,
+    *,
+    marks: Table,
+    table: Table,
+    late_penalty: float = 0.0,
+    remarks: Sequence[str] = (),
+) -> list[str]:
+    """Write the files of grades, one to hand back for each student, and what changed; return remarks.
+
+    Parameters
+    ----------
+    assignment : Assignment
+        What was graded.
+    rows : list of dict
+        The grades; they get ``by_hand``, ``late_days``, ``override``, ``comment`` and ``total``.
+    output : pathlib.Path
+        Folder for the grades.
+    marks, table : Table
+        What the teacher wrote into by_hand.csv and grades.csv.
+    late_penalty : float
+        Per cent of all points that each late day costs.
+    remarks : sequence of str
+        What is to be said beside that of the tables.
+    """
+    before = read_rows(output)
+    by_hand, of_marks = join_marks(assignment, rows, marks)
     for row in rows:
-        row["by_hand"] = hand[row["student"]]
-        open_questions = any(points is None for points in row["by_hand"].values())
-        row["total"] = None if open_questions else row["points"] + sum(row["by_hand"].values())
+        row["by_hand"] = by_hand[row["student"]]
+    remarks = [*remarks, *of_marks, *set_aside(table, before, assignment)]
+    remarks += write_table(assignment, rows, table, late_penalty=late_penalty)
+    if len(marks.rows) > 1:
+        marks.write()
     write_text(output / GRADES, json.dumps(rows, indent=1))
-    write_text(output / TABLE, _table(assignment, rows))
-    write_text(output / REPORT, report(assignment, rows))
-
-
-def _points_by_hand(assignment: Assignment, rows: list[dict], output: Path) -> dict[str, dict[str, float | None]]:
-    """Read the teacher's points, keep them, and write the table with a line for each that is asked for."""
-    path = output / BY_HAND
-    asked = [question.name for question in assignment.questions if question.by_hand]
-    given: dict[tuple[str, str], str] = {}
-    if path.is_file():
-        lines = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
-        given = {(line["student"], line["question"]): line["points"] for line in lines}
-    pairs = [(row["student"], name) for row in rows for name in asked]
-    if asked:
-        lines = [["student", "question", "points"], *([*pair, given.get(pair, "")] for pair in pairs)]
-        write_text(path, _csv(lines))
-    return {row["student"]: {name: _points(given.get((row["student"], name), "")) for name in asked} for row in rows}
-
-
-def _points(text: str | None) -> float | None:
-    """Return points that a teacher wrote; none if the cell is empty."""
-    text = (text or "").strip().replace(",", ".")
-    try:
-        return float(text) if text else None
-    except ValueError:
-        raise ValueError(f"{BY_HAND} has {text!r} where points should stand.") from None
-
-
-def _csv(lines: list[list[Any]]) -> str:
-    file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows(lines)
-    return file.getvalue()
-
-
-def _table(assignment: Assignment, rows: list[dict[str, Any]]) -> str:
-    """Return one line a student: points of each question, by hand where a person gives them, and the total."""
-    names = [question.name for question in assignment.questions]
-    lines: list[list[Any]] = [["student", *names, "total", "possible"]]
-    possible = sum(question.points for question in assignment.questions)
+    write_text(output / REPORT, report(assignment, rows, remarks))
+    (output / FEEDBACK).mkdir(exist_ok=True)
     for row in rows:
-        made = {each["name"]: each["points"] for each in row["questions"]}
-        points = [row["by_hand"].get(name, made[name]) for name in names]
-        lines.append([row["student"], *points, row["total"], possible])
-    return _csv([["" if cell is None else cell for cell in line] for line in lines])
-
-
-def report(assignment: Assignment, rows: list[dict[str, Any]]) -> str:
-    """Return a readable report: how each question went, then each student's feedback and what waits for a person."""
-    lines = [
-        f"# {assignment.title}",
-        "",
-        f"{len(rows)} submissions.",
-        "",
-        "| question | possible | mean |",
-        "|---|---|---|",
-    ]
-    for i, question in enumerate(assignment.questions):
-        possible = question.points - question.by_hand
-        mean = sum(row["questions"][i]["points"] for row in rows) / len(rows)
-        lines.append(
-            f"| {question.title} | {possible:g} | {mean:.2f} |" if possible else f"| {question.title} | by hand | |"
-        )
-    for question in assignment.questions:
-        if question.rubric:
-            lines += ["", f"## How to grade: {question.title} ({question.by_hand:g} points)", "", question.rubric]
-    for row in rows:
-        lines += ["", f"## {row['student']}: {row['points']:g} of {row['possible']:g} points", ""]
-        lines += [f"- {_one_line(note)}" for note in row["notes"]]
-        for question in row["questions"]:
-            lines += _question_lines(question, row["by_hand"].get(question["name"]))
-    return "\n".join(lines) + "\n"
-
-
-def _question_lines(question: dict[str, Any], by_hand: float | None) -> list[str]:
-    """Return what the report says of one answer."""
-    if question["by_hand"]:
-        points = "____" if by_hand is None else f"{by_hand:g}"
-        lines = [f"- **{question['title']}**: {points} of {question['by_hand']:g} points, by hand ({BY_HAND})"]
-        quoted = [f"  > {line.replace('<', '&lt;')}" for line in question["answer"].splitlines()]
-        lines += ["", *quoted, ""] if quoted else []
-    else:
-        lines = [f"- **{question['title']}**: {question['points']:g} of {question['possible']:g}"]
-    return lines + [f"  - {_one_line(text)}" for text in question["feedback"]]
-
-
-def _one_line(text: str) -> str:
-    """Return a text of a submission as one line without tags, so that it cannot change the report around it."""
-    return " ".join(text.split()).replace("<", "&lt;")
+        write_text(output / FEEDBACK / f"{row['student']}.html", feedback(assignment, row))
+    changed = changes(before, rows)
+    append_changes(changed, output)
+    told = f"{len(changed)} numbers are others than at the last grading; {CHANGES} lists them, with the reason."
+    return [*remarks, told] if changed else remarks

@@ -95,7 +95,7 @@ def letter(value: Any, what: str) -> str:
     AnswerError
         If it is none.
     """
-    found = str(value).strip().upper()
+    found = str(value).strip(" \t\r\n().:'\"`*").upper()  # "B.", "(b)" and the like
     if found not in OPTIONS:
         raise AnswerError(f"{what} must be one letter: 'A', 'B', 'C' or 'D'.")
     return found
@@ -127,12 +127,24 @@ def grade_submission(
     code, texts = read_submission(path)
     tests = assignment.tests()
     grade = Grade(variant.student, assignment.name)
-    with Student(code, texts, variant=variant, limits=limits or assignment.limits) as student:
+    options = {"limits": limits or assignment.limits, "noted": assignment.not_to_use}
+    with Student(code, texts, variant=variant, **options) as student:
         for question in assignment.questions:
             chosen = [test for test in question.tests if test.public or not public_only]
             grade.questions.append(grade_question(question, chosen, tests, student, variant))
-        grade.notes = [f"A cell failed when the submission was run: {error}" for error in student.errors]
+        grade.notes = notes_of(student)
     return grade
+
+
+def notes_of(student: Student) -> list[str]:
+    """Return what is to be known of a submission beside its points."""
+    notes = [f"A cell failed when the submission was run: {error}" for error in student.errors]
+    notes += [f"`{line}` does nothing here: no other programs run, and nothing is installed." for line in student.notes]
+    notes += [
+        f"It uses `{name}`, which the assignment asks to do without: for a person to judge; no points were taken off."
+        for name in sorted(student.uses)
+    ]
+    return notes
 
 
 def empty_grade(assignment: Assignment, student: str, note: str) -> Grade:

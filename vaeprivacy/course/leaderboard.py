@@ -1,7 +1,7 @@
 """Who is ahead, and how sure is it? Scores of a contest as ranks, with intervals, and as texts."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -13,6 +13,8 @@ from vaeprivacy.course.contest import FPR, Contest
 from vaeprivacy.metrics import LEVEL, auc, tpr_at_fpr
 
 RESAMPLES = 1000
+DIGITS = 3  # of what is shown
+PARTS = {"all": "", "public": ", the public half of them", "hidden": ", the half that no board has shown"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def surely_above(rates: np.ndarray, resampled: np.ndarray) -> np.ndarray:
     rates : numpy.ndarray
         Measured rates, shape (entries,).
     resampled : numpy.ndarray
-        As from :func:`resampled_rates`.
+        As from :func:`resample_rates`.
 
     Returns
     -------
@@ -126,15 +128,42 @@ def standings(entries: list[Entry], is_member: np.ndarray) -> pd.DataFrame:
     return table.sort_values(["tpr", "auc"], ascending=False, ignore_index=True)
 
 
-def as_markdown(contest: Contest, table: pd.DataFrame, refused: dict[str, str]) -> str:
-    """Return the leaderboard as Markdown, with what could not be ranked, and why."""
-    others = contest.n_final // 2
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a leaderboard to be shown: with all digits, random scores could be added up by how much each helps."""
+    return table.round({f"{name}{end}": DIGITS for name in ("tpr", "auc") for end in ("", "_low", "_high")})
+
+
+def part_of(entries: list[Entry], chosen: np.ndarray) -> list[Entry]:
+    """Return entries with the scores of some of the candidates only, bool, shape (n_final,)."""
+    return [replace(entry, scores=entry.scores[chosen]) for entry in entries]
+
+
+def as_markdown(
+    contest: Contest, table: pd.DataFrame, refused: dict[str, str], *, n_ranked: int | None = None, part: str = "all"
+) -> str:
+    """Return the leaderboard as Markdown, with what could not be ranked, and why.
+
+    Parameters
+    ----------
+    contest : Contest
+        What was ranked.
+    table : pandas.DataFrame
+        As :func:`standings` returns it.
+    refused : dict of str to str
+        What could not be ranked, and why.
+    n_ranked : int, optional
+        How many candidates decided; by default all of hidden membership.
+    part : {"all", "public", "hidden"}
+        Which these are.
+    """
+    n_ranked = n_ranked or contest.n_final
+    others = n_ranked // 2
     lines = [
         f"# Leaderboard of {contest.name}",
         "",
-        f"True-positive rate at {FPR:.0%} false-positive rate on {contest.n_final:,} candidates of hidden membership. "
-        f"Of {others:,} non-members, {int(FPR * others)} may be accused; the smallest rate that can be told from none "
-        f"is 1 in {others:,}. Intervals: 95%, over the choice of candidates.",
+        f"True-positive rate at {FPR:.0%} false-positive rate on {n_ranked:,} candidates of hidden "
+        f"membership{PARTS[part]}. Of {others:,} non-members, {int(FPR * others)} may be accused; the smallest rate "
+        f"that can be told from none is 1 in {others:,}. Intervals: 95%, over the choice of candidates.",
         "",
         "| rank | could be | name | TPR at 1% FPR | AUC | surely above |",
         "|---|---|---|---|---|---|",

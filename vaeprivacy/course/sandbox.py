@@ -83,11 +83,23 @@ class Student:
         Its public files are put beside the code.
     limits : Limits
         What it may use.
+    noted : tuple of str
+        Packages of which it is noted, in `uses`, whether the submission has loaded a module.
     """
 
-    def __init__(self, cells: list[str], texts: list[str], *, variant: Variant, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        cells: list[str],
+        texts: list[str],
+        *,
+        variant: Variant,
+        limits: Limits | None = None,
+        noted: tuple[str, ...] = (),
+    ) -> None:
         self.cells, self.texts, self.variant, self.limits = cells, texts, variant, limits or Limits()
+        self.noted, self.uses = noted, set()
         self.errors: list[str] = []
+        self.notes: list[str] = []  # lines that did nothing
         self._failed: dict[str, str] = {}
         self._process: subprocess.Popen | None = None
         self._n_asked, self._spent = 0, 0.0
@@ -154,8 +166,8 @@ class Student:
             start_new_session=True,
         )
         try:
-            errors = self._wait(0, self.limits.load_seconds).get("value", [])
-            self.errors = [str(error)[:1000] for error in errors][:20] if isinstance(errors, list) else []
+            reply = self._wait(0, self.limits.load_seconds)
+            self.errors, self.notes = (texts_of(reply.get(name))[:20] for name in ("value", "notes"))
         except AnswerError as error:
             self._failed[""] = f"Running the submission from top to bottom: {error}"
             self._end()
@@ -165,7 +177,7 @@ class Student:
         limits = self.limits
         of_process = {"memory": limits.memory, "seconds": int(limits.total_seconds) + 1, "file_size": limits.file_size}
         of_process["processes"] = own_threads() + SPARE_THREADS
-        return {"cells": self.cells, "parent": os.getpid(), "limits": of_process}
+        return {"cells": self.cells, "parent": os.getpid(), "limits": of_process, "noted": self.noted}
 
     def _exchange(self, number: int, request: dict[str, Any]) -> dict[str, Any]:
         folder = Path(self._folder.name)
@@ -190,7 +202,9 @@ class Student:
                 time.sleep(0.002)
         finally:
             self._spent += time.monotonic() - begin
-        return read_answer(path, self.limits.answer_size)
+        reply = read_answer(path, self.limits.answer_size)
+        self.uses.update(name for name in self.noted if name in texts_of(reply.get("uses")))
+        return reply
 
     def _end(self) -> None:
         """End the process and all that it started in its group, and delete its folder."""
@@ -204,6 +218,11 @@ class Student:
         self._process.wait()
         self._process = None
         self._folder.cleanup()
+
+
+def texts_of(value: Any) -> list[str]:
+    """Return a list of texts that a submission's process sent, or nothing if it sent something else."""
+    return [str(each)[:1000] for each in value] if isinstance(value, list) else []
 
 
 def own_threads() -> int:
@@ -221,6 +240,8 @@ def clean_environment(folder: Path) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT") if name in os.environ}
     folders = dict.fromkeys(("HOME", "TMPDIR", "TEMP", "TMP", "MPLCONFIGDIR"), str(folder))
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    # joblib, and scikit-learn with it, then does in one process what it is asked to do in many.
+    threads |= {"JOBLIB_MULTIPROCESSING": "0", "LOKY_MAX_CPU_COUNT": "1"}
     return {**kept, **folders, **threads, "MPLBACKEND": "agg", "PYTHONDONTWRITEBYTECODE": "1"}
 
 

@@ -11,9 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import CodeType
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,17 @@ REFUSED |= {"os.startfile", "os.startfile/2", "subprocess.Popen", "pty.spawn", "
 MAX_FILES = 200  # opened for writing
 READABLE = ["/usr", "/lib", "/lib64", "/bin", "/sys", "/dev/null", "/dev/urandom", "/dev/random", "/proc/cpuinfo"]
 READABLE += ["/proc/meminfo", "/proc/stat", "/etc/localtime", "/etc/fonts", "/etc/mime.types", "/etc/os-release"]
+
+
+def beside(name: str) -> ModuleType:
+    """Return the module in a file beside this one, which is in no package when it runs."""
+    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+Notebook = beside("sandbox_cells").Notebook  # read before the guard is there
 
 
 def set_limits(*, memory: int, seconds: int, file_size: int, processes: int) -> None:
@@ -151,21 +162,38 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:500] + where
 
 
-def compile_cells(source: str, number: int) -> CodeType:
-    """Compile a cell; lines that only a notebook understands (``%matplotlib``, ``!pip``) are left out."""
-    lines = ["" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n")]
-    return compile("\n".join(lines), f"cell {number}", "exec")
+def run_cells(cells: list[str], namespace: dict[str, Any], notes: list[str] | None = None) -> list[str]:
+    """Run the cells in order and return their errors: one that fails does not stop the others.
 
+    Parameters
+    ----------
+    cells : list of str
+        Their code.
+    namespace : dict
+        In which they run.
+    notes : list of str, optional
+        Gets what did nothing, such as ``!pip install``.
+    """
+    notebook, errors = Notebook(namespace), []
+    if any("IPython" in cell for cell in cells):  # `from IPython import get_ipython` gets the same as others
+        with contextlib.suppress(ImportError):
+            import IPython
 
-def run_cells(cells: list[str], namespace: dict[str, Any]) -> list[str]:
-    """Run the cells in order and return their errors: one that fails does not stop the others."""
-    errors = []
+            IPython.get_ipython = namespace["get_ipython"]
     for number, source in enumerate(cells, start=1):
         try:
-            exec(compile_cells(source, number), namespace)
+            notebook.run(source, f"cell {number}")
         except BaseException as error:
             errors.append(describe(error))
+    if notes is not None:
+        notes += notebook.notes
     return errors
+
+
+def loaded(names: list[str]) -> list[str]:
+    """Return of which packages modules have been loaded; that of a whole package's root does not count."""
+    modules = [name for name in sys.modules if not name.endswith("._lazy")]
+    return [each for each in names if any(name.startswith(f"{each}.") for name in modules)]
 
 
 def answer(request: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]:
@@ -197,11 +225,16 @@ def main(exchange: Path) -> None:
     readable = readable_folders()
     set_limits(**job["limits"])
     sys.addaudithook(make_guard(os.path.realpath(exchange), readable))
-    namespace: dict[str, Any] = {"__name__": "submission"}
-    write_answer({"value": run_cells(job["cells"], namespace)}, exchange / "answer-0.json")
+    # A module of its own, called as in Jupyter: what pickles, or asks whether it is the main one, finds it.
+    sys.modules["__main__"] = ModuleType("__main__")
+    sys.path.append(str(exchange))  # for modules that a notebook writes
+    namespace, notes = vars(sys.modules["__main__"]), []
+    errors = run_cells(job["cells"], namespace, notes)
+    write_answer({"value": errors, "notes": notes, "uses": loaded(job["noted"])}, exchange / "answer-0.json")
     for line in requests:
         request = json.loads((exchange / f"ask-{int(line)}.json").read_text(encoding="utf-8"))
-        write_answer(answer(request, namespace), exchange / f"answer-{int(line)}.json")
+        reply = answer(request, namespace) | {"uses": loaded(job["noted"])}
+        write_answer(reply, exchange / f"answer-{int(line)}.json")
 
 
 if __name__ == "__main__":

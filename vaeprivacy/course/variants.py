@@ -5,7 +5,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,7 @@ def write_files(variant: Variant, folder: Path) -> None:
     for name, arrays in variant.files.items():
         write_arrays(arrays, folder / name)
     content = {"assignment": variant.assignment, "student": variant.student, "constants": variant.constants}
+    content["files"] = list(variant.files)
     (folder / VARIANT_FILE).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
@@ -136,17 +137,23 @@ def read_variant(folder: Path) -> Variant:
 
     Raises
     ------
-    FileNotFoundError
-        If the folder does not hold one.
+    FileNotFoundError, ValueError
+        If the folder does not hold one, or it is damaged.
     """
     path = folder / VARIANT_FILE
     if not path.is_file():
         raise FileNotFoundError(
             f"{folder} has no {VARIANT_FILE}: check a submission in the folder that you were given."
         )
-    content = json.loads(path.read_text(encoding="utf-8"))
-    files = {each.name: read_arrays(each) for each in folder.glob("*.npz")}
-    return Variant(content["assignment"], content["student"], content["constants"], files)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        # Folders that were made before the files were listed hold no others, unless the student has put some there.
+        names = content.get("files") or sorted(each.name for each in folder.glob("*.npz"))
+        variant = Variant(str(content["assignment"]), str(content["student"]), dict(content["constants"]))
+        files = {str(name): folder / Path(name).name for name in names}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"{path} is damaged: take it from the folder that you were given.") from None
+    return replace(variant, files={name: read_arrays(file) for name, file in files.items()})
 
 
 def _number(key: bytes, *parts: str) -> int:
