@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from golden import compute
 
-from vaeprivacy import metrics
+from vaeprivacy import intervals
 
 TEXTS = json.loads(compute.TEXTS.read_text(encoding="utf-8"))
 SEED_NAMES = json.loads(compute.SEED_NAMES.read_text(encoding="utf-8"))
@@ -104,8 +104,8 @@ def changed(now: Any, was: Any, where: str) -> list[str]:
 @pytest.fixture(autouse=True)
 def intervals_of_large_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the fixture was recorded, intervals of all sizes were those of large samples, as they are without limits."""
-    monkeypatch.setattr(metrics, "FEW", 0)
-    monkeypatch.setattr(metrics, "MANY", 0)
+    monkeypatch.setattr(intervals, "FEW", 0)
+    monkeypatch.setattr(intervals, "MANY", 0)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from vaeprivacy.audit.lower_bounds import epsilon_lower_bound, one_run_lower_bound
-from vaeprivacy.metrics import Estimate, advantage, auc, delong, score_interval, share, tpr_at_fpr
+from vaeprivacy.intervals import Estimate, score_interval, share
+from vaeprivacy.metrics import advantage, auc, delong, tpr_at_fpr
 
 LEAST = 0.93  # how often 95% intervals must hold
 AREAS = [0.5, 0.7, 0.9, 0.99]
