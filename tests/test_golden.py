@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from golden import compute
 
+from vaeprivacy import intervals
+
 TEXTS = json.loads(compute.TEXTS.read_text(encoding="utf-8"))
 SEED_NAMES = json.loads(compute.SEED_NAMES.read_text(encoding="utf-8"))
 #: Elsewhere, sums are rounded otherwise: this share of the values of an array must be close.
@@ -97,6 +99,13 @@ def changed(now: Any, was: Any, where: str) -> list[str]:
         pairs = enumerate(zip(now, was, strict=True))
         return [line for place, pair in pairs for line in changed(*pair, f"{where} [{place}]")]
     return [] if in_words_of_today(now) == in_words_of_today(was) else [f"{where}\n     is {now!r}\n    was {was!r}"]
+
+
+@pytest.fixture(autouse=True)
+def intervals_of_large_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the fixture was recorded, intervals of all sizes were those of large samples, as they are without limits."""
+    monkeypatch.setattr(intervals, "FEW", 0)
+    monkeypatch.setattr(intervals, "MANY", 0)
 
 
 @pytest.fixture(scope="module")

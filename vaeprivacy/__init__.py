@@ -19,6 +19,7 @@ The modules of this folder are the idea, in the order of the paper; every other 
     synthesizer      the framework: fit, then release (encode, clip, perturb, decode)
     classifiers      the target model
     metrics          what an attack's scores amount to, with confidence intervals
+    intervals        beside it: those intervals
     convolutional    beside it: convolutional networks for images
     dp_sgd           training with DP-SGD, and a trainer that uses it
     dp_classifier    the target model, trained with DP-SGD

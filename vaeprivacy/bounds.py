@@ -7,7 +7,7 @@ Both bound the whole ROC curve of whoever sees one output and has to say which o
 import math
 from dataclasses import dataclass
 
-from vaeprivacy.checks import check_positive, check_probability
+from vaeprivacy.checks import check_positive, check_probability, make_plain
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Indistinguishability:
     delta: float = 0.0
 
     def __post_init__(self) -> None:
+        make_plain(self)
         check_positive(self.epsilon, "epsilon", zero=True)
         check_probability(self.delta, "delta")
 

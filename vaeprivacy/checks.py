@@ -2,8 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
+
+#: Codes and noise of these sizes, and their squares in double precision, are far from the ends of float32.
+SMALLEST, LARGEST = 1e-30, 1e30
 
 
 def check_choice(value: str, name: str, choices: Sequence[str]) -> str:
@@ -19,6 +24,17 @@ def check_choice(value: str, name: str, choices: Sequence[str]) -> str:
     return value
 
 
+def plain(value: Any) -> Any:
+    """Return a NumPy scalar as Python's number, so that it is written, hashed and computed with like one."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def make_plain(settings: object) -> None:
+    """Turn the fields of a frozen dataclass that are NumPy scalars into Python's numbers, see :func:`plain`."""
+    for name, value in vars(settings).items():
+        object.__setattr__(settings, name, plain(value))
+
+
 def check_positive(value: float, name: str, *, zero: bool = False) -> float:
     """Return `value` as a float if it is a positive (or, with `zero`, non-negative), finite number.
 
@@ -29,16 +45,38 @@ def check_positive(value: float, name: str, *, zero: bool = False) -> float:
     ValueError
         If it is zero, negative, NaN or infinite.
     """
-    kind = "non-negative" if zero else "positive"
+    kind, value = "non-negative" if zero else "positive", plain(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a {kind} number, not {value!r} of type {type(value).__name__}.")
-    if not (math.isfinite(value) and (value > 0 or (zero and value == 0))):
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number with more digits than any float
+        number = math.inf
+    if not (math.isfinite(number) and (number > 0 or (zero and number == 0))):
         raise ValueError(f"{name} must be {kind} and finite, not {value!r}.")
+    return number
+
+
+def check_size(value: float, name: str) -> float:
+    """Return `value` as a float if codes and noise of this size (or of one over it) can be computed in float32.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not a real number.
+    ValueError
+        If it is not from 1e-30 to 1e30.
+    """
+    if not SMALLEST <= check_positive(value, name) <= LARGEST:
+        raise ValueError(
+            f"{name} must be from {SMALLEST:g} to {LARGEST:g}, not {plain(value)!r}: beyond, noise cannot be computed "
+            "in the single precision of codes."
+        )
     return float(value)
 
 
 def check_whole(value: int, name: str, *, least: int | None = None) -> int:
-    """Return `value` if it is a whole number, of at least `least` if that is given; True and False are none.
+    """Return `value` as an int if it is a whole number, of at least `least` if given; True and False are none.
 
     Raises
     ------
@@ -47,6 +85,7 @@ def check_whole(value: int, name: str, *, least: int | None = None) -> int:
     ValueError
         If there is a `least`, and it is less, or no whole number.
     """
+    value = plain(value)
     whole = isinstance(value, int) and not isinstance(value, bool)
     if least is not None and not (whole and value >= least):
         raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}.")
@@ -66,7 +105,7 @@ def check_probability(value: float, name: str) -> float:
         If it is negative, NaN or above 1.
     """
     if check_positive(value, name, zero=True) > 1:
-        raise ValueError(f"{name} must be at most 1, not {value!r}.")
+        raise ValueError(f"{name} must be at most 1, not {plain(value)!r}.")
     return float(value)
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
 from torch import nn
 
-from vaeprivacy.checks import check_choice, check_labels, check_positive, check_records
+from vaeprivacy.checks import check_choice, check_labels, check_positive, check_records, make_plain
 from vaeprivacy.compute.checkpoints import Checkpoint
 from vaeprivacy.compute.devices import memory_of
 from vaeprivacy.compute.ensemble import models_that_fit, stack_models
@@ -65,6 +65,7 @@ class ClassifierSettings:
     precision: str = "float32"
 
     def __post_init__(self) -> None:
+        make_plain(self)
         check_choice(self.architecture, "architecture", ("mlp", "resnet9"))
         check_choice(self.precision, "precision", PRECISIONS)
         # As floats, so that 1 and 1.0 are the same settings. A frozen dataclass sets its fields this way.

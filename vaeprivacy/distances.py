@@ -91,7 +91,7 @@ def clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN, warn
         If more than half of the codes are outside the ball and `warn` is true.
     """
     check_codes(codes)
-    check_positive(radius, "radius")
+    radius = check_positive(radius, "radius")
     # Norms in float64 and a hair inside the ball: rounding to float32 must not carry a code out of it. Large codes are
     # scaled down first (and small ones up), since the squares in the norm would overflow (or vanish).
     tiny = torch.finfo(torch.float64).tiny

@@ -8,7 +8,7 @@ import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reade
 from torch import nn
 
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.checks import check_labels, check_positive, check_records
+from vaeprivacy.checks import check_labels, check_positive, check_records, make_plain
 from vaeprivacy.dp_sgd import check_budget, dp_sgd_plan, dp_sgd_schedule, train_with_dp_sgd
 from vaeprivacy.networks import mlp
 from vaeprivacy.randomness import RandomSource, torch_generator
@@ -51,6 +51,7 @@ class DPClassifierSettings:
     centre: float = 0.5
 
     def __post_init__(self) -> None:
+        make_plain(self)
         for name in ("epochs", "batch_size", "learning_rate", "max_grad_norm"):
             check_positive(getattr(self, name), name)
         check_positive(self.hidden, "hidden", zero=True)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.checks import check_positive, check_unit_records
+from vaeprivacy.checks import check_positive, check_unit_records, make_plain
 from vaeprivacy.compute.extras import extra
 from vaeprivacy.compute.progress import progress_bar
 from vaeprivacy.guarantee import ModelCoverage
@@ -28,13 +28,15 @@ def check_budget(epsilon: float, delta: float) -> tuple[float, float]:
     TypeError
         If one is not a real number.
     ValueError
-        If epsilon is not from 0.05 to 100, or delta is not positive and below 1.
+        If epsilon is not from 0.05 to 100, or delta not from 1e-10 to 0.9.
     """
     epsilon, delta = check_positive(epsilon, "epsilon"), check_positive(delta, "delta")
     if delta >= 1:
         raise ValueError(f"delta must be below 1, not {delta!r}.")
     if not 0.05 <= epsilon <= 100:
         raise ValueError(f"epsilon must be from 0.05 to 100, where the accountant works, not {epsilon!r}.")
+    if not 1e-10 <= delta <= 0.9:
+        raise ValueError(f"delta must be from 1e-10 to 0.9, where the accountant works, not {delta!r}.")
     return epsilon, delta
 
 
@@ -232,14 +234,10 @@ class DPSGDTrainer(SeedNamed):
         return replace_one_epsilon(self.epsilon, self.delta)
 
     def __post_init__(self) -> None:
-        epsilon, delta = check_budget(self.epsilon, self.delta)
-        checked = {
-            "epsilon": epsilon,
-            "delta": delta,
-            "max_grad_norm": check_positive(self.max_grad_norm, "max_grad_norm"),
-        }
+        make_plain(self)
+        checked = *check_budget(self.epsilon, self.delta), check_positive(self.max_grad_norm, "max_grad_norm")
         # As floats, so that epsilon 8 and 8.0 are the same run. A frozen dataclass sets its fields this way.
-        for name, value in checked.items():
+        for name, value in zip(("epsilon", "delta", "max_grad_norm"), checked, strict=True):
             object.__setattr__(self, name, value)
 
     def fit(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import scipy  # which loads its parts when they are first used
 
 from vaeprivacy.bounds import Indistinguishability, check_rates
-from vaeprivacy.checks import check_positive, check_probability
+from vaeprivacy.checks import check_positive, check_probability, make_plain
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class GaussianIndistinguishability:
     mu: float
 
     def __post_init__(self) -> None:
+        make_plain(self)
         check_positive(self.mu, "mu", zero=True)
 
     @classmethod
@@ -48,18 +49,27 @@ class GaussianIndistinguishability:
         Raises
         ------
         TypeError, ValueError
-            If they are not.
+            If they are not, or are so extreme that double precision does not tell one mu from another.
         """
-        check_positive(epsilon, "epsilon")
+        epsilon = check_positive(epsilon, "epsilon")
         if not 0 < check_probability(delta, "delta") < 1:
             raise ValueError(f"delta must be above 0 and below 1, not {delta!r}: Gaussian noise has no pure guarantee.")
         # delta grows with mu. It is below mu / 2, and at this upper end far above any that can be asked for.
         upper = math.sqrt(2 * epsilon) + 40.0
-        return cls(
-            scipy.optimize.brentq(
-                lambda mu: math.log(cls(mu).delta(epsilon) + 5e-324) - math.log(delta), delta, upper, xtol=1e-323
+        try:
+            found = cls(
+                scipy.optimize.brentq(
+                    lambda mu: math.log(cls(mu).delta(epsilon) + 5e-324) - math.log(delta), delta, upper, xtol=1e-323
+                )
             )
-        )
+        except (RuntimeError, ValueError):  # of a search that does not end, or has no ends
+            found = None
+        if found is None or not math.isclose(found.delta(epsilon), delta, rel_tol=1e-3):
+            raise ValueError(
+                f"No Gaussian noise can be computed for epsilon {epsilon:g} and delta {delta:g}: take numbers that are "
+                "less extreme, such as epsilon 8 and delta 1e-5."
+            )
+        return found
 
     @classmethod
     def for_tpr(cls, tpr: float, *, fpr: float) -> "GaussianIndistinguishability":

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.checks import check_positive, check_whole
+from vaeprivacy.checks import check_positive, check_size, check_whole, make_plain
 from vaeprivacy.distances import EUCLIDEAN, Metric
 from vaeprivacy.gaussian_bounds import Measure
 
@@ -109,7 +109,8 @@ class Guarantee:
     seeded: bool = False
 
     def __post_init__(self) -> None:
-        check_positive(self.radius, "radius")
+        make_plain(self)
+        check_size(self.radius, "radius")
         if not isinstance(self.per_unit, Measure):
             raise TypeError(f"per_unit must be a measure, such as Indistinguishability(1.0), not {self.per_unit!r}.")
         self.per_unit.times(2)  # refuses a delta, which metric privacy has not

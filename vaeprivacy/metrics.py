@@ -1,28 +1,16 @@
 """What an attack's scores amount to, with confidence intervals."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import ArrayLike
-from scipy import stats
 from sklearn.metrics import roc_auc_score, roc_curve
 
-LEVEL = 0.95
-RESAMPLES = 2000
-
-
-class Estimate(NamedTuple):
-    """A measured value and its confidence interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+from vaeprivacy.checks import check_probability
+from vaeprivacy.intervals import LEVEL as LEVEL
+from vaeprivacy.intervals import Estimate, area_interval, delong_interval, rate_at_fpr, share, shares_beaten
+from vaeprivacy.intervals import mean_interval as mean_interval
+from vaeprivacy.intervals import rate_interval as rate_interval
 
 
 def roc(scores: ArrayLike, is_member: ArrayLike) -> pd.DataFrame:
@@ -51,59 +39,40 @@ def roc(scores: ArrayLike, is_member: ArrayLike) -> pd.DataFrame:
 
 
 def auc(scores: ArrayLike, is_member: ArrayLike) -> Estimate:
-    """Return the area under the ROC curve with the interval of DeLong, DeLong and Clarke-Pearson (1988).
+    """Return the area under the ROC curve, with an interval that holds in small samples too.
 
-    Parameters and errors are those of :func:`roc`. The interval covers the choice of candidates, not the training of
-    the target.
+    Parameters and errors are those of :func:`roc`. The interval is that of DeLong, DeLong and Clarke-Pearson (1988)
+    where groups are large and overlap, else also Newcombe's of 2006, see
+    :func:`~vaeprivacy.intervals.area_interval`. It covers the choice of candidates, not the training of the target.
     """
     scores, is_member = _checked(scores, is_member)
     value = roc_auc_score(is_member, scores)
-    members, others = scores[is_member], scores[~is_member]
-    # Share of the other group that each candidate beats (ties count half), from ranks in the whole and in its own
-    # group.
-    ranks = stats.rankdata(scores)
-    of_members = (ranks[is_member] - stats.rankdata(members)) / len(others)
-    of_others = (ranks[~is_member] - stats.rankdata(others)) / len(members)
-    variance = of_members.var(ddof=1) / len(members) + of_others.var(ddof=1) / len(others)
-    half_width = stats.norm.ppf((1 + LEVEL) / 2) * np.sqrt(variance)
-    return Estimate(value, max(0.0, value - half_width), min(1.0, value + half_width))
+    return Estimate(value, *area_interval(value, shares_beaten(scores, is_member)))
+
+
+def delong(scores: ArrayLike, is_member: ArrayLike) -> Estimate:
+    """Return the area under the ROC curve with DeLong's interval alone; else as :func:`auc`."""
+    scores, is_member = _checked(scores, is_member)
+    value = roc_auc_score(is_member, scores)
+    return Estimate(value, *delong_interval(value, shares_beaten(scores, is_member)))
 
 
 def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, *, fpr: float) -> Estimate:
     """Return the highest true-positive rate at a false-positive rate of at most `fpr`.
 
-    Parameters and errors are those of :func:`roc`. The interval spans two: Clopper and Pearson's exact one, which takes
-    the threshold as given, and a percentile bootstrap over members and non-members, which knows that at a small `fpr` a
-    handful of non-members sets the threshold (:data:`RESAMPLES` resamples, always the same).
+    Parameters and errors are those of :func:`roc`; `fpr` is from 0 to 1. The interval (see
+    :func:`~vaeprivacy.intervals.rate_at_fpr`) knows that at a small `fpr` a handful of non-members sets the threshold.
     """
     scores, is_member = _checked(scores, is_member)
-    members, others = np.sort(scores[is_member]), np.sort(scores[~is_member])[::-1]
-    n_accused = int(np.floor(fpr * len(others) + 1e-9))  # in floating point, 0.1 * 30 is not quite 3
-
-    def share_above(rank: np.ndarray) -> np.ndarray:
-        """Return the share of members above the non-member of a rank (0 is the highest; beyond the last, all are)."""
-        thresholds = np.append(others, -np.inf)[np.minimum(rank, len(others))]
-        return 1 - np.searchsorted(members, thresholds, side="right") / len(members)
-
-    value = float(share_above(np.array(n_accused)))
-    exact = stats.binomtest(round(value * len(members)), len(members)).proportion_ci(LEVEL)
-    if n_accused >= len(others):
-        return Estimate(value, exact.low, exact.high)
-    random = np.random.default_rng(0)
-    # Which non-member comes first after those that may be accused, in a resample? The smallest but n_accused of uniform
-    # ranks: an order statistic, which has a beta distribution, so that the resample itself need not be drawn.
-    rank = np.floor(len(others) * random.beta(n_accused + 1, len(others) - n_accused, RESAMPLES)).astype(int)
-    found = random.binomial(len(members), share_above(rank)) / len(members)
-    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value, float(min(low, exact.low)), float(max(high, exact.high)))
+    return rate_at_fpr(scores[is_member], scores[~is_member], fpr=check_probability(fpr, "fpr"))
 
 
 def advantage(scores: ArrayLike, is_member: ArrayLike, *, threshold: float) -> Estimate:
     """Return the true-positive minus the false-positive rate of saying "member" above a threshold.
 
     Parameters and errors are those of :func:`roc`. It is Yeom et al.'s advantage (arXiv 1709.01604); the interval is
-    Newcombe's for a difference of two rates (Statistics in Medicine 17, 1998, method 10), with the threshold taken as
-    given.
+    Newcombe's for a difference of two rates (Statistics in Medicine 17, 1998, method 10), made of the intervals of
+    :func:`~vaeprivacy.intervals.share`, with the threshold taken as given.
     """
     scores, is_member = _checked(scores, is_member)
     accused = scores > np.nan_to_num(threshold)  # as the scores: minus infinity is not above minus infinity
@@ -121,12 +90,6 @@ def attack_accuracy(scores: ArrayLike, is_member: ArrayLike, *, threshold: float
     the same, as they do in the usual membership game.
     """
     return Estimate(*((1 + value) / 2 for value in advantage(scores, is_member, threshold=threshold)))
-
-
-def share(hits: int, *, of: int) -> Estimate:
-    """Return the share that some hits are of all trials, with Wilson's interval."""
-    interval = stats.binomtest(hits, of).proportion_ci(LEVEL, method="wilson")
-    return Estimate(hits / of, interval.low, interval.high)
 
 
 # Names of metrics in rows and tables, and of the columns with the ends of their intervals.
@@ -161,37 +124,6 @@ def evaluate(scores: ArrayLike, is_member: ArrayLike, *, threshold: float) -> di
     for name, estimate in zip(METRICS, estimates, strict=True):
         row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     return row
-
-
-def mean_interval(values: Sequence[float]) -> Estimate:
-    """Return the mean of repeated measurements with Student's t interval; infinitely wide for a single one.
-
-    Parameters
-    ----------
-    values : sequence of float
-        One value a seed.
-
-    Raises
-    ------
-    ValueError
-        If there are none.
-    """
-    values = np.asarray(values, dtype=float)
-    if len(values) == 0:
-        raise ValueError("mean_interval needs at least one value, but got none.")
-    if len(values) == 1:
-        return Estimate(values[0], -np.inf, np.inf)
-    half_width = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * stats.sem(values)
-    return Estimate(values.mean(), values.mean() - half_width, values.mean() + half_width)
-
-
-def rate_interval(rates: Sequence[float]) -> Estimate:
-    """Return the mean of repeated measurements of a rate, see :func:`mean_interval`, with an interval inside [0, 1].
-
-    Student's interval of a few small rates may begin below zero, where no rate can be.
-    """
-    value, low, high = mean_interval(rates)
-    return Estimate(value, max(0.0, low), min(1.0, high))
 
 
 def _checked(scores: ArrayLike, is_member: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from vaeprivacy.checks import check_records
+from vaeprivacy.checks import check_records, check_size
 from vaeprivacy.distances import EUCLIDEAN, Metric, clip
 from vaeprivacy.guarantee import NOT_COVERED, Guarantee, ModelCoverage
 from vaeprivacy.mechanisms.base import AdditiveNoise, Mechanism
@@ -121,6 +121,7 @@ class Synthesizer:
         check_trainer(self.trainer)
         if self.radius is None:
             self.radius = self.metric.typical_norm(self.settings.latent_dim)
+        self.radius = check_size(self.radius, "radius")
         if self.noise_aware and self.mechanism is None:
             raise ValueError("noise_aware=True needs a mechanism, for whose noise encoder and decoder are trained.")
         if self.denoiser is not None and not isinstance(self.mechanism, AdditiveNoise):
@@ -182,9 +183,10 @@ class Synthesizer:
         Raises
         ------
         RuntimeError
-            If the synthesizer is not fitted.
+            If the synthesizer is not fitted, or its encoder gives codes that are not finite.
         """
         mean, _ = self._fitted_vae().encode(check_records(x), y)
+        _check_finite(mean, "codes of records")
         # A noise-aware encoder uses the whole ball: nothing to warn of.
         project = clip if self.mechanism is None else self.mechanism.project
         return project(mean, radius=self.radius, warn=not self.noise_aware)
@@ -224,7 +226,7 @@ class Synthesizer:
         Raises
         ------
         RuntimeError
-            If the synthesizer is not fitted.
+            If the synthesizer is not fitted, or a value of the release would not be finite: then nothing is released.
         TypeError, ValueError
             If `x` is not a finite floating-point table, `y` not one label a record, or some of the records are those
             that encoder and decoder were trained on although they claim to be disjoint.
@@ -233,18 +235,19 @@ class Synthesizer:
         reported = y if self.labels is None else self.labels.perturb(y, generator=generator)
         codes = self.encode(x, reported)  # the true label must not enter: only the noisy one may
         self._check_disjoint(x)
-        guarantee = None
         if self.mechanism is not None:
             codes = self.mechanism.perturb(codes, generator=generator)
             if self.denoiser is not None:
                 options = {"mechanism": self.mechanism, "radius": self.radius, "generator": generator}
                 codes = self.denoiser.denoise(codes, **options)
-            self.releases += 1
-            guarantee = self._guarantee(seeded=isinstance(generator, torch.Generator))
         if shuffle:
             order = uniforms((len(x),), generator=generator).argsort().to(x.device)
             codes, reported = codes[order], reported[order]
-        return Release(self.decode(codes, reported), reported, guarantee)
+        synthetic = _check_finite(self.decode(codes, reported), "synthetic records")
+        if self.mechanism is None:
+            return Release(synthetic, reported, None)
+        self.releases += 1
+        return Release(synthetic, reported, self._guarantee(seeded=isinstance(generator, torch.Generator)))
 
     def _guarantee(self, *, seeded: bool) -> Guarantee:
         return replace(
@@ -272,6 +275,16 @@ class Synthesizer:
 def _rows(x: torch.Tensor) -> frozenset[bytes]:
     """Return the records of a table as a set."""
     return frozenset(row.tobytes() for row in (x.detach() + 0.0).cpu().numpy())  # -0.0 + 0.0 is 0.0
+
+
+def _check_finite(values: torch.Tensor, what: str) -> torch.Tensor:
+    wrong = int((~torch.isfinite(values)).sum())
+    if wrong:
+        raise RuntimeError(
+            f"{wrong} of {values.numel()} values of the {what} are not finite, so nothing is released: encoder and "
+            "decoder are broken, or cannot take noise of this size. Fit again, or take less noise."
+        )
+    return values
 
 
 def _check_pairs(x: torch.Tensor, y: torch.Tensor) -> None:

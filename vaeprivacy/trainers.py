@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 
-from vaeprivacy.checks import check_positive
+from vaeprivacy.checks import check_positive, make_plain
 from vaeprivacy.dp_sgd import DPSGDTrainer
 from vaeprivacy.guarantee import NOT_COVERED, ModelCoverage
 from vaeprivacy.randomness import RandomSource, SeedNamed, torch_generator
@@ -91,6 +91,7 @@ class PublicTrainer(SeedNamed):
     added_epsilon: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
+        make_plain(self)
         object.__setattr__(self, "share", check_positive(self.share, "share"))
         if self.share > 1:
             raise ValueError(f"share must be above 0 and at most 1, not {self.share!r}.")

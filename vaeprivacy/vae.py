@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from vaeprivacy.checks import check_choice
+from vaeprivacy.checks import check_choice, make_plain
 from vaeprivacy.convolutional import ConvolutionalEncoder, convolutional_decoder
 from vaeprivacy.networks import PRECISIONS, init_weights, mlp
 from vaeprivacy.randomness import SeedNamed
@@ -66,6 +66,7 @@ class VAESettings(SeedNamed):
     precision: str = "float32"
 
     def __post_init__(self) -> None:
+        make_plain(self)
         check_choice(self.architecture, "architecture", ("mlp", "convolutional"))
         check_choice(self.precision, "precision", PRECISIONS)
         if not 0 < self.held_out < 1:

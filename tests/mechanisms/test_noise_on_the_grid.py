@@ -68,7 +68,7 @@ def test_every_output_is_on_the_grid(name: str, d: int, epsilon: float, dtype: t
     assert torch.equal(steps, steps.round())
 
 
-@given(epsilon=st.floats(1e-100, 1e100), name=st.sampled_from(ALL))
+@given(epsilon=st.floats(1e-30, 1e30), name=st.sampled_from(ALL))
 def test_the_step_of_the_grid_is_a_power_of_two_and_a_thousandth_of_the_scale(epsilon: float, name: str) -> None:
     mechanism = make(name, epsilon)
     step = mechanism.grid_step

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from vaeprivacy.bounds import Indistinguishability
+from vaeprivacy.checks import make_plain
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.defences.base import Defence
 from vaeprivacy.dp_classifier import LINEAR_SETTINGS, DPClassifierSettings, fit_dp_classifier
@@ -41,6 +42,7 @@ class DPSGD(Defence):
     name: str = field(default="dp-sgd", init=False)
 
     def __post_init__(self) -> None:
+        make_plain(self)
         for name, value in zip(("epsilon", "delta"), check_budget(self.epsilon, self.delta), strict=True):
             object.__setattr__(self, name, value)
         if not isinstance(self.scattering, bool):

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.checks import check_positive
+from vaeprivacy.checks import check_size
 from vaeprivacy.defences.base import Defence
 from vaeprivacy.distances import EUCLIDEAN
 from vaeprivacy.mechanisms.denoisers import DENOISERS
@@ -68,7 +68,7 @@ class Framework(Defence):
         for name in ("epsilon", "radius"):
             if getattr(self, name) is not None:
                 # As a float, so that epsilon 8 and 8.0 are the same run. A frozen dataclass sets its fields this way.
-                object.__setattr__(self, name, check_positive(getattr(self, name), name))
+                object.__setattr__(self, name, check_size(getattr(self, name), name))
         if self.mechanism not in MECHANISMS:
             raise ValueError(f"mechanism must be one of {', '.join(map(repr, MECHANISMS))}, not {self.mechanism!r}.")
         if self.denoiser is not None and self.denoiser not in DENOISERS:
@@ -80,6 +80,7 @@ class Framework(Defence):
         if self.denoiser and self.mechanism == "von-mises-fisher":
             raise ValueError("denoiser must be None for noise on the sphere, where noisy codes are as long as codes.")
         check_trainer(self.trainer)
+        self.synthesizer(None, n_features=1)  # refuses noise that cannot be computed
 
     @property
     def label(self) -> str:

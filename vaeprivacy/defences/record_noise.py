@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 
-from vaeprivacy.checks import check_positive, check_records
+from vaeprivacy.checks import check_records, check_size
 from vaeprivacy.defences.base import Defence
 from vaeprivacy.distances import clip
 from vaeprivacy.mechanisms.laplace import EuclideanLaplace
@@ -53,7 +53,8 @@ class RecordNoise(Defence):
     def __post_init__(self) -> None:
         for name in ("local_epsilon", "radius"):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, check_positive(getattr(self, name), name))
+                object.__setattr__(self, name, check_size(getattr(self, name), name))
+        self.synthesizer(None, n_features=1)  # refuses noise that cannot be computed
 
     @property
     def label(self) -> str:

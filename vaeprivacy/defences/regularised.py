@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from vaeprivacy.checks import check_positive, check_whole
+from vaeprivacy.checks import check_positive, check_whole, make_plain
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.defences.base import Defence
 
@@ -40,6 +40,7 @@ class Regularised(Defence):
     name: str = field(default="regularised", init=False)
 
     def __post_init__(self) -> None:
+        make_plain(self)
         if not self._changes():
             raise ValueError(
                 "Regularised changes nothing: give epochs, weight_decay, label_smoothing or relax_loss a value."

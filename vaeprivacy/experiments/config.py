@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from vaeprivacy.checks import check_choice, check_whole
+from vaeprivacy.checks import check_choice, check_whole, make_plain
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.datasets import stratified_parts
 from vaeprivacy.defences import Defence, Framework
@@ -59,6 +59,7 @@ class Config:
     n_targets: int | None = None
 
     def __post_init__(self) -> None:
+        make_plain(self)
         if not isinstance(self.defence, Defence):
             raise TypeError(
                 "defence must be an object of vaeprivacy.defences, such as NoDefence() or Framework(8.0), not "

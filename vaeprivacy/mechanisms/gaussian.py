@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from vaeprivacy.checks import check_positive
+from vaeprivacy.checks import check_size, make_plain
 from vaeprivacy.distances import EUCLIDEAN
 from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 from vaeprivacy.mechanisms.base import AdditiveNoise
@@ -27,13 +27,14 @@ class Gaussian(AdditiveNoise):
     Raises
     ------
     TypeError, ValueError
-        If `sigma` is not a positive, finite number.
+        If `sigma` is not a number from 1e-30 to 1e30.
     """
 
     sigma: float
 
     def __post_init__(self) -> None:
-        check_positive(self.sigma, "sigma")
+        make_plain(self)
+        check_size(self.sigma, "sigma")
 
     @classmethod
     def for_budget(cls, epsilon: float, *, delta: float, radius: float) -> "Gaussian":
@@ -44,9 +45,10 @@ class Gaussian(AdditiveNoise):
         Raises
         ------
         TypeError, ValueError
-            If a number is not positive and finite, or `delta` not below 1.
+            If a number is not positive and finite, `delta` not below 1, or one so extreme that the noise cannot be
+            computed.
         """
-        diameter = 2 * check_positive(radius, "radius")
+        diameter = 2 * check_size(radius, "radius")
         return cls(diameter / GaussianIndistinguishability.for_epsilon(epsilon, delta=delta).mu)
 
     @property

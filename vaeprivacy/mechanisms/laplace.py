@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from vaeprivacy.checks import check_positive
+from vaeprivacy.checks import check_size, make_plain
 from vaeprivacy.distances import EUCLIDEAN, MANHATTAN, Metric
 from vaeprivacy.mechanisms.base import AdditiveNoise, EpsilonMechanism
 from vaeprivacy.mechanisms.chi_squares import chi_squares
@@ -27,13 +27,14 @@ class EuclideanLaplace(EpsilonMechanism, AdditiveNoise):
     Raises
     ------
     TypeError, ValueError
-        If `epsilon` is not a positive, finite number.
+        If `epsilon` is not a number from 1e-30 to 1e30.
     """
 
     epsilon: float
 
     def __post_init__(self) -> None:
-        check_positive(self.epsilon, "epsilon")
+        make_plain(self)
+        check_size(self.epsilon, "epsilon")
 
     def sample(
         self, n: int, dimension: int, *, generator: RandomSource, dtype: torch.dtype = torch.float64
@@ -83,14 +84,15 @@ class CoordinateLaplace(EpsilonMechanism, AdditiveNoise):
     Raises
     ------
     TypeError, ValueError
-        If `epsilon` is not a positive, finite number.
+        If `epsilon` is not a number from 1e-30 to 1e30.
     """
 
     epsilon: float
     metric: Metric = field(default=MANHATTAN, init=False)
 
     def __post_init__(self) -> None:
-        check_positive(self.epsilon, "epsilon")
+        make_plain(self)
+        check_size(self.epsilon, "epsilon")
 
     def sample(
         self, n: int, dimension: int, *, generator: RandomSource, dtype: torch.dtype = torch.float64

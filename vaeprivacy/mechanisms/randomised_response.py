@@ -7,8 +7,10 @@ from typing import ClassVar
 import torch
 
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.checks import check_positive, check_whole
+from vaeprivacy.checks import check_positive, check_whole, make_plain
 from vaeprivacy.randomness import RandomSource, SeedNamed, uniforms
+
+MOST_CLASSES = 2**31  # from more, 53 random bits would not choose evenly
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,12 @@ class RandomisedResponse(SeedNamed):
     epsilon : float
         Local-DP parameter of the label.
     n_classes : int
-        Number of labels, at least 2.
+        Number of labels, from 2 to :data:`MOST_CLASSES`.
 
     Raises
     ------
     TypeError, ValueError
-        If `epsilon` is not a positive, finite number, or there are fewer than two classes.
+        If `epsilon` is not a positive, finite number, or there are fewer than two classes, or too many.
     """
 
     seed_text: ClassVar[str] = "RandomisedResponse(epsilon={epsilon}, n_classes={n_classes})"
@@ -35,8 +37,10 @@ class RandomisedResponse(SeedNamed):
     n_classes: int
 
     def __post_init__(self) -> None:
+        make_plain(self)
         check_positive(self.epsilon, "epsilon")
-        check_whole(self.n_classes, "n_classes", least=2)
+        if check_whole(self.n_classes, "n_classes", least=2) > MOST_CLASSES:
+            raise ValueError(f"n_classes must be at most {MOST_CLASSES:,}, not {self.n_classes:,}.")
 
     @property
     def keep_probability(self) -> float:

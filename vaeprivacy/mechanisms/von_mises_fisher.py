@@ -7,11 +7,13 @@ import numpy as np
 import scipy  # which loads its parts when they are first used
 import torch
 
-from vaeprivacy.checks import check_positive
+from vaeprivacy.checks import check_size, make_plain
 from vaeprivacy.compute.devices import to_double
 from vaeprivacy.distances import check_codes
 from vaeprivacy.mechanisms.base import EpsilonMechanism
 from vaeprivacy.randomness import RandomSource, normals, uniforms
+
+MOST_KAPPA = 1e8
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,20 @@ class VonMisesFisher(EpsilonMechanism):
     Raises
     ------
     TypeError, ValueError
-        If one of them is not a positive, finite number.
+        If one of them is not a number from 1e-30 to 1e30, or their product above 1e8.
     """
 
     epsilon: float
     radius: float = 1.0
 
     def __post_init__(self) -> None:
-        check_positive(self.epsilon, "epsilon")
-        check_positive(self.radius, "radius")
+        make_plain(self)
+        kappa = check_size(self.epsilon, "epsilon") * check_size(self.radius, "radius")
+        if kappa > MOST_KAPPA:
+            raise ValueError(
+                f"epsilon times radius must be at most {MOST_KAPPA:g} for noise on a sphere, not {kappa:g}: beyond, "
+                "noisy codes are so near to codes that angles are lost in rounding."
+            )
 
     def project(self, codes: torch.Tensor, *, radius: float, warn: bool = True) -> torch.Tensor:
         """Return codes on the sphere, in the same direction; a code of length zero goes to a pole.
@@ -138,8 +145,13 @@ def _proposed_cosines(
 def _log_constant(kappa: float, dimension: int, radius: float) -> float:
     """Return the log-density at the code itself, on a sphere of a radius in so many dimensions."""
     order = dimension / 2 - 1
-    # ive is the Bessel function times exp(-kappa), which would overflow.
-    bessel = float(np.log(scipy.special.ive(order, kappa)))
+    # ive is the Bessel function times exp(-kappa), which would overflow. In many dimensions it vanishes; then its power
+    # series has few terms.
+    if (scaled := scipy.special.ive(order, kappa)) > 0:
+        bessel = float(np.log(scaled))
+    else:
+        series = math.log(scipy.special.hyp0f1(order + 1, kappa**2 / 4))
+        bessel = order * math.log(kappa / 2) - math.lgamma(order + 1) + series - kappa
     on_unit_sphere = order * math.log(kappa) - dimension / 2 * math.log(2 * math.pi) - bessel
     return on_unit_sphere - (dimension - 1) * math.log(radius)
 

@@ -3,6 +3,7 @@
 import torch
 
 from vaeprivacy.bounds import Indistinguishability
+from vaeprivacy.checks import check_size
 from vaeprivacy.compute.devices import to_double
 from vaeprivacy.distances import check_codes
 from vaeprivacy.mechanisms.base import AdditiveNoise
@@ -32,7 +33,8 @@ class Mahalanobis:
         if not isinstance(covariance, torch.Tensor) or covariance.is_complex():
             raise TypeError(f"covariance must be a torch.Tensor of real numbers, not {type(covariance).__name__}.")
         square = covariance.ndim == 2 and 0 < covariance.shape[0] == covariance.shape[1]
-        symmetric = square and covariance.isfinite().all() and torch.allclose(covariance, covariance.mT)
+        relative = covariance / covariance.abs().max() if square else covariance  # small ones are compared alike
+        symmetric = square and relative.isfinite().all() and torch.allclose(relative, relative.mT)
         factor, failed = torch.linalg.cholesky_ex(to_double(covariance)) if symmetric else (None, True)
         if failed:
             raise ValueError(
@@ -94,12 +96,16 @@ class WhitenedLaplace(AdditiveNoise):
     Raises
     ------
     TypeError, ValueError
-        If `epsilon` is not a positive, finite number, or `covariance` not symmetric and positive definite.
+        If `epsilon` is not a number from 1e-30 to 1e30, or `covariance` not symmetric and positive definite, or if
+        noise along its axes would not be of such a size.
     """
 
     def __init__(self, epsilon: float, covariance: torch.Tensor) -> None:
         self.white = EuclideanLaplace(epsilon)
         self.metric = Mahalanobis(covariance)
+        longest = torch.linalg.matrix_norm(self.metric.factor, 2).item()
+        check_size(longest, "the root of the covariance's largest eigenvalue")
+        check_size(longest * self.scale, "the size of the noise (that root divided by epsilon)")
 
     @property
     def scale(self) -> float:
