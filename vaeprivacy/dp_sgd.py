@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.checks import check_positive, check_unit_records
+from vaeprivacy.arrays import check_unit_records
+from vaeprivacy.checks import check_positive
 from vaeprivacy.compute.extras import extra
 from vaeprivacy.compute.progress import progress_bar
 from vaeprivacy.guarantee import ModelCoverage
@@ -262,7 +263,7 @@ class DPSGDTrainer(SeedNamed):
         TypeError, ValueError
             As for :func:`vaeprivacy.vae_training.fit_vae`, or if the networks are convolutional, or of half precision.
         """
-        check_unit_records(x)
+        x = check_unit_records(x)
         if (settings.architecture, settings.precision) != ("mlp", "float32"):
             raise ValueError(
                 f'DP-SGD needs architecture="mlp" and precision="float32", not {settings.architecture!r} and '

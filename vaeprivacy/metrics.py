@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.metrics import roc_auc_score, roc_curve
+
+from vaeprivacy.arrays import as_vector, check_memberships
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -195,12 +196,8 @@ def rate_interval(rates: Sequence[float]) -> Estimate:
 
 
 def _checked(scores: ArrayLike, is_member: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    scores, is_member = (each.cpu() if isinstance(each, torch.Tensor) else each for each in (scores, is_member))
-    scores, is_member = np.asarray(scores, dtype=float), np.asarray(is_member, dtype=bool)
-    if scores.shape != is_member.shape or scores.ndim != 1:
-        raise ValueError(
-            f"scores and is_member must be one value a candidate, not {scores.shape} and {is_member.shape}."
-        )
+    scores = as_vector(scores, "scores").detach().cpu().double().numpy()
+    is_member = check_memberships(is_member, shape=scores.shape).cpu().numpy()
     if is_member.all() or not is_member.any():
         raise ValueError(
             "The candidates must include members and non-members: an attack is measured on telling them apart."

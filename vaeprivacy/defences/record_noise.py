@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import torch
 
-from vaeprivacy.checks import check_positive, check_records
+from vaeprivacy.arrays import check_records
+from vaeprivacy.checks import check_positive
 from vaeprivacy.defences.base import Defence
 from vaeprivacy.distances import clip
 from vaeprivacy.mechanisms.laplace import EuclideanLaplace
