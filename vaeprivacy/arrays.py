@@ -252,7 +252,12 @@ def check_log_posteriors(
     axes, lead = ("records", "classes"), () if models is None else (models,)
     axes = axes if models is None else ("models", *axes)
     n = found.shape[-2] if of is None and found.ndim > 1 else 0 if of is None else len(of)
-    if not found.is_floating_point() or found.ndim != len(axes) or found.shape[:-1] != (*lead, n) or 0 in found.shape[-2:]:
+    if (
+        not found.is_floating_point()
+        or found.ndim != len(axes)
+        or found.shape[:-1] != (*lead, n)
+        or 0 in found.shape[-2:]
+    ):
         raise ValueError(
             f"{name} must hold floating-point numbers of shape ({', '.join(axes)}), a row for each of {n} records, not "
             f"{found.dtype} of shape {tuple(found.shape)}."

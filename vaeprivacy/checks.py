@@ -4,6 +4,9 @@ import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 
+MOST = 10_000_000  # of a size of a network or a training: no memory, or life, is long enough for more
+MAY_BE_NONE = ("n_classes", "patience")  # no labels are told; the first epoch that is no better ends a training
+
 
 def check_choice(value: str, name: str, choices: Sequence[str]) -> str:
     """Return `value` if it is one of the choices.
@@ -74,3 +77,21 @@ def check_probability(value: float, name: str) -> float:
     if check_positive(value, name, zero=True) > 1:
         raise ValueError(f"{name} must be at most 1, not {value!r}.")
     return float(value)
+
+
+def check_sizes(settings: object, *names: str) -> None:
+    """Refuse fields of a frozen dataclass that are no sizes, and make ints of Python of those that are.
+
+    Sizes are whole numbers from 1 to :data:`MOST`; those in :data:`MAY_BE_NONE` may be 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field has another value.
+    """
+    for name in names:
+        value = check_whole(getattr(settings, name), name, most=MOST)
+        least = 0 if name in MAY_BE_NONE else 1
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, not {value}.")
+        object.__setattr__(settings, name, value)

@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reade
 from torch import nn
 
 from vaeprivacy.arrays import check_labels, check_records, check_table
-from vaeprivacy.checks import check_choice, check_positive
+from vaeprivacy.checks import check_choice, check_positive, check_sizes
 from vaeprivacy.compute.checkpoints import Checkpoint
 from vaeprivacy.compute.devices import memory_of
 from vaeprivacy.compute.ensemble import models_that_fit, stack_models
@@ -68,6 +68,7 @@ class ClassifierSettings:
     def __post_init__(self) -> None:
         check_choice(self.architecture, "architecture", ("mlp", "resnet9"))
         check_choice(self.precision, "precision", PRECISIONS)
+        check_sizes(self, "hidden", "epochs", "batch_size")
         # As floats, so that 1 and 1.0 are the same settings. A frozen dataclass sets its fields this way.
         for name in ("weight_decay", "label_smoothing"):
             object.__setattr__(self, name, check_positive(getattr(self, name), name, zero=True))

@@ -10,8 +10,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.arrays import check_unit_records
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.checks import check_positive
 from vaeprivacy.compute.extras import extra
 from vaeprivacy.compute.progress import progress_bar

@@ -235,8 +235,8 @@ class Synthesizer:
         RuntimeError
             If the synthesizer is not fitted.
         TypeError, ValueError
-            If `x` is not a table with values in [0, 1] like that of :meth:`fit`, `y` not one label a record, or some of the records are those
-            that encoder and decoder were trained on although they claim to be disjoint.
+            If `x` is not a table with values in [0, 1] like that of :meth:`fit`, `y` not one label a record, or some of
+            the records are those that encoder and decoder were trained on although they claim to be disjoint.
         """
         x = check_unit_records(x, least=1, features=self._features)
         y = check_labels(y, of=x, n_classes=self._n_classes)

@@ -93,6 +93,7 @@ class Knowledge:
     synthesizer: Synthesizer | None = None
     reference_vaes: Sequence[VAE] | None = None
 
+
 HELD = tuple(field.name for field in fields(Knowledge))
 # What tables call the parts of an adversary's knowledge. The first two are about the candidates.
 WORDS = {

@@ -11,7 +11,8 @@ from torch import nn
 
 from vaeprivacy.arrays import check_labels, check_log_posteriors, check_memberships, check_records
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifiers, models_at_once, predict
-from vaeprivacy.compute.files import load_or_compute, read_arrays, write_arrays
+from vaeprivacy.compute.array_files import check_shapes, read_arrays, write_arrays
+from vaeprivacy.compute.files import load_or_compute
 from vaeprivacy.compute.parallel import in_parallel
 from vaeprivacy.randomness import seeded_generator
 
@@ -210,5 +211,7 @@ def chunk_predictions(
 
     if directory is None:
         return make()["log_posteriors"]
+    shapes = {"log_posteriors": (len(numbers), len(x), None)}
     path = directory / f"shadows-{numbers[0]}-to-{numbers[-1]}.npz"
-    return load_or_compute(path, make, write_arrays, read_arrays)["log_posteriors"]
+    read = lambda path: check_shapes(read_arrays(path), shapes, path)  # noqa: E731
+    return load_or_compute(path, make, write_arrays, read)["log_posteriors"]

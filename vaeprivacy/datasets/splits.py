@@ -8,7 +8,6 @@ import torch
 from vaeprivacy.arrays import check_labels
 from vaeprivacy.checks import check_whole
 
-
 MOST_MODELS = 100_000  # of a pool: more would be a slip of the keyboard
 
 

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import torch
 
-from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.arrays import check_labels
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.checks import check_positive, check_whole
 from vaeprivacy.randomness import RandomSource, SeedNamed, uniforms
 
