@@ -291,10 +291,8 @@ class DPSGDTrainer(SeedNamed):
         # Opacus leaves lengths of gradients of single records in the weights' attributes: a new VAE has none.
         clean = VAE(**vae.sizes, generator=torch.Generator()).to(x.device)
         clean.load_state_dict(vae.state_dict())
-        coverage = ModelCoverage(
-            "DP-SGD", Indistinguishability(spent, self.delta), seeded=isinstance(generator, torch.Generator)
-        )
-        return clean, coverage
+        promised = Indistinguishability(spent, self.delta)
+        return clean, ModelCoverage("DP-SGD", promised, seeded=isinstance(generator, torch.Generator))
 
 
 # Larger steps and a smaller network than without noise: the noise on the gradients grows with the number of weights.

@@ -151,7 +151,7 @@ def append_row(row: dict[str, Any], *, directory: Path | str) -> None:
     """
     path = Path(directory) / RESULTS
     # The leading newline closes a line that a killed process may have left unfinished.
-    line = f"\n{json.dumps({**row, CHECKSUM: _checksum(row)})}\n".encode()
+    line = f"\n{json.dumps({'row': row, CHECKSUM: _checksum(row)})}\n".encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab", buffering=0) as file:
@@ -173,7 +173,7 @@ def _checksum(row: dict[str, Any]) -> str:
 def read_rows(directory: Path | str) -> dict[str, dict[str, Any]]:
     """Return all rows of a directory's results file by their keys; a line that is none is skipped with a warning.
 
-    Rows of older versions have no checksum.
+    Rows of older versions stand there alone, without a checksum.
     """
     path = Path(directory) / RESULTS
     rows = {}
@@ -196,10 +196,9 @@ def _row(line: bytes) -> dict[str, Any] | None:
         row = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
-    if not isinstance(row, dict) or not isinstance(row.get("key"), str):
-        return None
-    known = row.pop(CHECKSUM, None)
-    return row if known in (None, _checksum(row)) else None
+    if isinstance(row, dict) and "row" in row:
+        row = row["row"] if row.get(CHECKSUM) == _checksum(row["row"]) else None
+    return row if isinstance(row, dict) and isinstance(row.get("key"), str) else None
 
 
 def read_yaml(path: Path) -> Any:

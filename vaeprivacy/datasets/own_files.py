@@ -91,6 +91,8 @@ def _existing(path: str | Path) -> Path:
 
 def _read_table(path: Path) -> pd.DataFrame:
     """Read a file with names of columns in its first line, and a record in each other."""
+    if b"\0" in path.read_bytes():
+        raise ValueError(f"{path} holds zeros in place of text: it is damaged, or in UTF-16; save it anew, in UTF-8.")
     try:
         frame = pd.read_csv(path, low_memory=False)
     except pd.errors.EmptyDataError as error:

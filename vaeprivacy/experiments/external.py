@@ -171,9 +171,7 @@ def attack_files(
         If there is neither a target nor its predictions, or some do not fit together, or the directory cannot be used.
     """
     y, is_member, n = arrays["y"], arrays["is_member"], len(arrays["y"])
-    check_whole(n_shadows, "n_shadows", least=2, most=MOST_MODELS)
     predictions = _predictions(arrays, target)
-    check_writable(directory)
     settings = ClassifierSettings(epochs=epochs)
     if target is not None:
         settings = replace(settings, hidden=len(target[0].weight))
@@ -213,6 +211,8 @@ def _black_box(target: nn.Sequential | None) -> dict[str, Callable[[torch.Tensor
 
 def _shadows(arrays: dict[str, torch.Tensor], recipe: ClassifierRecipe, *, n_shadows: int, directory: Path) -> Shadows:
     """Train shadow models on halves of the candidates; return what they say about these and then reference records."""
+    check_whole(n_shadows, "n_shadows", least=2, most=MOST_MODELS)
+    check_writable(directory)
     x, y = arrays["x"], arrays["y"]
     n, generator = len(y), seeded_generator(recipe.seed, "shadow members")
     halves = draw_balanced_memberships(y, n_shadows=n_shadows, generator=generator)

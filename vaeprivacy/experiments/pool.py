@@ -239,11 +239,8 @@ class Pool:
             Log-posteriors, shape (models, records, query modes, classes). If an encoder and a decoder stand before the
             classifier, there are two modes: a record as it is, and as these render it; otherwise there is one.
         """
-        names = [f"model-{number}" for number in numbers]
-        make, shapes = (
-            partial(self._predict, numbers),
-            {"log_posteriors": (len(self.queries), None, self.data.n_classes)},
-        )
+        names, make = [f"model-{number}" for number in numbers], partial(self._predict, numbers)
+        shapes = {"log_posteriors": (len(self.queries), None, self.data.n_classes)}
         found = self.store.arrays_together(self.predictions_name, names, make, shapes=shapes)
         return np.stack([arrays["log_posteriors"] for arrays in found])
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from vaeprivacy.vae import VAE
 
 Arrays = dict[str, np.ndarray]
 Shapes = Mapping[str, tuple[int | None, ...]]
+NO_SHAPES: Shapes = MappingProxyType({})
 
 
 def key_of(*parts: Any) -> str:
@@ -59,12 +61,12 @@ class Store:
         """Return a VAE, trained if it is not there."""
         return self._one("vaes", f"{name}.safetensors", make, VAE.save, VAE.load)
 
-    def arrays(self, folder: str, name: str, make: Callable[[], Arrays], *, shapes: Shapes) -> Arrays:
+    def arrays(self, folder: str, name: str, make: Callable[[], Arrays], *, shapes: Shapes = NO_SHAPES) -> Arrays:
         """Return named arrays, computed if they are not there in these shapes (None stands for any length)."""
         return self._one(folder, f"{name}.npz", make, write_arrays, partial(_read, shapes=shapes))
 
     def arrays_together(
-        self, folder: str, names: Sequence[str], make: Callable[[], Sequence[Arrays]], *, shapes: Shapes
+        self, folder: str, names: Sequence[str], make: Callable[[], Sequence[Arrays]], *, shapes: Shapes = NO_SHAPES
     ) -> list[Arrays]:
         """Return named arrays under each of several names; if some are missing, all are computed, and those kept.
 
