@@ -16,7 +16,7 @@ export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: book idea test check-pages versions pdf notebooks pair pin changes serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework benchmark-contest record-convolutional record-paper clean help
+.PHONY: book idea test fuzz check-pages versions pdf notebooks pair pin changes serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework benchmark-contest record-convolutional record-paper clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
@@ -30,6 +30,9 @@ idea: $(INSTALLED) ## run the first chapter, the idea on one page, and show its 
 
 test: $(INSTALLED) ## run the tests
 	$(BIN)/python -m pytest
+
+fuzz: $(INSTALLED) ## read 2,000 damaged files of each kind (a few minutes); the tests read 100
+	FUZZ=2000 $(BIN)/python -m pytest tests/fuzz
 
 check-pages: book ## build the book, then test its pages: links, anchors, pictures, nothing from other hosts
 	BUILT_PAGES=_build/book/_build/html $(BIN)/python -m pytest tests/book/test_pages.py tests/book/test_browser.py

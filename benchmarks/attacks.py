@@ -28,8 +28,9 @@ from torch import nn
 from vaeprivacy import attacks as mia
 from vaeprivacy.attacks import Attack, Candidates, ClassifierRecipe, Knowledge, Shadows, train_shadows
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifier, predict
+from vaeprivacy.compute.array_files import read_arrays, write_arrays
 from vaeprivacy.compute.devices import processor
-from vaeprivacy.compute.files import append_row, read_arrays, read_rows, write_arrays
+from vaeprivacy.compute.files import append_row, read_rows
 from vaeprivacy.compute.parallel import in_parallel
 from vaeprivacy.datasets import load, split
 from vaeprivacy.experiments.external import load_classifier

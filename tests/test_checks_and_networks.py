@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from seeding import seeded
 from torch import nn
 
-from vaeprivacy.checks import check_positive, check_probability, check_records, check_whole
+from vaeprivacy.arrays import check_records, check_table
+from vaeprivacy.checks import check_positive, check_probability, check_whole
 from vaeprivacy.networks import minibatches, mlp
 
 # Impossible input
@@ -21,8 +22,8 @@ from vaeprivacy.networks import minibatches, mlp
         ([[0.5]], TypeError, "list"),
         ("0.5", TypeError, "str"),
         (None, TypeError, "NoneType"),
-        (torch.zeros(3, 2, dtype=torch.int64), TypeError, "torch.int64"),
-        (torch.zeros(3, 2, dtype=torch.bool), TypeError, "torch.bool"),
+        (torch.full((3, 2), 2), TypeError, "torch.int64"),
+        (torch.full((3, 2), -1), TypeError, "torch.int64"),
         (torch.zeros(3), ValueError, r"\(3,\)"),
         (torch.zeros(3, 2, 1), ValueError, r"\(3, 2, 1\)"),
         (torch.zeros(()), ValueError, r"\(\)"),
@@ -98,9 +99,11 @@ def test_a_number_above_one_is_no_probability(value: float) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
-def test_a_table_of_records_is_returned_itself(dtype: torch.dtype) -> None:
+def test_a_table_is_returned_itself_and_records_in_single_precision(dtype: torch.dtype) -> None:
     x = torch.zeros(1, 1, dtype=dtype)
-    assert check_records(x) is x
+    assert check_table(x) is x
+    assert check_records(x).dtype == torch.float32
+    assert (check_records(x) is x) == (dtype == torch.float32)
 
 
 @pytest.mark.parametrize("value", [1, 2.5, 5e-324])

@@ -40,7 +40,7 @@ BAD_CODES = [
     (torch.zeros(2, 3, 1), ValueError, r"\(2, 3, 1\)"),
     (torch.zeros(2, 3, dtype=torch.int64), TypeError, "int64"),
     (torch.zeros(2, 3, dtype=torch.complex64), TypeError, "complex64"),
-    (np.zeros((2, 3)), TypeError, "ndarray"),
+    (np.zeros((2, 3), dtype=int), TypeError, "int64"),
     ([[0.0]], TypeError, "list"),
     (None, TypeError, "NoneType"),
 ]

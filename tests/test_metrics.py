@@ -30,7 +30,7 @@ HALF = np.array([True, False])
     [
         ([1.0, 2.0], [True, True], "must include members and non-members"),
         ([1.0, 2.0], [False, False], "must include members and non-members"),
-        ([1.0, 2.0, 3.0], [True, False], "one value a candidate"),
+        ([1.0, 2.0, 3.0], [True, False], "^is_member must have shape \\(3,\\), one value a record, not \\(2,\\)"),
         ([1.0, np.nan], [True, False], "1 of 2 scores are NaN"),
     ],
 )

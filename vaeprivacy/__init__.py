@@ -7,6 +7,7 @@ Miao and Ma, "Privacy-preserving Generative Framework Against Membership Inferen
 The modules of this folder are the idea, in the order of the paper; every other job has a room of its own::
 
     checks           checks of arguments
+    arrays           checks of arrays: records, labels, memberships, log-posteriors
     randomness       seeded generators for experiments, the operating system's entropy for releases
     networks         layers, initial weights, mini-batches
     distances        distances between latent codes, and projection onto their balls

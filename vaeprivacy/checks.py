@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
+
+MOST = 10_000_000  # of a size of a network or a training: no memory, or life, is long enough for more
+MAY_BE_NONE = ("n_classes", "patience")  # no labels are told; the first epoch that is no better ends a training
 
 #: Codes and noise of these sizes, and their squares in double precision, are far from the ends of float32.
 SMALLEST, LARGEST = 1e-30, 1e30
@@ -36,7 +38,7 @@ def make_plain(settings: object) -> None:
 
 
 def check_positive(value: float, name: str, *, zero: bool = False) -> float:
-    """Return `value` as a float if it is a positive (or, with `zero`, non-negative), finite number.
+    """Return `value` as a float if it is a positive (or, with `zero`, non-negative), finite number, of Python or NumPy.
 
     Raises
     ------
@@ -75,15 +77,15 @@ def check_size(value: float, name: str) -> float:
     return float(value)
 
 
-def check_whole(value: int, name: str, *, least: int | None = None) -> int:
-    """Return `value` as an int if it is a whole number, of at least `least` if given; True and False are none.
+def check_whole(value: int, name: str, *, least: int | None = None, most: int | None = None) -> int:
+    """Return `value` as an int if it is a whole number, of Python or NumPy, in a range; True and False are none.
 
     Raises
     ------
     TypeError
         If `value` is no whole number.
     ValueError
-        If there is a `least`, and it is less, or no whole number.
+        If there is a `least`, and it is less, or no whole number; or if it is more than `most`.
     """
     value = plain(value)
     whole = isinstance(value, int) and not isinstance(value, bool)
@@ -91,7 +93,14 @@ def check_whole(value: int, name: str, *, least: int | None = None) -> int:
         raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}.")
     if not whole:
         raise TypeError(f"{name} must be a whole number, not {value!r} of type {type(value).__name__}.")
-    return value
+    if most is not None and value > most:
+        raise ValueError(f"{name} must be at most {most:,}, not {shortened(value)}.")
+    return int(value)
+
+
+def shortened(value: int) -> str:
+    """Return a whole number in words of bearable length."""
+    return f"{value:,}" if abs(value) < 10**18 else f"a number of {math.log10(abs(value)):.0f} digits"
 
 
 def check_probability(value: float, name: str) -> float:
@@ -109,64 +118,19 @@ def check_probability(value: float, name: str) -> float:
     return float(value)
 
 
-def check_records(x: torch.Tensor, name: str = "x") -> torch.Tensor:
-    """Return `x` if it can be a table of records: two-dimensional, floating point, not empty and finite.
+def check_sizes(settings: object, *names: str) -> None:
+    """Refuse fields of a frozen dataclass that are no sizes, and make ints of Python of those that are.
 
-    Raises
-    ------
-    TypeError
-        If `x` is not a floating-point tensor.
-    ValueError
-        If it has another rank than 2, no rows, or a NaN or infinite value.
-    """
-    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
-        kind = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__
-        raise TypeError(f"{name} must be a floating-point torch.Tensor, not {kind}; convert it, e.g. with .float().")
-    if x.ndim != 2 or len(x) == 0:
-        raise ValueError(f"{name} must have shape (records, features) with at least one record, not {tuple(x.shape)}.")
-    if not torch.isfinite(x).all():
-        raise ValueError(f"{name} contains NaN or infinite values; remove or replace these records first.")
-    return x
-
-
-def check_unit_records(x: torch.Tensor) -> torch.Tensor:
-    """Return `x` if a VAE can be trained on it: a finite table of at least ten records with values in [0, 1].
+    Sizes are whole numbers from 1 to :data:`MOST`; those in :data:`MAY_BE_NONE` may be 0.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not.
+        If a field has another value.
     """
-    check_records(x)
-    if x.min() < 0 or x.max() > 1 or len(x) < 10:
-        raise ValueError(
-            f"x must hold at least 10 records with values in [0, 1], not {len(x)} with values from {x.min():.3g} to "
-            f"{x.max():.3g}; scale the features first."
-        )
-    return x
-
-
-def check_labels(x: torch.Tensor, y: torch.Tensor, n_classes: int) -> None:
-    """Refuse labels that do not fit the records.
-
-    Parameters
-    ----------
-    x, y : torch.Tensor
-        Records, shape (records, features), and labels, shape (records,).
-    n_classes : int
-        Number of classes.
-
-    Raises
-    ------
-    TypeError
-        If the labels are no integers.
-    ValueError
-        If there is not one a record, or one is no number from 0 to ``n_classes - 1``.
-    """
-    if y.is_floating_point():
-        raise TypeError(f"y must hold integer labels, not {y.dtype}; convert it with .long().")
-    if y.shape != (len(x),) or y.min() < 0 or y.max() >= n_classes:
-        raise ValueError(
-            f"y must hold one label from 0 to {n_classes - 1} for each of the {len(x)} records, but has shape "
-            f"{tuple(y.shape)} and values {sorted(set(y.flatten().tolist()))[:20]}."
-        )
+    for name in names:
+        value = check_whole(getattr(settings, name), name, most=MOST)
+        least = 0 if name in MAY_BE_NONE else 1
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, not {value}.")
+        object.__setattr__(settings, name, value)

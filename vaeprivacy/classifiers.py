@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
 from torch import nn
 
-from vaeprivacy.checks import check_choice, check_labels, check_positive, check_records, make_plain
+from vaeprivacy.arrays import check_labels, check_records, check_table
+from vaeprivacy.checks import check_choice, check_positive, check_sizes, make_plain
 from vaeprivacy.compute.checkpoints import Checkpoint
 from vaeprivacy.compute.devices import memory_of
 from vaeprivacy.compute.ensemble import models_that_fit, stack_models
@@ -68,6 +69,7 @@ class ClassifierSettings:
         make_plain(self)
         check_choice(self.architecture, "architecture", ("mlp", "resnet9"))
         check_choice(self.precision, "precision", PRECISIONS)
+        check_sizes(self, "hidden", "epochs", "batch_size")
         # As floats, so that 1 and 1.0 are the same settings. A frozen dataclass sets its fields this way.
         for name in ("weight_decay", "label_smoothing"):
             object.__setattr__(self, name, check_positive(getattr(self, name), name, zero=True))
@@ -122,7 +124,7 @@ def fit_classifier(
     TypeError, ValueError
         If `x` is not a finite floating-point table, the labels do not fit it, or the checkpoint is of another training.
     """
-    options = {"n_classes": n_classes, "progress": progress, "checkpoint": checkpoint}
+    x, options = check_records(x), {"n_classes": n_classes, "progress": progress, "checkpoint": checkpoint}
     return fit_classifiers(x, y, settings, subsets=[torch.arange(len(x))], generators=[generator], **options)[0]
 
 
@@ -163,7 +165,8 @@ def fit_classifiers(
         If `x` is not a finite floating-point table, the labels do not fit it, or the subsets differ in length.
     """
     settings = settings or ClassifierSettings()
-    check_labels(check_records(x), y, n_classes)
+    x = check_records(x)
+    y = check_labels(y, of=x, n_classes=n_classes)
     _check_subsets(subsets, generators)
     about = (settings, x, y, *subsets, *(generator.get_state() for generator in generators))
     models = [new_classifier(x.shape[1], settings, n_classes=n_classes, generator=g).to(x.device) for g in generators]
@@ -220,13 +223,15 @@ def _summed_loss(logits: torch.Tensor, y: torch.Tensor, settings: ClassifierSett
 
 @torch.no_grad()
 def predict(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Return a classifier's posteriors as logarithms, shape (records, classes)."""
+    """Return a classifier's posteriors as logarithms, shape (records, classes); records of any precision are taken."""
+    x = check_table(x).to(next(model.parameters(), x).dtype)
     return torch.cat([F.log_softmax(model(part), dim=1) for part in x.split(RECORDS_AT_ONCE)])
 
 
 def accuracy(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
     """Return the share of records whose most probable class is their label."""
-    return (predict(model, x).argmax(dim=1) == y).sum().item() / len(y)
+    predicted = predict(model, x).argmax(dim=1)
+    return (predicted == check_labels(y, of=predicted)).sum().item() / len(predicted)
 
 
 def models_at_once(x: torch.Tensor, settings: ClassifierSettings, *, n_classes: int) -> int:

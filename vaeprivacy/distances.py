@@ -7,7 +7,8 @@ from typing import Protocol
 
 import torch
 
-from vaeprivacy.checks import check_positive, check_records
+from vaeprivacy.arrays import check_table
+from vaeprivacy.checks import check_positive
 from vaeprivacy.compute.devices import to_double
 
 
@@ -90,7 +91,7 @@ def clip(codes: torch.Tensor, *, radius: float, metric: Metric = EUCLIDEAN, warn
     UserWarning
         If more than half of the codes are outside the ball and `warn` is true.
     """
-    check_codes(codes)
+    codes = check_codes(codes)
     radius = check_positive(radius, "radius")
     # Norms in float64 and a hair inside the ball: rounding to float32 must not carry a code out of it. Large codes are
     # scaled down first (and small ones up), since the squares in the norm would overflow (or vanish).
@@ -119,7 +120,7 @@ def check_codes(codes: torch.Tensor) -> torch.Tensor:
     TypeError, ValueError
         If they are not.
     """
-    check_records(codes, "codes")
+    codes = check_table(codes, "codes")
     if codes.dtype not in (torch.float32, torch.float64):
         raise TypeError(
             f"codes must be float32 or float64, not {codes.dtype}: half precision would truncate the noise."

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
 from torch import nn
 
+from vaeprivacy.arrays import check_labels, check_records
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.checks import check_labels, check_positive, check_records, make_plain
+from vaeprivacy.checks import check_positive, make_plain
 from vaeprivacy.dp_sgd import check_budget, dp_sgd_plan, dp_sgd_schedule, train_with_dp_sgd
 from vaeprivacy.networks import mlp
 from vaeprivacy.randomness import RandomSource, torch_generator
@@ -108,7 +109,8 @@ def fit_dp_classifier(
         If `x` is not a finite floating-point table, the labels do not fit it, or epsilon or delta is not in its range.
     """
     settings = settings or DPClassifierSettings()
-    check_labels(check_records(x), y, n_classes)
+    x = check_records(x)
+    y = check_labels(y, of=x, n_classes=n_classes)
     epsilon, delta = check_budget(epsilon, delta)
     sample_rate, steps = dp_sgd_schedule(len(x), epochs=settings.epochs, batch_size=settings.batch_size)
     noise_multiplier, spent = dp_sgd_plan(epsilon, delta, sample_rate, steps)

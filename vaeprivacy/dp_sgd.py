@@ -10,8 +10,9 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from vaeprivacy.arrays import check_unit_records
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.checks import check_positive, check_unit_records, make_plain
+from vaeprivacy.checks import check_positive, make_plain
 from vaeprivacy.compute.extras import extra
 from vaeprivacy.compute.progress import progress_bar
 from vaeprivacy.guarantee import ModelCoverage
@@ -260,7 +261,7 @@ class DPSGDTrainer(SeedNamed):
         TypeError, ValueError
             As for :func:`vaeprivacy.vae_training.fit_vae`, or if the networks are convolutional, or of half precision.
         """
-        check_unit_records(x)
+        x = check_unit_records(x)
         if (settings.architecture, settings.precision) != ("mlp", "float32"):
             raise ValueError(
                 f'DP-SGD needs architecture="mlp" and precision="float32", not {settings.architecture!r} and '
@@ -288,10 +289,8 @@ class DPSGDTrainer(SeedNamed):
         # Opacus leaves lengths of gradients of single records in the weights' attributes: a new VAE has none.
         clean = VAE(**vae.sizes, generator=torch.Generator()).to(x.device)
         clean.load_state_dict(vae.state_dict())
-        coverage = ModelCoverage(
-            "DP-SGD", Indistinguishability(spent, self.delta), seeded=isinstance(generator, torch.Generator)
-        )
-        return clean, coverage
+        promised = Indistinguishability(spent, self.delta)
+        return clean, ModelCoverage("DP-SGD", promised, seeded=isinstance(generator, torch.Generator))
 
 
 # Larger steps and a smaller network than without noise: the noise on the gradients grows with the number of weights.

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import ArrayLike
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from vaeprivacy.arrays import as_vector, check_memberships
 from vaeprivacy.checks import check_probability
 from vaeprivacy.intervals import LEVEL as LEVEL
 from vaeprivacy.intervals import Estimate, area_interval, delong_interval, rate_at_fpr, share, shares_beaten
@@ -127,12 +127,8 @@ def evaluate(scores: ArrayLike, is_member: ArrayLike, *, threshold: float) -> di
 
 
 def _checked(scores: ArrayLike, is_member: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    scores, is_member = (each.cpu() if isinstance(each, torch.Tensor) else each for each in (scores, is_member))
-    scores, is_member = np.asarray(scores, dtype=float), np.asarray(is_member, dtype=bool)
-    if scores.shape != is_member.shape or scores.ndim != 1:
-        raise ValueError(
-            f"scores and is_member must be one value a candidate, not {scores.shape} and {is_member.shape}."
-        )
+    scores = as_vector(scores, "scores").detach().cpu().double().numpy()
+    is_member = check_memberships(is_member, shape=scores.shape).cpu().numpy()
     if is_member.all() or not is_member.any():
         raise ValueError(
             "The candidates must include members and non-members: an attack is measured on telling them apart."

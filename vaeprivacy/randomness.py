@@ -10,6 +10,22 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from vaeprivacy.checks import check_whole, shortened
+
+
+def check_seed(seed: int) -> int:
+    """Return a seed if it is a whole number that fits into the column of a table, of 64 bits.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
+    seed = check_whole(seed, "seed", most=2**63 - 1)
+    if seed < -(2**63):
+        raise ValueError(f"seed must be at least -2**63, not {shortened(seed)}.")
+    return seed
+
 
 def seeded_generator(seed: int, use: str) -> torch.Generator:
     """Return the generator that belongs to one use of one seed.
@@ -28,8 +44,13 @@ def seeded_generator(seed: int, use: str) -> torch.Generator:
     -------
     torch.Generator
         A generator on the CPU.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the seed is no whole number of 64 bits.
     """
-    digest = hashlib.sha256(f"{seed}/{use}".encode()).digest()
+    digest = hashlib.sha256(f"{check_seed(seed)}/{use}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big"))
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from vaeprivacy.checks import check_records, check_size
+from vaeprivacy.arrays import check_labels, check_records, check_unit_records
+from vaeprivacy.checks import check_size
 from vaeprivacy.distances import EUCLIDEAN, Metric, clip
 from vaeprivacy.guarantee import NOT_COVERED, Guarantee, ModelCoverage
 from vaeprivacy.mechanisms.base import AdditiveNoise, Mechanism
@@ -62,6 +63,11 @@ class Release:
     x: torch.Tensor
     y: torch.Tensor
     guarantee: Guarantee | None
+
+    def __post_init__(self) -> None:
+        x = check_records(self.x)
+        for name, value in {"x": x, "y": check_labels(self.y, of=x)}.items():
+            object.__setattr__(self, name, value)
 
     def to(self, device: torch.device | str) -> "Release":
         """Return the release with its tensors on a device."""
@@ -158,7 +164,8 @@ class Synthesizer:
         Synthesizer
             Itself, fitted.
         """
-        _check_pairs(x, y)
+        x = check_unit_records(x)
+        y = check_labels(y, of=x, n_classes=self.settings.n_classes or None)
         options = {"y": y, "latent_noise": self.latent_noise, "generator": generator, "progress": progress}
         self.vae, self.coverage = self.trainer.fit(x, self.settings, **options)
         self.trained_on = _rows(x) if isinstance(self.trainer, PublicTrainer) else frozenset()
@@ -185,7 +192,10 @@ class Synthesizer:
         RuntimeError
             If the synthesizer is not fitted, or its encoder gives codes that are not finite.
         """
-        mean, _ = self._fitted_vae().encode(check_records(x), y)
+        vae, x = self._fitted_vae(), check_records(x, features=self._features)
+        if y is not None:
+            y = check_labels(y, of=x, n_classes=self._n_classes)
+        mean, _ = vae.encode(x, y)
         _check_finite(mean, "codes of records")
         # A noise-aware encoder uses the whole ball: nothing to warn of.
         project = clip if self.mechanism is None else self.mechanism.project
@@ -228,10 +238,11 @@ class Synthesizer:
         RuntimeError
             If the synthesizer is not fitted, or a value of the release would not be finite: then nothing is released.
         TypeError, ValueError
-            If `x` is not a finite floating-point table, `y` not one label a record, or some of the records are those
-            that encoder and decoder were trained on although they claim to be disjoint.
+            If `x` is not a table with values in [0, 1] like that of :meth:`fit`, `y` not one label a record, or some of
+            the records are those that encoder and decoder were trained on although they claim to be disjoint.
         """
-        _check_pairs(x, y)
+        x = check_unit_records(x, least=1, features=self._features)
+        y = check_labels(y, of=x, n_classes=self._n_classes)
         reported = y if self.labels is None else self.labels.perturb(y, generator=generator)
         codes = self.encode(x, reported)  # the true label must not enter: only the noisy one may
         self._check_disjoint(x)
@@ -266,6 +277,16 @@ class Synthesizer:
                 "on, which were to be disjoint: release others, or fit with trainer=PlainTrainer() or DPSGDTrainer()."
             )
 
+    @property
+    def _features(self) -> int | None:
+        """Number of features that records must have; None if there is no VAE to say so."""
+        return None if self.vae is None else self.vae.sizes["features"]
+
+    @property
+    def _n_classes(self) -> int | None:
+        """Number of classes that labels must be from; None if encoder and decoder do not look at them."""
+        return None if self.vae is None else self.vae.sizes["n_classes"] or None
+
     def _fitted_vae(self) -> VAE:
         if self.vae is None:
             raise RuntimeError("This Synthesizer has no VAE yet: call fit first, or pass a fitted one as vae=.")
@@ -285,9 +306,3 @@ def _check_finite(values: torch.Tensor, what: str) -> torch.Tensor:
             "decoder are broken, or cannot take noise of this size. Fit again, or take less noise."
         )
     return values
-
-
-def _check_pairs(x: torch.Tensor, y: torch.Tensor) -> None:
-    check_records(x)
-    if y.shape != (len(x),):
-        raise ValueError(f"y must hold one label for each of the {len(x)} records, not have shape {tuple(y.shape)}.")

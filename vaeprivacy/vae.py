@@ -6,11 +6,11 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
-from vaeprivacy.checks import check_choice, make_plain
+from vaeprivacy.checks import check_choice, check_sizes, make_plain
+from vaeprivacy.compute.array_files import read_tensors, reading, write_tensors
+from vaeprivacy.compute.files import write_whole
 from vaeprivacy.convolutional import ConvolutionalEncoder, convolutional_decoder
 from vaeprivacy.networks import PRECISIONS, init_weights, mlp
 from vaeprivacy.randomness import SeedNamed
@@ -69,10 +69,9 @@ class VAESettings(SeedNamed):
         make_plain(self)
         check_choice(self.architecture, "architecture", ("mlp", "convolutional"))
         check_choice(self.precision, "precision", PRECISIONS)
+        check_sizes(self, "latent_dim", "hidden", "epochs", "patience", "batch_size", "n_classes")
         if not 0 < self.held_out < 1:
             raise ValueError(f"held_out must be between 0 and 1, both excluded, not {self.held_out!r}.")
-        if self.n_classes < 0:
-            raise ValueError(f"n_classes must be 0 (labels are not told) or their number, not {self.n_classes!r}.")
 
 
 class Elbo(NamedTuple):
@@ -247,8 +246,9 @@ class VAE(nn.Module):
         return Elbo(*(part.mean() for part in self.elbos(x, y, **options)))
 
     def save(self, path: Path | str) -> None:
-        """Write weights and sizes to a safetensors file."""
-        save_file(self.state_dict(), path, metadata={name: str(size) for name, size in self.sizes.items()})
+        """Write weights and sizes to a safetensors file, with a checksum; it is there whole or not at all."""
+        about = {name: str(size) for name, size in self.sizes.items()}
+        write_whole(Path(path), lambda unfinished: write_tensors(self.state_dict(), unfinished, about=about))
 
     @classmethod
     def load(cls, path: Path | str) -> "VAE":
@@ -261,13 +261,14 @@ class VAE(nn.Module):
         ValueError
             If the file is damaged or holds something else.
         """
-        try:
-            with safe_open(path, framework="pt") as file:
-                given = dict(file.metadata() or {})
-                options = {"architecture": given.pop("architecture", "mlp")}
-                options |= {name: int(size) for name, size in given.items()}
-                vae = cls(**options, generator=torch.Generator())
-                vae.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-        except (SafetensorError, TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"{path} is not a VAE that this package saved ({error}); fit it again.") from error
+        with reading(Path(path), "is not a VAE that this package saved ({why}); fit it again."):
+            weights, given = read_tensors(Path(path))
+            options = {"architecture": given.pop("architecture", "mlp")}
+            options |= {name: int(size) for name, size in given.items()}
+            if max(options["features"], options["hidden"]) > sum(weight.numel() for weight in weights.values()):
+                raise ValueError("Its sizes are not those of its weights.")  # which might not fit into memory
+            vae = cls(**options, generator=torch.Generator())
+            vae.load_state_dict(weights)
+            if not all(weight.isfinite().all() for weight in weights.values()):
+                raise ValueError("Some weights are not finite.")
         return vae

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from vaeprivacy.checks import check_unit_records
+from vaeprivacy.arrays import check_labels, check_unit_records
 from vaeprivacy.compute.checkpoints import Checkpoint
 from vaeprivacy.compute.progress import progress_bar
 from vaeprivacy.networks import autocast, minibatches
@@ -31,17 +31,19 @@ def condition_labels(y: torch.Tensor | None, settings: VAESettings, *, like: tor
 
     Raises
     ------
-    ValueError
-        If labels are told, and there are none, not one a record, or one is not below ``settings.n_classes``.
+    TypeError, ValueError
+        If labels are told, and there are none, or labels are not one whole number a record, below
+        ``settings.n_classes`` if they are told.
     """
     n, n_classes = len(like), settings.n_classes
-    if n_classes and (y is None or y.shape != (n,) or y.min() < 0 or y.max() >= n_classes):
-        given = "none" if y is None else f"shape {tuple(y.shape)}, from {y.min()} to {y.max()}"
+    if y is not None:
+        return check_labels(y, of=like, n_classes=n_classes or None)
+    if n_classes:
         raise ValueError(
             f"A VAE with n_classes={n_classes} must be told one label a record, from 0 to {n_classes - 1}: there are "
-            f"{n} records, and labels: {given}."
+            f"{n} records, and labels: none."
         )
-    return torch.zeros(n, dtype=torch.long, device=like.device) if y is None else y
+    return torch.zeros(n, dtype=torch.long, device=like.device)
 
 
 def fit_vae(
@@ -92,7 +94,7 @@ def fit_vae(
         not one label a record below ``settings.n_classes``; or if the checkpoint is of another training.
     """
     settings = settings or VAESettings()
-    check_unit_records(x)
+    x = check_unit_records(x)
     y = condition_labels(y, settings, like=x)
     options = {"latent_noise": latent_noise, "generator": generator}
     return _train(x, y, settings, progress=progress, checkpoint=checkpoint, on_epoch=on_epoch, **options)

@@ -9,7 +9,7 @@ import torch
 from seeding import seeded
 
 from vaeprivacy.classifiers import ClassifierSettings
-from vaeprivacy.compute.files import read_arrays
+from vaeprivacy.compute.array_files import read_arrays
 from vaeprivacy.defences import DPSGD, Framework
 from vaeprivacy.experiments import store as store_module
 from vaeprivacy.experiments.store import Arrays, Store, key_of

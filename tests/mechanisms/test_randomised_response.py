@@ -48,29 +48,26 @@ def test_fewer_than_two_classes_are_refused(n_classes: object) -> None:
 @pytest.mark.parametrize(
     ("labels", "naming"),
     [
-        (torch.zeros(3), "torch.float32"),
-        (torch.zeros(3, dtype=torch.float16), "torch.float16"),
-        (torch.zeros(3, dtype=torch.complex64), "torch.complex64"),
-        (np.zeros(3, dtype=int), "ndarray"),
-        ([0, 1], "list"),
+        (torch.zeros(3, dtype=torch.complex64), "complex numbers"),
+        (["cat", "dog"], "text"),
         (None, "NoneType"),
     ],
 )
 def test_labels_that_are_no_whole_numbers_are_refused(labels: object, naming: str) -> None:
-    with pytest.raises(TypeError, match=rf"^labels must be a torch.Tensor of whole numbers, not {naming}.*\.long\(\)"):
+    with pytest.raises(TypeError, match=rf"^labels must hold real numbers, not {naming}.*np.unique\(labels"):
         RandomisedResponse(1.0, 10).perturb(labels, generator=seeded())
 
 
-@pytest.mark.parametrize("shape", [(), (0,), (3, 1), (1, 3)])
+@pytest.mark.parametrize("shape", [(), (0,), (1, 3)])
 def test_labels_that_are_no_vector_are_refused(shape: tuple[int, ...]) -> None:
     labels = torch.zeros(shape, dtype=torch.int64)
-    with pytest.raises(ValueError, match=r"^labels must have shape \(records,\) with at least one record, not \("):
+    with pytest.raises(ValueError, match=r"^labels must hold one (number|label)"):
         RandomisedResponse(1.0, 10).perturb(labels, generator=seeded())
 
 
 @pytest.mark.parametrize("labels", [[0, 10], [-1, 3], [11]])
 def test_labels_that_are_out_of_range_are_refused(labels: list[int]) -> None:
-    with pytest.raises(ValueError, match=f"labels must be from 0 to 9, not {min(labels)} to {max(labels)}"):
+    with pytest.raises(ValueError, match=r"labels must hold one label from 0 to 9"):
         RandomisedResponse(1.0, 10).perturb(torch.tensor(labels), generator=seeded())
 
 

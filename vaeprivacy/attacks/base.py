@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 
+from vaeprivacy.arrays import check_labels, check_log_posteriors, check_memberships, check_records
 from vaeprivacy.attacks.shadow import Shadows
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE
@@ -40,9 +41,17 @@ class Candidates:
     in_references: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
-        for name in ("y", "log_posteriors", "in_references"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, None if value is None else value.cpu())
+        x = check_records(self.x)
+        said, shadows, trained = self.log_posteriors, self.shadows, self.in_references
+        if said is not None:
+            said = check_log_posteriors(said, of=x).cpu()
+        if shadows is not None:
+            shadows.check_about(x, said)
+        if trained is not None:
+            trained = check_memberships(trained, "in_references", shape=(None, len(x))).cpu()
+        y = check_labels(self.y, of=x, n_classes=None if said is None else said.shape[1]).cpu()
+        for name, value in {"x": x, "y": y, "log_posteriors": said, "in_references": trained}.items():
+            object.__setattr__(self, name, value)
 
     @property
     def labels(self) -> torch.Tensor:

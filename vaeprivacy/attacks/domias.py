@@ -4,6 +4,7 @@ import torch
 from scipy.stats import gaussian_kde
 from sklearn.decomposition import PCA
 
+from vaeprivacy.arrays import check_records
 from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
 
 
@@ -40,8 +41,10 @@ class DensityRatio(Attack):
             )
         self._pca = PCA(dimension, svd_solver="full").fit(population)
         self._of_population = gaussian_kde(self._pca.transform(population).T)
-        self._of_release = gaussian_kde(self._pca.transform(knowledge.release.x.cpu().numpy()).T)
+        release = check_records(knowledge.release.x, "the release", features=population.shape[1])
+        self._of_release = gaussian_kde(self._pca.transform(release.cpu().numpy()).T)
 
     def _score(self, candidates: Candidates) -> torch.Tensor:
-        places = self._pca.transform(candidates.x.cpu().numpy()).T
+        x = check_records(candidates.x, "the candidates", features=self._pca.n_features_in_)
+        places = self._pca.transform(x.cpu().numpy()).T
         return torch.from_numpy(self._of_release.logpdf(places) - self._of_population.logpdf(places))

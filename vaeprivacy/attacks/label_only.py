@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 
 from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
+from vaeprivacy.attacks.scores import answers
 
 
 class Robustness(Attack):
@@ -24,7 +25,7 @@ class Robustness(Attack):
         """Yield changed copies of all records, one change at a time."""
 
     def _score(self, candidates: Candidates) -> torch.Tensor:
-        right = [self._query_label(copy).cpu() == candidates.y for copy in self._copies(candidates.x)]
+        right = [answers(self._query_label, copy) == candidates.y for copy in self._copies(candidates.x)]
         return torch.stack(right).double().mean(dim=0)
 
 

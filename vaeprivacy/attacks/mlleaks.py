@@ -2,6 +2,7 @@
 
 import torch
 
+from vaeprivacy.arrays import check_log_posteriors
 from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
 from vaeprivacy.attacks.scores import confidence
 from vaeprivacy.attacks.shokri import fit_attack_model
@@ -69,6 +70,8 @@ class HighestPosterior(Attack):
     def _score(self, candidates: Candidates) -> torch.Tensor:
         shape = (self.n_random, candidates.x.shape[1])
         noise = torch.rand(shape, generator=self.generator, dtype=candidates.x.dtype).to(candidates.x.device)
-        on_noise = confidence(self._query(noise).cpu(), torch.zeros(self.n_random))
+        on_noise = confidence(
+            check_log_posteriors(self._query(noise), "query(x)", of=noise).cpu(), torch.zeros(self.n_random)
+        )
         self.threshold = on_noise.quantile(self.percentile).item()
         return confidence(candidates.log_posteriors, candidates.y)

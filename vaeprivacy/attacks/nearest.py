@@ -2,6 +2,7 @@
 
 import torch
 
+from vaeprivacy.arrays import check_labels, check_records
 from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
 
 
@@ -23,7 +24,15 @@ def nearest_record_score(
     -------
     torch.Tensor
         Minus the Euclidean distance, shape (records,); minus infinity where the release has no record of that label.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If candidates or release are no tables of the same features, or their labels do not fit.
     """
+    candidates = check_records(candidates, "candidates")
+    release_x = check_records(release_x, "release_x", features=candidates.shape[1])
+    y, release_y = check_labels(y, of=candidates), check_labels(release_y, "release_y", of=release_x)
     scores = torch.full((len(y),), -torch.inf, dtype=candidates.dtype, device=candidates.device)
     for label in y.unique():
         mine, released = y == label, release_x[release_y == label]

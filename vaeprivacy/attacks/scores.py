@@ -1,7 +1,16 @@
 """What an attack reads off the predictions of a model: one number per record, higher for records that it seems to
 know."""
 
+from collections.abc import Callable
+
 import torch
+
+from vaeprivacy.arrays import check_labels
+
+
+def answers(query_label: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """Return the labels that a black box tells of records, one each, shape (records,), on the CPU."""
+    return check_labels(query_label(x), "query_label(x)", of=x).cpu()
 
 
 def loss_score(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -19,7 +28,7 @@ def loss_score(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     torch.Tensor
         Minus the cross-entropy of each record in nats, shape (..., records).
     """
-    return log_posteriors[..., torch.arange(len(y)), y]
+    return log_posteriors[..., torch.arange(len(y)), check_labels(y, n_classes=log_posteriors.shape[-1])]
 
 
 def logit_score(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -30,9 +39,9 @@ def logit_score(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
     Parameters are those of :func:`loss_score`; the result is in logits, shape (..., records).
     """
-    others = log_posteriors.clone()
+    of_label, others = loss_score(log_posteriors, y), log_posteriors.clone()
     others[..., torch.arange(len(y)), y] = -torch.inf  # not the label itself
-    return loss_score(log_posteriors, y) - others.logsumexp(dim=-1)
+    return of_label - others.logsumexp(dim=-1)
 
 
 def confidence(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -45,7 +54,8 @@ def confidence(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 def negative_entropy(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Return minus the entropy of the posteriors in nats, shape (..., records); the label is not used."""
-    return (log_posteriors.exp() * log_posteriors).sum(dim=-1)
+    # 0 log 0 is 0: without the limit, minus infinity would make it NaN. (The exponential is 0 long before it.)
+    return (log_posteriors.exp() * log_posteriors.clamp(min=-1e4)).sum(dim=-1)
 
 
 def negative_modified_entropy(log_posteriors: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

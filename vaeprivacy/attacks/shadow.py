@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from vaeprivacy.arrays import check_labels, check_log_posteriors, check_memberships, check_records
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifiers, models_at_once, predict
-from vaeprivacy.compute.files import load_or_compute, read_arrays, write_arrays
+from vaeprivacy.compute.array_files import check_shapes, read_arrays, write_arrays
+from vaeprivacy.compute.files import load_or_compute
 from vaeprivacy.compute.parallel import in_parallel
 from vaeprivacy.randomness import seeded_generator
 
@@ -78,8 +80,28 @@ class Shadows:
     is_member: torch.Tensor
 
     def __post_init__(self) -> None:
-        for name in ("log_posteriors", "y", "is_member"):
-            object.__setattr__(self, name, getattr(self, name).cpu())
+        y, name = check_labels(self.y), "log_posteriors of shadow models"
+        said = check_log_posteriors(self.log_posteriors, name, of=y, models=len(self.log_posteriors)).cpu()
+        is_member = check_memberships(self.is_member, shape=said.shape[:2]).cpu()
+        y = check_labels(y, n_classes=said.shape[2]).cpu()
+        for name, value in {"log_posteriors": said, "y": y, "is_member": is_member}.items():
+            object.__setattr__(self, name, value)
+
+    def check_about(self, x: torch.Tensor, log_posteriors: torch.Tensor | None) -> None:
+        """Refuse records that these are not about, and a target's predictions of other classes.
+
+        Raises
+        ------
+        ValueError
+            If the number of records or classes is another one.
+        """
+        classes = self.log_posteriors.shape[2]
+        if len(self.y) != len(x) or (log_posteriors is not None and log_posteriors.shape[1] != classes):
+            of_target = "" if log_posteriors is None else f" and a target of {log_posteriors.shape[1]} classes"
+            raise ValueError(
+                f"The shadow models say something about {len(self.y)} records of {classes} classes, but there are "
+                f"{len(x)} candidates{of_target}: take shadows.about(...) for these."
+            )
 
     def about(self, records: torch.Tensor | slice) -> "Shadows":
         """Return what the models say about some of the records, given as indices, as a mask or as a slice."""
@@ -155,6 +177,8 @@ def train_shadows(
     progress : bool
         Show a progress bar.
     """
+    x = check_records(x)
+    y, is_member = check_labels(y, of=x), check_memberships(is_member, shape=(None, len(x)))
     if models_at_once is None:
         models_at_once = recipe.models_at_once(x) if isinstance(recipe, ClassifierRecipe) else 1
     n_jobs = n_jobs if x.device.type == "cpu" else 1
@@ -187,5 +211,7 @@ def chunk_predictions(
 
     if directory is None:
         return make()["log_posteriors"]
+    shapes = {"log_posteriors": (len(numbers), len(x), None)}
     path = directory / f"shadows-{numbers[0]}-to-{numbers[-1]}.npz"
-    return load_or_compute(path, make, write_arrays, read_arrays)["log_posteriors"]
+    read = lambda path: check_shapes(read_arrays(path), shapes, path)  # noqa: E731
+    return load_or_compute(path, make, write_arrays, read)["log_posteriors"]

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import roc_curve
 
 from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
-from vaeprivacy.attacks.scores import loss_score, negative_entropy, negative_modified_entropy
+from vaeprivacy.attacks.scores import answers, loss_score, negative_entropy, negative_modified_entropy
 
 
 class LossThreshold(Attack):
@@ -45,7 +45,7 @@ class Gap(Attack):
         self.query_label = knowledge.query_label
 
     def _score(self, candidates: Candidates) -> torch.Tensor:
-        return (self.query_label(candidates.x).cpu() == candidates.y).double()
+        return (answers(self.query_label, candidates.x) == candidates.y).double()
 
 
 class SignalThreshold(Attack):

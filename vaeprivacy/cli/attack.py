@@ -33,8 +33,10 @@ def attack(
     import pandas as pd
 
     from vaeprivacy.cli.attack_work import attack_file, attack_run
+    from vaeprivacy.compute.files import check_writable
 
     one_thread()
+    check_writable(directory)
     if source.is_dir():
         arrays, rows, notes, title = attack_run(source, key=key, n_shadows=shadows)
     else:
@@ -50,9 +52,9 @@ def attack(
 
 def write_attacks(arrays: dict[str, "np.ndarray"], results: "pd.DataFrame", directory: Path) -> str:
     """Write table, scores and, if Matplotlib is there, the figure; return a sentence that says where they are."""
-    from vaeprivacy.compute.files import write_arrays, write_whole
+    from vaeprivacy.compute.array_files import write_arrays
+    from vaeprivacy.compute.files import write_whole
 
-    directory.mkdir(parents=True, exist_ok=True)
     write_whole(directory / "attacks.csv", partial(results.to_csv, index=False))
     write_whole(directory / "scores.npz", partial(write_arrays, arrays))
     best = list(results[~results.weak.astype(bool)].nlargest(SHOWN, "auc").attack)

@@ -10,6 +10,7 @@ import numpy as np
 from vaeprivacy.cli.tables import run_title
 from vaeprivacy.compute.files import RESULTS, read_rows
 from vaeprivacy.compute.parallel import OnThisMachine
+from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.external import attack_files, load_arrays, load_classifier
 from vaeprivacy.experiments.grids import config_of
 from vaeprivacy.experiments.runs import attack_rows, run_scores, shadow_fits
@@ -49,7 +50,7 @@ def attack_run(directory: Path, *, key: str | None, n_shadows: int) -> Attacked:
         wanted = "" if key is None else f" whose key begins with {key}"
         raise ValueError(f"{directory / RESULTS} has {len(rows)} runs, none{wanted}: make one with `vaeprivacy run`.")
     n_models = pool_size(n_shadows)
-    config = replace(config_of(found[-1]["config"]), n_models=n_models, attacks="all")
+    config = replace(_config_of(found[-1], directory), n_models=n_models, attacks="all")
     row = compute([config], directory=directory, executor=OnThisMachine(), progress=True)[config.key]
     if "error" in row:
         raise RuntimeError(row["error"])
@@ -58,6 +59,17 @@ def attack_run(directory: Path, *, key: str | None, n_shadows: int) -> Attacked:
         "its shadow models."
     )
     return run_scores(config, directory=directory), row["attacks"], [pool, *row["shadows"].values()], run_title(config)
+
+
+def _config_of(row: dict[str, Any], directory: Path) -> Config:
+    """Return the configuration of a row of a directory's results file."""
+    try:
+        return config_of(row["config"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{directory / RESULTS}: the run {row['key']} is of another version of this package: make it anew with "
+            "`vaeprivacy run`, or choose another one with --key."
+        ) from error
 
 
 def pool_size(n_shadows: int) -> int:

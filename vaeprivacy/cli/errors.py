@@ -1,5 +1,6 @@
 """What the ``vaeprivacy`` command says if something is wrong, and the exit status that it ends with."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,22 @@ import typer
 
 #: What a user can get wrong. (OSError: no such file, no Dask at the address; ImportError: something is not installed.)
 MISTAKES = (ValueError, TypeError, OSError, ImportError)
+
+
+def _sentence(error: BaseException) -> str:
+    """Return what is said of an error: what the system says of files and memory, in our words."""
+    from vaeprivacy.compute.files import in_words
+
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this: take fewer or smaller models, or fewer records."
+    if isinstance(error, OSError) and error.filename is not None:
+        return str(in_words(error, error.filename))
+    return str(error)
+
+
+def _as_note(message: Warning | str, category: type[Warning], *where: object, **more: object) -> str:
+    """Return what is shown of a warning: only what it says, not where in the code."""
+    return f"vaeprivacy: {message}\n"
 
 
 @contextmanager
@@ -25,14 +42,17 @@ def reports_errors(*others: type[Exception], resumes: bool = False) -> Iterator[
     typer.Exit
         With status 2 after a mistake, and 130 after Ctrl-C.
     """
+    plain, warnings.formatwarning = warnings.formatwarning, _as_note
     try:
         yield
     except typer.Exit:  # which is a RuntimeError
         raise
-    except (*MISTAKES, *others) as error:
-        typer.echo(f"vaeprivacy: {error}", err=True)
+    except (*MISTAKES, MemoryError, *others) as error:
+        typer.echo(f"vaeprivacy: {_sentence(error)}", err=True)
         raise typer.Exit(2) from error
     except KeyboardInterrupt as error:
         how_to_go_on = "; what is done is kept, and the same command continues" if resumes else ""
         typer.echo(f"vaeprivacy: interrupted{how_to_go_on}.", err=True)
         raise typer.Exit(130) from error
+    finally:
+        warnings.formatwarning = plain

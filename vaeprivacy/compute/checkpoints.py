@@ -1,8 +1,10 @@
 """Training that survives an interruption: its state is kept in a file, and the same call goes on from there."""
 
 import hashlib
+import io
 import math
 import time
+import zipfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +12,8 @@ from typing import Any
 
 import torch
 
-from vaeprivacy.compute.files import write_whole
+from vaeprivacy.compute.array_files import reading
+from vaeprivacy.compute.files import DamagedFileError, set_aside, write_whole
 
 EVERY_S = 10.0  # least time between two writes, in seconds; the first state is written at once
 
@@ -31,6 +34,16 @@ def to_cpu(state: Any) -> Any:
     if isinstance(state, dict):
         return {name: to_cpu(value) for name, value in state.items()}
     return type(state)(to_cpu(value) for value in state) if isinstance(state, list | tuple) else state
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return what a checkpoint is about, and the state in it; torch does not compare the checksums that it writes."""
+    with reading(path, "is no checkpoint ({why})."):
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                raise ValueError("A checksum is another one.")
+        kept = torch.load(path, weights_only=True)
+        return kept["about"], {name: kept["state"][name] for name in ("weights", "optimizer", "generators", "more")}
 
 
 class Checkpoint:
@@ -64,20 +77,23 @@ class Checkpoint:
         return fingerprint(*self.about)
 
     def resume(self) -> Any:
-        """Go back to the state in the file, if there is one, and return what else was kept; None if there is no file.
+        """Go back to the state in the file, and return what else was kept; None if there is no file, or a damaged one.
 
         Raises
         ------
         ValueError
-            If the file is damaged, or of a training with other settings or data.
+            If the file is no checkpoint, or that of a training with other settings or data.
         """
         if self.path is None or not self.path.exists():
             return None
         try:
-            kept = torch.load(self.path, weights_only=True)
-            about, state = kept["about"], kept["state"]
-        except Exception as error:  # torch.load raises errors of many kinds
-            raise ValueError(f"{self.path} is no checkpoint ({type(error).__name__}): delete it.") from error
+            about, state = _read(self.path)
+        except DamagedFileError as error:
+            with self.path.open("rb") as file:
+                if file.read(2) not in (b"", b"PK"):  # whatever a person keeps there stays there
+                    raise ValueError(f"{str(error).removesuffix('.')}: delete it.") from error
+            set_aside(self.path, error)
+            return None
         if about != self._fingerprint:
             raise ValueError(
                 f"{self.path} is the checkpoint of a training with other settings, data or seed: delete it, or give "
@@ -97,6 +113,7 @@ class Checkpoint:
         generators = [generator.get_state() for generator in self.generators]
         state = {"weights": self.weights, "optimizer": self.optimizer.state_dict(), "generators": generators}
         kept = {"about": self._fingerprint, "state": to_cpu(state | {"more": more})}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path, lambda path: torch.save(kept, path))
+        held = io.BytesIO()  # torch says of a full disk that it is an error in its code
+        torch.save(kept, held)
+        write_whole(self.path, lambda path: path.write_bytes(held.getvalue()))
         self._written = time.monotonic()

@@ -89,12 +89,15 @@ class Outcome:
         Kind and sentence of the error, such as "ValueError: epsilon must be positive."; empty if there was none.
     traceback : str
         Where the error arose.
+    of_files : bool
+        Whether a file could not be read or written: others will not be, either.
     """
 
     number: int
     result: Any = None
     error: str = ""
     traceback: str = ""
+    of_files: bool = False
 
 
 class Executor(Protocol):
@@ -117,7 +120,8 @@ def failure(number: int, error: BaseException) -> Outcome:
     """Return the outcome of a piece that failed, with the error on one line."""
     sentence = " ".join(str(error).split())
     where = "".join(traceback.format_exception(error))
-    return Outcome(number, error=f"{type(error).__name__}: {sentence}", traceback=where)
+    told = f"{type(error).__name__}: {sentence}"
+    return Outcome(number, error=told, traceback=where, of_files=isinstance(error, OSError))
 
 
 @dataclass(frozen=True)

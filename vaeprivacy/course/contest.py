@@ -24,7 +24,7 @@ from torch import nn
 from vaeprivacy.attacks import Candidates, Knowledge
 from vaeprivacy.checks import check_positive
 from vaeprivacy.classifiers import fit_classifier, predict
-from vaeprivacy.compute.files import read_arrays, write_arrays
+from vaeprivacy.compute.array_files import read_arrays, write_arrays
 from vaeprivacy.course.variants import check_student
 from vaeprivacy.datasets import load, stratified_parts
 from vaeprivacy.experiments.external import load_classifier

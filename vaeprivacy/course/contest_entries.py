@@ -16,7 +16,8 @@ import torch
 
 from vaeprivacy.attacks import LikelihoodRatio
 from vaeprivacy.attacks.scores import loss_score
-from vaeprivacy.compute.files import load_or_compute, read_arrays, write_arrays
+from vaeprivacy.compute.array_files import read_arrays, write_arrays
+from vaeprivacy.compute.files import load_or_compute
 from vaeprivacy.course.contest import Contest, OpenContest, open_contest
 from vaeprivacy.course.leaderboard import Entry
 from vaeprivacy.course.variants import NAME

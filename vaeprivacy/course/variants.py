@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from vaeprivacy.compute.files import read_arrays, write_arrays
+from vaeprivacy.compute.array_files import read_arrays, write_arrays
 
 TRIAL_KEY = b"for trying it out, and no secret"
 LEAST_KEY = 16

@@ -7,10 +7,18 @@ from vaeprivacy.datasets.fair import load_fair
 from vaeprivacy.datasets.images import find_fashion_mnist, load_digits, load_fashion_mnist
 from vaeprivacy.datasets.own import from_arrays
 from vaeprivacy.datasets.own_files import from_csv, from_npz
-from vaeprivacy.datasets.splits import Split, draw_balanced_memberships, draw_memberships, split, stratified_parts
+from vaeprivacy.datasets.splits import (
+    MOST_MODELS,
+    Split,
+    draw_balanced_memberships,
+    draw_memberships,
+    split,
+    stratified_parts,
+)
 
 __all__ = [
     "LOADERS",
+    "MOST_MODELS",
     "Column",
     "Dataset",
     "Split",

@@ -9,7 +9,7 @@ import torch
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder
 
-from vaeprivacy.checks import check_records
+from vaeprivacy.arrays import check_table
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Dataset:
         """
         if not self.columns:
             raise ValueError(f"The records of {self.name} are images, not rows of a table: draw them instead.")
-        check_records(x)
+        x = check_table(x)
         widths = [column.width for column in self.columns]
         if x.shape[1] != sum(widths):
             raise ValueError(f"x has {x.shape[1]} features, but records of {self.name} have {sum(widths)}.")

@@ -1,15 +1,12 @@
 """The door for records in files: an .npz file or a .csv file becomes a data set."""
 
 import math
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from vaeprivacy.compute.array_files import naming, read_arrays
 from vaeprivacy.datasets.dataset import Dataset, encode_table
 from vaeprivacy.datasets.own import from_arrays, label_numbers
 
@@ -35,20 +32,8 @@ def from_npz(
         any code; or if :func:`~vaeprivacy.datasets.own.from_arrays` refuses the arrays.
     """
     path = _existing(path)
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is not an .npz file; write one with np.savez({path.stem + '.npz'!r}, x=x, y=y).")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ("x", "y") if name in file.files}
-            present = ", ".join(map(repr, file.files)) or "no array"
-    except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(
-            f"{path} cannot be read ({error}): it is damaged, or holds Python objects, which might run code; write it "
-            f"anew with np.savez({path.name!r}, x=x, y=y), where x holds numbers and y numbers or strings."
-        ) from error
-    if len(arrays) < 2:
-        raise ValueError(f"{path} holds {present}; expected arrays called 'x' and 'y': np.savez(..., x=x, y=y).")
-    with _named(path):
+    arrays = read_arrays(path, only=("x", "y"))
+    with naming(path):
         return from_arrays(**arrays, name=path.stem, class_names=class_names, image_shape=image_shape)
 
 
@@ -89,7 +74,7 @@ def from_csv(
     """
     path = _existing(path)
     frame = _read_table(path)
-    with _named(path):
+    with naming(path):
         _check_columns(frame, label, categorical=categorical, ordinal=ordinal)
         labels, names = label_numbers(frame.pop(label), class_names, what=f"column {label!r}")
         for column in frame.columns.difference(categorical, sort=False):
@@ -104,18 +89,10 @@ def _existing(path: str | Path) -> Path:
     return Path(path)
 
 
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Put the file's path before what is said of its contents."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{path}: {error}") from error
-
-
 def _read_table(path: Path) -> pd.DataFrame:
     """Read a file with names of columns in its first line, and a record in each other."""
+    if b"\0" in path.read_bytes():
+        raise ValueError(f"{path} holds zeros in place of text: it is damaged, or in UTF-16; save it anew, in UTF-8.")
     try:
         frame = pd.read_csv(path, low_memory=False)
     except pd.errors.EmptyDataError as error:

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 import torch
 
+from vaeprivacy.arrays import check_labels
+from vaeprivacy.checks import check_whole
+
+MOST_MODELS = 100_000  # of a pool: more would be a slip of the keyboard
+
 
 @dataclass(frozen=True)
 class Split:
@@ -67,7 +72,7 @@ def stratified_parts(y: torch.Tensor, sizes: Sequence[int], *, generator: torch.
     ValueError
         If a size is not positive or there are not enough records.
     """
-    y = y.cpu()  # and so are the indices, which are for tensors on any device
+    y = check_labels(y).cpu()  # and so are the indices, which are for tensors on any device
     if any(size < 1 for size in sizes) or sum(sizes) > len(y):
         raise ValueError(
             f"Cannot draw disjoint parts of {', '.join(f'{s:,}' for s in sizes)} records from {len(y):,}: each size "
@@ -136,7 +141,8 @@ def draw_memberships(y: torch.Tensor, *, n_shadows: int, generator: torch.Genera
     torch.Tensor
         Shape (n_shadows, records), bool.
     """
-    is_member = torch.zeros(n_shadows, len(y), dtype=torch.bool)
+    y = check_labels(y)
+    is_member = torch.zeros(check_whole(n_shadows, "n_shadows", least=1, most=MOST_MODELS), len(y), dtype=torch.bool)
     for row in is_member:
         row[stratified_parts(y, [len(y) // 2], generator=generator)[0]] = True
     return is_member

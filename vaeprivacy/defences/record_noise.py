@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import torch
 
-from vaeprivacy.checks import check_records, check_size
+from vaeprivacy.arrays import check_records
+from vaeprivacy.checks import check_size
 from vaeprivacy.defences.base import Defence
 from vaeprivacy.distances import clip
 from vaeprivacy.mechanisms.laplace import EuclideanLaplace

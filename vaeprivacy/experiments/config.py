@@ -6,10 +6,10 @@ import torch
 
 from vaeprivacy.checks import check_choice, check_whole, make_plain
 from vaeprivacy.classifiers import ClassifierSettings
-from vaeprivacy.datasets import stratified_parts
+from vaeprivacy.datasets import MOST_MODELS, stratified_parts
 from vaeprivacy.defences import Defence, Framework
 from vaeprivacy.experiments.store import key_of
-from vaeprivacy.randomness import seeded_generator
+from vaeprivacy.randomness import check_seed, seeded_generator
 
 ATTACKS = ("few", "all")
 
@@ -67,14 +67,16 @@ class Config:
             )
         check_choice(self.attacks, "attacks", ATTACKS)
         # A VAE needs ten records, one of them held out.
-        least_of = {"seed": None, "n_members": 10, "n_models": 4, "n_population": 10, "n_targets": 1}
+        least_of = {"n_members": 10, "n_models": 4, "n_population": 10, "n_targets": 1}
+        object.__setattr__(self, "seed", check_seed(self.seed))
         for name, least in least_of.items():
             value = getattr(self, name)
             if value is None and name in ("n_population", "n_targets"):
                 continue
-            check_whole(value, name)
-            if least is not None and value < least:
+            value = check_whole(value, name, most=MOST_MODELS if name == "n_models" else None)
+            if value < least:
                 raise ValueError(f"{name} must be at least {least}, not {value}.")
+            object.__setattr__(self, name, value)  # as an int of Python, which can be written to files
         if self.n_models % 2:
             raise ValueError(
                 f"n_models must be even, since models come in pairs of complementary halves, not {self.n_models}."

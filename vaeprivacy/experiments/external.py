@@ -1,23 +1,25 @@
 """Attack a target that comes in files: records and predictions as arrays, the target as weights."""
 
 import hashlib
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 from torch import nn
 
+from vaeprivacy.arrays import check_labels, check_log_posteriors, check_memberships, check_records
 from vaeprivacy.attacks import Candidates, ClassifierRecipe, ShadowFit, Shadows, train_shadows
-from vaeprivacy.checks import check_records
+from vaeprivacy.checks import check_whole
 from vaeprivacy.classifiers import ClassifierSettings, predict
-from vaeprivacy.compute.files import read_arrays
+from vaeprivacy.compute.array_files import naming, read_arrays, read_tensors, reading
+from vaeprivacy.compute.files import check_writable
 from vaeprivacy.compute.source import code_hash
-from vaeprivacy.datasets import draw_balanced_memberships
+from vaeprivacy.datasets import MOST_MODELS, draw_balanced_memberships
 from vaeprivacy.experiments.game import Found, Game
 from vaeprivacy.networks import mlp
 from vaeprivacy.randomness import seeded_generator
@@ -46,31 +48,55 @@ def load_arrays(path: Path) -> dict[str, torch.Tensor]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}; pass an .npz or .safetensors file with x, y and is_member.")
-    try:
-        arrays = load_file(path) if path.suffix == ".safetensors" else read_arrays(path)
-    except (SafetensorError, ValueError, OSError, EOFError) as error:
-        raise ValueError(f"{path} is no .npz or .safetensors file of arrays ({error}).") from error
+    arrays = read_tensors(path)[0] if path.suffix == ".safetensors" else read_arrays(path)
     lacking, unknown = [name for name in ARRAYS[:3] if name not in arrays], sorted(set(arrays) - set(ARRAYS))
     if lacking or unknown:
         raise ValueError(
             f"{path} lacks {lacking or 'nothing'} and has {unknown or 'nothing'} that is not known; the arrays are "
             f"{', '.join(ARRAYS)}, the first three always."
         )
-    tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
-    return {name: _checked(name, tensor, tensors) for name, tensor in tensors.items()}
+    with naming(path):
+        checked = _checked(arrays)
+        _note_members(checked)
+    return checked
 
 
-def _checked(name: str, tensor: torch.Tensor, tensors: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Return an array in its right type, if it has a row for each record."""
-    group = name.removesuffix(name.split("_")[-1]) if name.startswith(("reference", "release")) else ""
-    n = len(tensors[f"{group}x"]) if f"{group}x" in tensors else -1
-    if len(tensor) != n:
-        raise ValueError(f"{name} has {len(tensor)} rows, but {group}x has {n if n >= 0 else 'none (it is missing)'}.")
-    if name.endswith("y"):
-        return tensor.long()
-    if name == "is_member":
-        return tensor.bool()
-    return check_records(tensor.float(), name)
+def _checked(arrays: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """Return arrays in their types, if they fit together."""
+    found: dict[str, torch.Tensor] = {}
+    features = n_classes = None
+    for group in ("", "reference_", "release_"):
+        x, y, said = (f"{group}{name}" for name in ("x", "y", "log_posteriors"))
+        mine = [name for name in (x, y, said) if name in arrays]
+        lacking = [name for name in (x, y) if mine and name not in arrays]
+        if lacking:
+            raise ValueError(f"{mine[0]} is there, but {lacking[0]} is missing: give both, or neither.")
+        if not mine:
+            continue
+        found[x] = check_records(arrays[x], x, features=features)
+        features = found[x].shape[1]
+        if said in arrays:
+            found[said] = check_log_posteriors(arrays[said], said, of=found[x]).float()
+            if n_classes not in (None, found[said].shape[1]):
+                raise ValueError(f"{said} has {found[said].shape[1]} classes, but log_posteriors has {n_classes}.")
+            n_classes = found[said].shape[1]
+        found[y] = check_labels(arrays[y], y, of=found[x], n_classes=n_classes)
+    found["is_member"] = check_memberships(arrays["is_member"], shape=(len(found["x"]),))
+    return {name: found[name] for name in arrays}
+
+
+def _note_members(arrays: dict[str, torch.Tensor]) -> None:
+    """Say how many reference records are members: whoever attacks should not have these."""
+    members, others = arrays["x"][arrays["is_member"]], arrays.get("reference_x")
+    if others is not None:
+        known = {row.tobytes() for row in members.numpy()}
+        shared = sum(row.tobytes() in known for row in others.numpy())
+        if shared:
+            warnings.warn(
+                f"{shared} of the {len(others)} reference records are equal to members: an attack takes them for "
+                "records that the target was not trained on.",
+                stacklevel=3,
+            )
 
 
 def load_classifier(path: Path) -> nn.Sequential:
@@ -89,17 +115,19 @@ def load_classifier(path: Path) -> nn.Sequential:
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}; save the target with safetensors.torch.save_file.")
-    try:
-        state = {name: torch.from_numpy(array) for name, array in load_file(path).items()}
+    kind = (
+        "does not hold a multilayer perceptron (0.weight, 0.bias, 2.weight, ...: {why}). For another kind of target, "
+        "put its answers into the data file, as log_posteriors."
+    )
+    with reading(path, kind):
+        state = {name: weight.float() for name, weight in read_tensors(path)[0].items()}
         layers = sorted((name for name in state if name.endswith(".weight")), key=lambda name: int(name.split(".")[0]))
         sizes = [state[layers[0]].shape[1], *(len(state[name]) for name in layers)]
         model = mlp(sizes, generator=torch.Generator())
         model.load_state_dict(state)
-    except (SafetensorError, ValueError, IndexError, RuntimeError) as error:
-        raise ValueError(
-            f"{path} does not hold a multilayer perceptron (0.weight, 0.bias, 2.weight, ...: {error}). For another "
-            "kind of target, put its answers into the data file, as log_posteriors."
-        ) from error
+    broken = [name for name, weight in state.items() if not weight.isfinite().all()]
+    if broken:
+        raise ValueError(f"{path} holds NaN or infinite weights in {broken[0]}: save the target again.")
     return model
 
 
@@ -139,8 +167,8 @@ def attack_files(
 
     Raises
     ------
-    ValueError
-        If there is neither a target nor its predictions, or some do not fit together.
+    OSError, ValueError
+        If there is neither a target nor its predictions, or some do not fit together, or the directory cannot be used.
     """
     y, is_member, n = arrays["y"], arrays["is_member"], len(arrays["y"])
     predictions = _predictions(arrays, target)
@@ -183,6 +211,8 @@ def _black_box(target: nn.Sequential | None) -> dict[str, Callable[[torch.Tensor
 
 def _shadows(arrays: dict[str, torch.Tensor], recipe: ClassifierRecipe, *, n_shadows: int, directory: Path) -> Shadows:
     """Train shadow models on halves of the candidates; return what they say about these and then reference records."""
+    check_whole(n_shadows, "n_shadows", least=2, most=MOST_MODELS)
+    check_writable(directory)
     x, y = arrays["x"], arrays["y"]
     n, generator = len(y), seeded_generator(recipe.seed, "shadow members")
     halves = draw_balanced_memberships(y, n_shadows=n_shadows, generator=generator)

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields
 from functools import cache, partial
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any
 
 import torch
 
+from vaeprivacy.checks import shortened
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.compute.files import read_yaml
 from vaeprivacy.datasets import load
@@ -21,6 +23,8 @@ from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
 from vaeprivacy.trainers import TRAINERS
 from vaeprivacy.vae import VAESettings
 
+MOST_RUNS = 100_000  # of a grid: more would be a slip of the keyboard
+DEEPEST = 12
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a name", type(None): "null"}
 
 
@@ -70,9 +74,13 @@ def read_grid(path: Path | str) -> list[Config]:
     """
     path = Path(path)
     given = read_yaml(path)
+    if _too_deep(given):
+        raise ValueError(f"{path} is nested too deeply; a grid has fields of fields of fields, and no more.")
     grids = given if isinstance(given, list) else [given]
     if not grids or not all(isinstance(one, dict) for one in grids):
-        raise TypeError(f"{path} must hold a grid (fields such as `seed: [0, 1]`) or a list of grids, not {given!r}.")
+        raise TypeError(
+            f"{path} must hold a grid (fields such as `seed: [0, 1]`) or a list of grids, not {short(given)}."
+        )
     configs = []
     for number, one in enumerate(grids, start=1):
         where = f"{path}, grid {number}" if len(grids) > 1 else str(path)
@@ -80,6 +88,15 @@ def read_grid(path: Path | str) -> list[Config]:
     configs = list(dict.fromkeys(configs))
     check(configs, where=f"{path}: ")
     return configs
+
+
+def _too_deep(value: Any) -> bool:
+    """Return whether mappings and lists are nested more than :data:`DEEPEST` times; YAML can nest one in itself."""
+    level = [value]
+    for _ in range(DEEPEST):
+        parts = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
+        level = list({id(part): part for each in parts for part in each}.values())
+    return bool(level)
 
 
 def check(configs: Iterable[Config], *, where: str = "") -> None:
@@ -134,7 +151,7 @@ def _all_of(kind: type, given: Any, where: str) -> list[Any]:
     """
     known = {each.name: each for each in fields(kind) if each.init}
     if not isinstance(given, dict):
-        raise TypeError(f"{where}: {given!r} must be a mapping of fields ({', '.join(known)}) to values.")
+        raise TypeError(f"{where}: {short(given)} must be a mapping of fields ({', '.join(known)}) to values.")
     unknown = [name for name in given if name not in known]
     if unknown:
         raise ValueError(f"{where}: there is no field {unknown[0]!r}; the fields are {', '.join(known) or 'none'}.")
@@ -147,10 +164,9 @@ def _all_of(kind: type, given: Any, where: str) -> list[Any]:
         raise ValueError(f"{where}: {lacking[0]} must be given.")
     hints = typing.get_type_hints(kind)
     values = {name: _values(hints[name], name, value, f"{where}: {name}") for name, value in given.items()}
-    if kind in (VAESettings, ClassifierSettings):  # which do not look at their values themselves
-        for name in values:
-            if hints[name] is int and min(values[name]) < 1:
-                raise ValueError(f"{where}: {name} must be at least 1, not {min(values[name])}.")
+    size = math.prod(len(each) for each in values.values())
+    if size > MOST_RUNS:
+        raise ValueError(f"{where} asks for {shortened(size)} combinations, but may ask for {MOST_RUNS:,}: give fewer.")
     found = []
     for combination in itertools.product(*values.values()):
         try:
@@ -180,7 +196,9 @@ def _values(hint: Any, name: str, given: Any, where: str) -> list[Any]:
 def _named(kinds: dict[str, type], given: Any, where: str) -> list[Any]:
     """Return the objects that a name, or a mapping of names to fields, stands for."""
     if not given or not isinstance(given, dict | str):
-        raise TypeError(f"{where} must be a name of {', '.join(kinds)}, or a mapping of one to fields, not {given!r}.")
+        raise TypeError(
+            f"{where} must be a name of {', '.join(kinds)}, or a mapping of one to fields, not {short(given)}."
+        )
     wanted = given if isinstance(given, dict) else {given: None}
     unknown = [name for name in wanted if name not in kinds]
     if unknown:
@@ -206,7 +224,7 @@ def _plain(hint: Any, value: Any, where: str) -> Any:
         value = float(value)
     if type(value) not in allowed:
         words = " or ".join(WORDS[kind] for kind in allowed)
-        raise TypeError(f"{where} must be {words}, not {value!r}.")
+        raise TypeError(f"{where} must be {words}, not {short(value)}.")
     if isinstance(value, float) and not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{where} must be finite and not negative, not {value!r}.")
     return value

@@ -202,7 +202,8 @@ class Pool:
         # They depend on the split of the data set, not on what is trained on them.
         name = self.key(f"features for {self.defence.name}")
         make = lambda: {"features": self.features(self.data.x[self.queries]).cpu().numpy()}  # noqa: E731
-        return torch.from_numpy(self.store.arrays("features", name, make)["features"]).to(self.data.x.device)
+        found = self.store.arrays("features", name, make, shapes={"features": (len(self.queries), None)})["features"]
+        return torch.from_numpy(found).to(self.data.x.device)
 
     def training_set(self, number: int) -> Release:
         """Return what one classifier is trained on, as features."""
@@ -238,9 +239,9 @@ class Pool:
             Log-posteriors, shape (models, records, query modes, classes). If an encoder and a decoder stand before the
             classifier, there are two modes: a record as it is, and as these render it; otherwise there is one.
         """
-        names = [f"model-{number}" for number in numbers]
-        make = partial(self._predict, numbers)
-        found = self.store.arrays_together(self.predictions_name, names, make)
+        names, make = [f"model-{number}" for number in numbers], partial(self._predict, numbers)
+        shapes = {"log_posteriors": (len(self.queries), None, self.data.n_classes)}
+        found = self.store.arrays_together(self.predictions_name, names, make, shapes=shapes)
         return np.stack([arrays["log_posteriors"] for arrays in found])
 
     def _predict(self, numbers: tuple[int, ...]) -> list[dict[str, np.ndarray]]:

@@ -12,7 +12,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from vaeprivacy.attacks import ATTACKS, ShadowFit
-from vaeprivacy.compute.files import load_or_compute, read_arrays, write_arrays
+from vaeprivacy.compute.array_files import check_shapes, read_arrays, write_arrays
+from vaeprivacy.compute.files import load_or_compute
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.game import ADVERSARIES, attack_pool
 from vaeprivacy.experiments.pool import Pool
@@ -92,8 +93,7 @@ def run(config: Config, *, directory: Path | str) -> dict[str, Any]:
         ``attacks``, see :func:`attack_rows`; and ``seconds`` that this call took (what other runs left costs nothing).
     """
     directory, start = Path(directory), time.perf_counter()
-    path = directory / "runs" / f"{config.key}.npz"
-    arrays = load_or_compute(path, lambda: attack_run(config, directory), write_arrays, read_arrays)
+    arrays = run_scores(config, directory=directory)
     return {
         **about_run(config),
         "n_targets": len(config.targets),
@@ -199,5 +199,10 @@ def attack_rows(arrays: dict[str, np.ndarray]) -> dict[str, dict[str, Any]]:
 
 
 def run_scores(config: Config, *, directory: Path | str) -> dict[str, np.ndarray]:
-    """Return the arrays that a finished run left, as described at :func:`attack_run`."""
-    return read_arrays(Path(directory) / "runs" / f"{config.key}.npz")
+    """Return the arrays of a run, as described at :func:`attack_run`; what it did not leave whole is computed."""
+    directory, n = Path(directory), 2 * config.n_members
+    shapes = dict.fromkeys(UTILITIES, (config.n_models,))
+    shapes |= {"y": (n,), "log_posteriors": (config.n_models, n, None), "is_member": (config.n_models, n)}
+    read = lambda path: check_shapes(read_arrays(path), shapes, path)  # noqa: E731
+    path = directory / "runs" / f"{config.key}.npz"
+    return load_or_compute(path, lambda: attack_run(config, directory), write_arrays, read)

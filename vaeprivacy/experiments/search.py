@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from vaeprivacy.checks import check_unit_records
+from vaeprivacy.arrays import check_labels, check_unit_records
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.compute.checkpoints import fingerprint
 from vaeprivacy.compute.parallel import in_parallel
@@ -52,7 +52,7 @@ def try_settings(
     Parameters
     ----------
     x, y : torch.Tensor
-        Records, shape (records, features), at least 100, values in [0, 1], and labels from 0, shape (records,), int64.
+        Records, shape (records, features), at least 100, values in [0, 1], and labels from 0, shape (records,).
     epsilons, radii : iterable of float
         Metric-privacy parameters, per unit of latent distance, and radii of the ball (None: root of the dimension).
     latent_dims : iterable of int
@@ -79,7 +79,7 @@ def try_settings(
     TypeError, ValueError
         If the records are too few or not in [0, 1], labels do not fit, or a setting is impossible.
     """
-    _check(x, y, seeds=seeds, n_models=n_models, trainer=trainer)
+    x, y = _checked(x, y, seeds=seeds, n_models=n_models, trainer=trainer)
     trainer, vae = trainer or PlainTrainer(), vae or VAESettings()
     tried = _settings(epsilons, radii, [replace(vae, latent_dim=dim) for dim in latent_dims], trainer=trainer)
     classifier = classifier or ClassifierSettings()
@@ -100,16 +100,19 @@ def _settings(
     return tried
 
 
-def _check(x: torch.Tensor, y: torch.Tensor, *, seeds: Sequence[int], n_models: int, trainer: Trainer | None) -> None:
-    """Refuse what no search can be made with."""
-    check_unit_records(x)
-    if len(x) != len(y) or len(x) < LEAST_RECORDS:
+def _checked(
+    x: torch.Tensor, y: torch.Tensor, *, seeds: Sequence[int], n_models: int, trainer: Trainer | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return records and labels, if a search can be made with them and the rest."""
+    x = check_unit_records(x)
+    y = check_labels(y, of=x)
+    if len(x) < LEAST_RECORDS:
         raise ValueError(
             f"There must be one label a record and at least {LEAST_RECORDS} records, not {len(x)} records and {len(y)} "
             "labels."
         )
-    if y.dtype != torch.int64 or y.min() < 0 or len(y.unique()) < 2:
-        raise ValueError("Labels must be whole numbers from 0 (int64), of at least two classes.")
+    if y.min() < 0 or len(y.unique()) < 2:
+        raise ValueError("Labels must be whole numbers from 0, of at least two classes.")
     if len(set(seeds)) < 2:
         raise ValueError("Give at least two different seeds: one trial does not tell how much another would differ.")
     if n_models < 4 or n_models % 2:
@@ -119,6 +122,7 @@ def _check(x: torch.Tensor, y: torch.Tensor, *, seeds: Sequence[int], n_models: 
             "A search trains encoder and decoder on the records that it is given. With public records at hand, search "
             "on those (on_public_records=True), and give PublicTrainer() to the synthesizer afterwards."
         )
+    return x, y
 
 
 def draw_pool(x: torch.Tensor, y: torch.Tensor, *, seed: int, n_models: int, classifier: ClassifierSettings) -> Pool:

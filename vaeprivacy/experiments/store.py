@@ -2,19 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from vaeprivacy.compute.files import load_or_compute, read_arrays, write_arrays, write_whole
+from vaeprivacy.compute.array_files import check_shapes, read_arrays, write_arrays
+from vaeprivacy.compute.files import load_or_compute, read_kept, write_whole
 from vaeprivacy.compute.source import code_hash
 from vaeprivacy.vae import VAE
 
 Arrays = dict[str, np.ndarray]
+Shapes = Mapping[str, tuple[int | None, ...]]
+NO_SHAPES: Shapes = MappingProxyType({})
 
 
 def key_of(*parts: Any) -> str:
@@ -36,6 +40,10 @@ def _canonical(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _read(path: Path, *, shapes: Shapes) -> Arrays:
+    return check_shapes(read_arrays(path), shapes, path)
+
+
 @dataclass(frozen=True)
 class Store:
     """Keeps what is computed, each under its name: an interrupted computation continues where it stopped.
@@ -53,11 +61,13 @@ class Store:
         """Return a VAE, trained if it is not there."""
         return self._one("vaes", f"{name}.safetensors", make, VAE.save, VAE.load)
 
-    def arrays(self, folder: str, name: str, make: Callable[[], Arrays]) -> Arrays:
-        """Return named arrays, computed if they are not there."""
-        return self._one(folder, f"{name}.npz", make, write_arrays, read_arrays)
+    def arrays(self, folder: str, name: str, make: Callable[[], Arrays], *, shapes: Shapes = NO_SHAPES) -> Arrays:
+        """Return named arrays, computed if they are not there in these shapes (None stands for any length)."""
+        return self._one(folder, f"{name}.npz", make, write_arrays, partial(_read, shapes=shapes))
 
-    def arrays_together(self, folder: str, names: Sequence[str], make: Callable[[], Sequence[Arrays]]) -> list[Arrays]:
+    def arrays_together(
+        self, folder: str, names: Sequence[str], make: Callable[[], Sequence[Arrays]], *, shapes: Shapes = NO_SHAPES
+    ) -> list[Arrays]:
         """Return named arrays under each of several names; if some are missing, all are computed, and those kept.
 
         All, because what models leave that are trained at once depends in its last digits on how many they are.
@@ -65,12 +75,14 @@ class Store:
         if self.directory is None:
             return self._remember("/".join([folder, *names]), lambda: list(make()))
         paths = [self.directory / folder / f"{name}.npz" for name in names]
-        if not all(path.exists() for path in paths):
+        read = partial(_read, shapes=shapes)
+        found = [read_kept(path, read) for path in paths]
+        if any(each is None for each in found):
             for path, arrays in zip(paths, make(), strict=True):
-                path.parent.mkdir(parents=True, exist_ok=True)
                 if not path.exists():
                     write_whole(path, partial(write_arrays, arrays))
-        return [read_arrays(path) for path in paths]
+            found = [read(path) for path in paths]
+        return found
 
     def _one(
         self,

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from vaeprivacy.compute.extras import extra
-from vaeprivacy.compute.files import append_row, read_rows, write_whole
+from vaeprivacy.compute.files import append_row, check_writable, read_rows, write_whole
 from vaeprivacy.compute.parallel import Executor, OnDask, OnThisMachine, Outcome
 from vaeprivacy.compute.progress import progress_bar
 from vaeprivacy.compute.provenance import provenance
@@ -131,8 +131,8 @@ def sweep(
 
 def unfinished(configs: Iterable[Config], *, directory: Path | str) -> list[Config]:
     """Return those of the runs that are still to be done, each once; a run that failed is one of them."""
-    rows = read_rows(directory)
-    return [config for config in dict.fromkeys(configs) if "error" in rows.get(config.key, {"error": ""})]
+    rows = {key: row for key, row in read_rows(directory).items() if "attacks" in row}
+    return [config for config in dict.fromkeys(configs) if config.key not in rows]
 
 
 def compute(
@@ -149,18 +149,33 @@ def compute(
     configs, directory = list(configs), directory.resolve()
     missing = unfinished(configs, directory=directory)
     check(missing)
+    if missing:
+        check_writable(directory)
     # First what several runs share, each piece once: generative models, then the classifiers of pools; then the runs.
     for title, needed in (("VAEs", _vaes), ("classifiers", _predictions)):
         failed = _prepare(missing, needed, directory, executor=executor, title=title if progress else "")
         missing = [config for config in missing if config not in failed]
         for config, outcome in failed.items():
-            append_row(_failed_row(config, outcome), directory=directory)
+            _write_row(_failed_row(config, outcome), outcome, directory)
     runs = [partial(run_with_provenance, config, directory) for config in missing]
     for outcome in _done(runs, executor=executor, title="runs" if progress else ""):
         row = _failed_row(missing[outcome.number], outcome) if outcome.error else outcome.result
-        append_row(row, directory=directory)
+        _write_row(row, outcome, directory)
     rows = read_rows(directory)
     return {config.key: rows[config.key] for config in configs}
+
+
+def _write_row(row: dict[str, Any], outcome: Outcome, directory: Path) -> None:
+    """Append a row, unless files cannot be written: then no other run would be kept either.
+
+    Raises
+    ------
+    OSError
+        If the run failed because of a file; the text is its own.
+    """
+    if outcome.of_files:
+        raise OSError(outcome.error.partition(": ")[2])
+    append_row(row, directory=directory)
 
 
 def run_with_provenance(config: Config, directory: Path) -> dict[str, Any]:

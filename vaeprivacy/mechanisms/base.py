@@ -133,8 +133,8 @@ class AdditiveNoise(Mechanism):
         in each coordinate); noise is drawn and added in float64; and the sum is rounded to the grid, so that its last
         digits do not give the code away (Mironov, 2012).
         """
-        step = self.grid_step
-        on_grid = (to_double(check_codes(codes)) / step).trunc() * step
+        codes, step = check_codes(codes), self.grid_step
+        on_grid = (to_double(codes) / step).trunc() * step
         noise = self.sample(*codes.shape, generator=generator).to(on_grid.device)
         return ((on_grid + noise).div_(step).round_().mul_(step)).to(codes)
 

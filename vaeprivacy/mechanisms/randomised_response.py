@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 
+from vaeprivacy.arrays import check_labels
 from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.checks import check_positive, check_whole, make_plain
 from vaeprivacy.randomness import RandomSource, SeedNamed, uniforms
@@ -39,8 +40,7 @@ class RandomisedResponse(SeedNamed):
     def __post_init__(self) -> None:
         make_plain(self)
         check_positive(self.epsilon, "epsilon")
-        if check_whole(self.n_classes, "n_classes", least=2) > MOST_CLASSES:
-            raise ValueError(f"n_classes must be at most {MOST_CLASSES:,}, not {self.n_classes:,}.")
+        check_whole(self.n_classes, "n_classes", least=2, most=MOST_CLASSES)
 
     @property
     def keep_probability(self) -> float:
@@ -67,13 +67,7 @@ class RandomisedResponse(SeedNamed):
         TypeError, ValueError
             If the labels are not such a vector.
         """
-        if not isinstance(labels, torch.Tensor) or labels.is_floating_point() or labels.is_complex():
-            kind = labels.dtype if isinstance(labels, torch.Tensor) else type(labels).__name__
-            raise TypeError(f"labels must be a torch.Tensor of whole numbers, not {kind}; convert it with .long().")
-        if labels.ndim != 1 or len(labels) == 0:
-            raise ValueError(f"labels must have shape (records,) with at least one record, not {tuple(labels.shape)}.")
-        if labels.min() < 0 or labels.max() >= self.n_classes:
-            raise ValueError(f"labels must be from 0 to {self.n_classes - 1}, not {labels.min()} to {labels.max()}.")
+        labels = check_labels(labels, "labels", n_classes=self.n_classes)
         keep, other = uniforms((2, len(labels)), generator=generator)
         kept, shift = keep < self.keep_probability, 1 + (other * (self.n_classes - 1)).long()
         shifted = (labels + shift.to(labels.device)) % self.n_classes

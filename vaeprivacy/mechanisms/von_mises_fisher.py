@@ -62,14 +62,16 @@ class VonMisesFisher(EpsilonMechanism):
                 f"This noise is for a sphere of radius {self.radius:g}, not {radius:g}: give both the same."
             )
         # A hair inside, so that rounding to float32 carries no code out of the ball.
-        return (self.radius * (1 - 2**-20) * _directions(check_codes(codes))).to(codes)
+        codes = check_codes(codes)
+        return (self.radius * (1 - 2**-20) * _directions(codes)).to(codes)
 
     def perturb(self, codes: torch.Tensor, *, generator: RandomSource) -> torch.Tensor:
         """Turn each code by noise; see :meth:`Mechanism.perturb`. Noisy codes are rounded to the grid.
 
         Of a code, only the direction counts. Rounding hides the last digits, which may tell of the code.
         """
-        noisy = self._turned(_directions(check_codes(codes)), generator=generator)
+        codes = check_codes(codes)
+        noisy = self._turned(_directions(codes), generator=generator)
         return (noisy / self.grid_step).round().mul(self.grid_step).to(codes)
 
     def simulate(self, codes: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:

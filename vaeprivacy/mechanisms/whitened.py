@@ -133,5 +133,6 @@ class WhitenedLaplace(AdditiveNoise):
 
     def perturb(self, codes: torch.Tensor, *, generator: RandomSource) -> torch.Tensor:
         """Whiten codes, add noise on a grid, and undo the whitening; see :meth:`AdditiveNoise.perturb`."""
-        noisy = self.white.perturb(self.metric.whiten(check_codes(codes)), generator=generator)
+        codes = check_codes(codes)
+        noisy = self.white.perturb(self.metric.whiten(codes), generator=generator)
         return self.metric.colour(noisy).to(codes)
