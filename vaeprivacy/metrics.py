@@ -1,14 +1,15 @@
 """What an attack's scores amount to, with confidence intervals."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import sklearn.metrics as of_sklearn
 import torch
 from numpy.typing import ArrayLike
 from scipy import stats
-from sklearn.metrics import roc_auc_score, roc_curve
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -46,7 +47,7 @@ def roc(scores: ArrayLike, is_member: ArrayLike) -> pd.DataFrame:
         If there are no members, no non-members, or the lengths differ.
     """
     scores, is_member = _checked(scores, is_member)
-    fpr, tpr, _ = roc_curve(is_member, scores, drop_intermediate=False)
+    fpr, tpr, _ = of_sklearn.roc_curve(is_member, scores, drop_intermediate=False)
     return pd.DataFrame({"fpr": fpr, "tpr": tpr})
 
 
@@ -57,7 +58,7 @@ def auc(scores: ArrayLike, is_member: ArrayLike) -> Estimate:
     the target.
     """
     scores, is_member = _checked(scores, is_member)
-    value = roc_auc_score(is_member, scores)
+    value = of_sklearn.auc(*of_sklearn.roc_curve(is_member, scores)[:2])
     members, others = scores[is_member], scores[~is_member]
     # Share of the other group that each candidate beats (ties count half), from ranks in the whole and in its own
     # group.
@@ -86,7 +87,7 @@ def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, *, fpr: float) -> Estima
         return 1 - np.searchsorted(members, thresholds, side="right") / len(members)
 
     value = float(share_above(np.array(n_accused)))
-    exact = stats.binomtest(round(value * len(members)), len(members)).proportion_ci(LEVEL)
+    exact = share(round(value * len(members)), of=len(members), method="exact")
     if n_accused >= len(others):
         return Estimate(value, exact.low, exact.high)
     random = np.random.default_rng(0)
@@ -123,9 +124,10 @@ def attack_accuracy(scores: ArrayLike, is_member: ArrayLike, *, threshold: float
     return Estimate(*((1 + value) / 2 for value in advantage(scores, is_member, threshold=threshold)))
 
 
-def share(hits: int, *, of: int) -> Estimate:
-    """Return the share that some hits are of all trials, with Wilson's interval."""
-    interval = stats.binomtest(hits, of).proportion_ci(LEVEL, method="wilson")
+@cache
+def share(hits: int, *, of: int, method: str = "wilson") -> Estimate:
+    """Return the share that some hits are of all trials, with Wilson's interval, or the "exact" one."""
+    interval = stats.binomtest(hits, of).proportion_ci(LEVEL, method=method)
     return Estimate(hits / of, interval.low, interval.high)
 
 
@@ -157,10 +159,8 @@ def evaluate(scores: ArrayLike, is_member: ArrayLike, *, threshold: float) -> di
         attack_accuracy(scores, is_member, threshold=threshold),
         advantage(scores, is_member, threshold=threshold),
     )
-    row = {}
-    for name, estimate in zip(METRICS, estimates, strict=True):
-        row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-    return row
+    ends = [f"{name}{end}" for name in METRICS for end in ("", "_low", "_high")]
+    return dict(zip(ends, sum(estimates, ()), strict=True))
 
 
 def mean_interval(values: Sequence[float]) -> Estimate:
