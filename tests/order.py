@@ -8,29 +8,38 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parent
-#: The first makes what all of tests/book share, in minutes; the other process has others to do meanwhile.
+#: The first runs the notebooks and builds the book, which takes some minutes. Files that need neither keep the other
+#: process busy meanwhile, so that it does not wait; then come long files that need them.
 FIRST = (
-    "book/test_elsewhere.py",
+    "book/test_pages.py",
+    "experiments/test_sweeps.py",
+    "experiments/test_runs.py",
     "test_golden.py",
     "mechanisms/test_denoisers.py",
-    "course/test_assignments.py",
-    "audit/test_distributions.py",
+    "compute/test_parallel.py",
     "course/test_hostile.py",
-    "compute/test_checkpoints.py",
-    "course/test_metric_privacy_assignment.py",
+    "course/test_assignments.py",
+    "test_repository.py",
+    "compute/test_devices.py",
     "course/test_gradebook.py",
+    "compute/test_checkpoints.py",
+    "experiments/test_search.py",
+    "experiments/test_toys.py",
+    "course/test_metric_privacy_assignment.py",
+    "audit/test_distributions.py",
+    "book/test_browser.py",
+    "book/test_elsewhere.py",
+    "book/test_prose.py",
+    "book/test_explorers.py",
     "test_packaging.py",
     "test_import_time.py",
     "dp/test_dp_sgd.py",
     "course/test_shadow_models_assignment.py",
 )
-#: These need the book that is built of the notebooks; the first builds it.
+#: These need the notebooks or the book, and are short.
 LAST = (
-    "book/test_prose.py",
-    "book/test_explorers.py",
-    "book/test_browser.py",
+    "book/test_notebooks.py",
     "book/test_first_use.py",
-    "book/test_pages.py",
     "book/test_phone.py",
     "book/test_api.py",
 )

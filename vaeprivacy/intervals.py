@@ -1,6 +1,7 @@
 """Confidence intervals of rates, areas under ROC curves, and means, which hold in small samples too."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -32,8 +33,14 @@ def share(hits: int, *, of: int) -> Estimate:
     Pearson's exact one.
     """
     method = "exact" if min(hits, of - hits) < FEW else "wilson"
+    return Estimate(hits / of, *proportion_interval(hits, of, method))
+
+
+@cache  # the exact one searches for roots, and the same few counts come again and again
+def proportion_interval(hits: int, of: int, method: str) -> tuple[float, float]:
+    """Return the ends of the interval of a proportion: "wilson", or Clopper and Pearson's "exact" one."""
     interval = stats.binomtest(hits, of).proportion_ci(LEVEL, method=method)
-    return Estimate(hits / of, interval.low, interval.high)
+    return interval.low, interval.high
 
 
 def shares_beaten(scores: np.ndarray, is_member: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -137,7 +144,7 @@ def rate_at_fpr(members: np.ndarray, others: np.ndarray, *, fpr: float) -> Estim
         return 1 - np.searchsorted(members, thresholds, side="right") / len(members)
 
     value = float(share_above(np.array(n_accused)))
-    exact = stats.binomtest(round(value * len(members)), len(members)).proportion_ci(LEVEL)
+    exact = Estimate(value, *proportion_interval(round(value * len(members)), len(members), "exact"))
     if n_accused >= n:
         return Estimate(value, exact.low, exact.high)
     random = np.random.default_rng(0)

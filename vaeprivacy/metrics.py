@@ -2,8 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import sklearn.metrics as of_sklearn
 from numpy.typing import ArrayLike
-from sklearn.metrics import roc_auc_score, roc_curve
 
 from vaeprivacy.arrays import as_vector, check_memberships
 from vaeprivacy.checks import check_probability
@@ -34,7 +34,7 @@ def roc(scores: ArrayLike, is_member: ArrayLike) -> pd.DataFrame:
         If there are no members, no non-members, or the lengths differ.
     """
     scores, is_member = _checked(scores, is_member)
-    fpr, tpr, _ = roc_curve(is_member, scores, drop_intermediate=False)
+    fpr, tpr, _ = of_sklearn.roc_curve(is_member, scores, drop_intermediate=False)
     return pd.DataFrame({"fpr": fpr, "tpr": tpr})
 
 
@@ -46,14 +46,14 @@ def auc(scores: ArrayLike, is_member: ArrayLike) -> Estimate:
     :func:`~vaeprivacy.intervals.area_interval`. It covers the choice of candidates, not the training of the target.
     """
     scores, is_member = _checked(scores, is_member)
-    value = roc_auc_score(is_member, scores)
+    value = of_sklearn.auc(*of_sklearn.roc_curve(is_member, scores)[:2])
     return Estimate(value, *area_interval(value, shares_beaten(scores, is_member)))
 
 
 def delong(scores: ArrayLike, is_member: ArrayLike) -> Estimate:
     """Return the area under the ROC curve with DeLong's interval alone; else as :func:`auc`."""
     scores, is_member = _checked(scores, is_member)
-    value = roc_auc_score(is_member, scores)
+    value = of_sklearn.auc(*of_sklearn.roc_curve(is_member, scores)[:2])
     return Estimate(value, *delong_interval(value, shares_beaten(scores, is_member)))
 
 
@@ -120,10 +120,8 @@ def evaluate(scores: ArrayLike, is_member: ArrayLike, *, threshold: float) -> di
         attack_accuracy(scores, is_member, threshold=threshold),
         advantage(scores, is_member, threshold=threshold),
     )
-    row = {}
-    for name, estimate in zip(METRICS, estimates, strict=True):
-        row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-    return row
+    ends = [f"{name}{end}" for name in METRICS for end in ("", "_low", "_high")]
+    return dict(zip(ends, sum(estimates, ()), strict=True))
 
 
 def _checked(scores: ArrayLike, is_member: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from warm import warm_kernels
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -64,9 +65,11 @@ def run_notebooks(output: Path) -> None:
     # Only notebooks that hand functions of their own to processes get two.
     own = [name for name in NOTEBOOKS if "in_parallel(" in (ROOT / "notebooks" / f"{name}.md").read_text("utf-8")]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TQDM_DISABLE", "1")
+        patch.setenv("TQDM_DISABLE", "1")  # before the kernels are warmed: it is read at imports
         patch.setenv("OMP_NUM_THREADS", "1")
-        for names, cores in ((own, "2"), ([name for name in NOTEBOOKS if name not in own], "1")):
-            patch.setenv("LOKY_MAX_CPU_COUNT", cores)
-            with ThreadPoolExecutor(2) as pool:
-                list(pool.map(run, names))
+        with warm_kernels() as kernels:
+            patch.setenv("JUPYTER_PATH", str(kernels))
+            for names, cores in ((own, "2"), ([name for name in NOTEBOOKS if name not in own], "1")):
+                patch.setenv("LOKY_MAX_CPU_COUNT", cores)
+                with ThreadPoolExecutor(2) as pool:
+                    list(pool.map(run, names))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from sklearn import config_context
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -72,6 +73,7 @@ class ShokriAttack(Attack):
         return scores
 
 
+@config_context(skip_parameter_validation=True)  # of two estimators as they are made here: half of the time
 def fit_attack_model(features: np.ndarray, is_member: torch.Tensor, *, what: str) -> Pipeline:
     """Return an attack model: a logistic regression on standardised features.
 

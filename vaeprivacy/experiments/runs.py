@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import auc, roc_curve
 
 from vaeprivacy.attacks import ATTACKS, ShadowFit
 from vaeprivacy.compute.array_files import check_shapes, read_arrays, write_arrays
@@ -29,7 +29,7 @@ def class_auc(log_posteriors: np.ndarray, y: np.ndarray) -> float:
     """
     posteriors = np.exp(log_posteriors)
     present = [label for label in range(posteriors.shape[1]) if 0 < (y == label).sum() < len(y)]
-    return float(np.mean([roc_auc_score(y == label, posteriors[:, label]) for label in present]))
+    return float(np.mean([auc(*roc_curve(y == label, posteriors[:, label])[:2]) for label in present]))
 
 
 def utility(log_posteriors: torch.Tensor, y: torch.Tensor, is_member: torch.Tensor) -> dict[str, np.ndarray]:
