@@ -14,7 +14,7 @@ from vaeprivacy.mechanisms.denoisers import Denoiser
 from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
 from vaeprivacy.randomness import SYSTEM_ENTROPY, RandomSource, uniforms
 from vaeprivacy.trainers import PlainTrainer, PublicTrainer, Trainer, check_trainer
-from vaeprivacy.vae import REPARAMETERISATION, VAE, LatentNoise, VAESettings
+from vaeprivacy.vae import REPARAMETERISATION, VAE, LatentNoise, VAESettings, check_finite
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class Synthesizer:
         if y is not None:
             y = check_labels(y, of=x, n_classes=self._n_classes)
         mean, _ = vae.encode(x, y)
-        _check_finite(mean, "codes of records")
+        check_finite(mean, "codes of records")
         # A noise-aware encoder uses the whole ball: nothing to warn of.
         project = clip if self.mechanism is None else self.mechanism.project
         return project(mean, radius=self.radius, warn=not self.noise_aware)
@@ -254,7 +254,7 @@ class Synthesizer:
         if shuffle:
             order = uniforms((len(x),), generator=generator).argsort().to(x.device)
             codes, reported = codes[order], reported[order]
-        synthetic = _check_finite(self.decode(codes, reported), "synthetic records")
+        synthetic = check_finite(self.decode(codes, reported), "synthetic records")
         if self.mechanism is None:
             return Release(synthetic, reported, None)
         self.releases += 1
@@ -296,13 +296,3 @@ class Synthesizer:
 def _rows(x: torch.Tensor) -> frozenset[bytes]:
     """Return the records of a table as a set."""
     return frozenset(row.tobytes() for row in (x.detach() + 0.0).cpu().numpy())  # -0.0 + 0.0 is 0.0
-
-
-def _check_finite(values: torch.Tensor, what: str) -> torch.Tensor:
-    wrong = int((~torch.isfinite(values)).sum())
-    if wrong:
-        raise RuntimeError(
-            f"{wrong} of {values.numel()} values of the {what} are not finite, so nothing is released: encoder and "
-            "decoder are broken, or cannot take noise of this size. Fit again, or take less noise."
-        )
-    return values

@@ -272,3 +272,20 @@ class VAE(nn.Module):
             if not all(weight.isfinite().all() for weight in weights.values()):
                 raise ValueError("Some weights are not finite.")
         return vae
+
+
+def check_finite(values: torch.Tensor, what: str) -> torch.Tensor:
+    """Return what encoder or decoder computed, if all of it is finite.
+
+    Raises
+    ------
+    RuntimeError
+        If some values are infinite or NaN.
+    """
+    wrong = int((~torch.isfinite(values)).sum())
+    if wrong:
+        raise RuntimeError(
+            f"{wrong} of {values.numel()} values of the {what} are not finite, so nothing is released: encoder and "
+            "decoder are broken, or cannot take noise of this size. Fit again, or take less noise."
+        )
+    return values

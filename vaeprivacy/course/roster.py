@@ -142,16 +142,17 @@ def upload(roster: Roster, title: str, rows: list[dict[str, Any]], *, possible: 
     target = next((name for name in head if name.strip() == title or name.startswith(f"{title} (")), title)
     total = {"moodle": "Grade", "gradescope": "Total Score"}.get(roster.system.name, target)
     grades = {row["student"]: row for row in rows}
-    extra = {total: "total", "Max Points": "possible"} if roster.system.name == "gradescope" else {total: "total"}
+    extra = {total: "total"} | ({"Max Points": "possible"} if roster.system.name == "gradescope" else {})
     extra |= {"Feedback comments": "comment"} if "feedback comments" in table.columns else {}
     columns = [*[head[i].strip() for i in kept if head[i].strip() not in extra], *extra]
-    lines = [columns]
-    for number, place in roster.places.items():
+
+    def line(number: str, place: int) -> list[Any]:
         row = {**grades.get(number, {"total": None, "comment": ""}), "possible": possible}
         cells = dict(zip([name.strip() for name in head], table.rows[place], strict=False))
         cells |= {column: row[what] for column, what in extra.items() if row[what] is not None}
-        lines.append([cells.get(column, "") for column in columns])
-    return as_csv(lines)
+        return [cells.get(column, "") for column in columns]
+
+    return as_csv([columns, *(line(number, place) for number, place in roster.places.items())])
 
 
 def number_in_class(written: str, roster: Roster) -> str:

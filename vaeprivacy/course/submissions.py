@@ -65,6 +65,16 @@ def find_submissions(folder: Path, *, roster: Roster | None = None) -> tuple[dic
     return found, refused
 
 
+def _in_roster(known: dict[str, str], roster: Roster | None, system: str) -> str:
+    """Return the number of the student of whom a system's file name says so much."""
+    if roster is None:
+        raise ValueError(f"It is named as {system} does: pass the roster of {system} as --roster")
+    student = roster.find(**known)
+    if student is None:
+        raise ValueError(f"{roster.table.path.name} has nobody (or several) of that name and identifier")
+    return student
+
+
 def student_of(path: Path, roster: Roster | None, submitters: Mapping[str, list[str]]) -> str:
     """Return the number of the student whose submission it is.
 
@@ -79,14 +89,8 @@ def student_of(path: Path, roster: Roster | None, submitters: Mapping[str, list[
             raise ValueError(f"It is of {len(submitters[name])} students, each of whom has a variant of their own")
         name = submitters[name][0]
     for system, pattern in NAMED_BY.items():
-        found = pattern.fullmatch(path.name)
-        if found and roster is None:
-            raise ValueError(f"It is named as {system} does: pass the roster of {system} as --roster")
-        if found:
-            student = roster.find(**found.groupdict())
-            if student is None:
-                raise ValueError(f"{roster.table.path.name} has nobody (or several) of that name and identifier")
-            return student
+        if found := pattern.fullmatch(path.name):
+            return _in_roster(found.groupdict(), roster, system)
     try:
         check_student(name)
     except ValueError:
