@@ -275,7 +275,7 @@ def test_a_conditional_vae_does_not_guess_labels(digits: Dataset) -> None:
 
 
 def test_a_negative_number_of_labels_is_refused() -> None:
-    with pytest.raises(ValueError, match="n_classes must be at least 0"):
+    with pytest.raises(ValueError, match="n_classes must be at least 0, not -"):
         VAESettings(n_classes=-1)
 
 

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
 
-from vaeprivacy.arrays import check_records
+from vaeprivacy.arrays import check_table
 from vaeprivacy.compute.extras import extra
 
 SCALES = 2  # averages over 2**2 x 2**2 pixels, as in the source
@@ -38,7 +38,7 @@ def scattering(x: torch.Tensor, *, image_shape: tuple[int, int]) -> torch.Tensor
         If `x` is not a finite floating-point table, or its records are not images of this shape.
     """
     height, width = image_shape
-    x = check_records(x)
+    x = check_table(x)
     if x.shape[1] != height * width or min(image_shape) < 4:
         raise ValueError(
             f"image_shape must be (height, width), each at least 4, whose product is the {x.shape[1]} values of a "

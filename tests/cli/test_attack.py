@@ -49,7 +49,7 @@ def files(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("arguments", "sentence"),
     [
         (["none.npz"], "There is no file"),
-        (["short.npz"], "y has 5 rows, but x has 200."),
+        (["short.npz"], "short.npz: y must hold one label for each of the 200 records, but has shape (5,)"),
         (["unknown.npz"], "has ['z'] that is not known"),
         (["text.npz"], "is no .npz or .safetensors file of arrays"),
         (["poor.npz"], "Nothing to attack: pass a target"),

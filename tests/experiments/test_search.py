@@ -94,7 +94,7 @@ def test_a_search_tries_each_combination_and_the_proposal_is_one_of_them(digits:
         ({"x": torch.full((200, 3), 2.0)}, "values in"),
         ({"x": torch.rand(50, 3), "y": torch.arange(50) % 2}, "at least 100 records"),
         ({"y": torch.zeros(200, dtype=torch.long)}, "at least two classes"),
-        ({"y": torch.arange(200) % 2 / 1.0}, "int64"),
+        ({"y": torch.arange(200) % 2 / 2}, "y holds 0.5, but labels must be whole numbers"),
         ({"seeds": [0]}, "two different seeds"),
         ({"n_models": 5}, "n_models must be even"),
         ({"epsilons": []}, "nothing to try"),

@@ -58,7 +58,7 @@ BAD_CODES = [
     (torch.zeros(2, 3, dtype=torch.int64), TypeError, "int64"),
     (torch.zeros(2, 3, dtype=torch.float16), TypeError, "float32 or float64, not torch.float16"),
     (torch.zeros(2, 3, dtype=torch.bfloat16), TypeError, "float32 or float64, not torch.bfloat16"),
-    (np.zeros((2, 3)), TypeError, "ndarray"),
+    (np.zeros((2, 3), dtype=int), TypeError, "int64"),
     ([[0.0]], TypeError, "list"),
     (None, TypeError, "NoneType"),
 ]
