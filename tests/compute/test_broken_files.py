@@ -278,7 +278,7 @@ def test_impossible_sizes_and_seeds_are_refused_before_any_work(
     [
         (
             f"seed: {list(range(400))}\nn_members: {list(range(10, 410))}\n",
-            "asks for 160,000 combinations, but at most",
+            "asks for 160,000 combinations, but may ask for 100,000",
         ),
         ("classifier: {hidden: 1000000000000}\n", "hidden must be at most 10,000,000"),
         ("seed: 100000000000000000000\n", "seed must be at most"),
