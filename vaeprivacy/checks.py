@@ -90,7 +90,8 @@ def check_whole(value: int, name: str, *, least: int | None = None, most: int | 
     value = plain(value)
     whole = isinstance(value, int) and not isinstance(value, bool)
     if least is not None and not (whole and value >= least):
-        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+        given = shortened(value) if whole else repr(value)
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {given}.")
     if not whole:
         raise TypeError(f"{name} must be a whole number, not {value!r} of type {type(value).__name__}.")
     if most is not None and value > most:

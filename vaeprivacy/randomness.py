@@ -10,21 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from vaeprivacy.checks import check_whole, shortened
+from vaeprivacy.checks import check_whole
 
 
 def check_seed(seed: int) -> int:
-    """Return a seed if it is a whole number that fits into the column of a table, of 64 bits.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is not.
-    """
-    seed = check_whole(seed, "seed", most=2**63 - 1)
-    if seed < -(2**63):
-        raise ValueError(f"seed must be at least -2**63, not {shortened(seed)}.")
-    return seed
+    """Return a seed if it is a whole number of 64 bits, as tables can hold; else raise a TypeError or ValueError."""
+    return check_whole(check_whole(seed, "seed"), "seed", least=-(2**63), most=2**63 - 1)
 
 
 def seeded_generator(seed: int, use: str) -> torch.Generator:

@@ -81,7 +81,7 @@ def test_what_is_no_training_is_refused_with_what_is_allowed(training: object) -
         (torch.full((20, 4), 2.0), ValueError),
         (torch.full((20, 4), math.nan), ValueError),
         (torch.zeros(9, 4), ValueError),
-        (torch.zeros(20, 4, dtype=torch.int64), TypeError),
+        (torch.full((20, 4), 2), TypeError),
     ],
 )
 @pytest.mark.parametrize("training", ALL, ids=str)

@@ -262,7 +262,7 @@ def test_a_torn_line_and_lost_files_change_nothing(configs: list[Config], swept:
     for stage in ("runs", "vaes", "predictions/*"):
         next(path for path in directory.glob(f"{stage}/*") if path.is_file()).unlink()
     (directory / "runs" / "x.npz.1.unfinished").write_bytes(b"half")
-    with pytest.warns(UserWarning, match="killed process left unfinished"):
+    with pytest.warns(UserWarning, match="a killed process left it unfinished"):
         table = quietly(configs, directory=directory)
     assert_same(table, swept[1])
 

@@ -9,6 +9,7 @@ import torch
 
 from vaeprivacy.arrays import check_labels, check_log_posteriors, check_memberships, check_records
 from vaeprivacy.attacks.shadow import Shadows
+from vaeprivacy.attacks.shadow_fit import check_about
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE
 
@@ -46,7 +47,7 @@ class Candidates:
         if said is not None:
             said = check_log_posteriors(said, of=x).cpu()
         if shadows is not None:
-            shadows.check_about(x, said)
+            check_about(shadows, x, said)
         if trained is not None:
             trained = check_memberships(trained, "in_references", shape=(None, len(x))).cpu()
         y = check_labels(self.y, of=x, n_classes=None if said is None else said.shape[1]).cpu()

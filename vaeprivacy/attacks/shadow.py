@@ -87,22 +87,6 @@ class Shadows:
         for name, value in {"log_posteriors": said, "y": y, "is_member": is_member}.items():
             object.__setattr__(self, name, value)
 
-    def check_about(self, x: torch.Tensor, log_posteriors: torch.Tensor | None) -> None:
-        """Refuse records that these are not about, and a target's predictions of other classes.
-
-        Raises
-        ------
-        ValueError
-            If the number of records or classes is another one.
-        """
-        classes = self.log_posteriors.shape[2]
-        if len(self.y) != len(x) or (log_posteriors is not None and log_posteriors.shape[1] != classes):
-            of_target = "" if log_posteriors is None else f" and a target of {log_posteriors.shape[1]} classes"
-            raise ValueError(
-                f"The shadow models say something about {len(self.y)} records of {classes} classes, but there are "
-                f"{len(x)} candidates{of_target}: take shadows.about(...) for these."
-            )
-
     def about(self, records: torch.Tensor | slice) -> "Shadows":
         """Return what the models say about some of the records, given as indices, as a mask or as a slice."""
         return Shadows(self.log_posteriors[:, records], self.y[records], self.is_member[:, records])

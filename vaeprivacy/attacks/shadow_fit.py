@@ -85,6 +85,32 @@ class ShadowFit:
         )
 
 
+def check_about(shadows: Shadows, x: torch.Tensor, log_posteriors: torch.Tensor | None) -> None:
+    """Refuse candidates that shadow models say nothing about, and a target's predictions of other classes.
+
+    Parameters
+    ----------
+    shadows : Shadows
+        What shadow models say.
+    x : torch.Tensor
+        Candidates, shape (candidates, features).
+    log_posteriors : torch.Tensor or None
+        The target's predictions, shape (candidates, classes).
+
+    Raises
+    ------
+    ValueError
+        If the number of records or classes is another one.
+    """
+    classes = shadows.log_posteriors.shape[2]
+    if len(shadows.y) != len(x) or (log_posteriors is not None and log_posteriors.shape[1] != classes):
+        of_target = "" if log_posteriors is None else f" and a target of {log_posteriors.shape[1]} classes"
+        raise ValueError(
+            f"The shadow models say something about {len(shadows.y)} records of {classes} classes, but there are "
+            f"{len(x)} candidates{of_target}: take shadows.about(...) for these."
+        )
+
+
 def lacking_sides(is_member: torch.Tensor, members_too: bool) -> list[str]:
     """Return which shadow models an attack lacks for some candidates, of those trained without and on them."""
     lacking = ["shadow models trained without each candidate"] if is_member.all(dim=0).any() else []
