@@ -9,8 +9,9 @@ from pathlib import Path
 from common import ROOT
 
 PACKAGE = ROOT / "vaeprivacy"
-#: What the page of the modules outside all rooms is called, as those of rooms are after their folders.
-IDEA = "idea"
+#: What the two pages of the modules outside all rooms are called, as those of rooms are after their folders, and the
+#: last module of the first one: the package's docstring lists the others as standing beside the idea.
+IDEA, BESIDE, LAST_OF_IDEA = "idea", "beside", "metrics"
 LISTED = re.compile(r"^    (\w+)/? +\S", flags=re.MULTILINE)  # a row of the list in the package's docstring
 ROLE = re.compile(r":(\w+):`~?([^`]+)`")
 HEAD = """# API
@@ -69,15 +70,18 @@ def _in_order(names: list[str]) -> list[str]:
 
 
 def rooms() -> list[str]:
-    """Return the names of all pages but the first: that of the idea, and each folder of the package."""
-    return [IDEA, *_in_order([path.parent.name for path in PACKAGE.glob("[!_]*/__init__.py")])]
+    """Return the names of all pages but the first: the idea, what is beside it, and each folder of the package."""
+    return [IDEA, BESIDE, *_in_order([path.parent.name for path in PACKAGE.glob("[!_]*/__init__.py")])]
 
 
 def modules_of(room: str) -> list[str]:
     """Return the public modules that the page of a room documents, itself first."""
-    if room != IDEA:
+    if room not in (IDEA, BESIDE):
         return list(_modules_under(f"vaeprivacy.{room}"))
-    return ["vaeprivacy", *(f"vaeprivacy.{name}" for name in _in_order([path.stem for path in _files(PACKAGE)]))]
+    names = _in_order([path.stem for path in _files(PACKAGE)])
+    end = names.index(LAST_OF_IDEA) + 1
+    chosen = [f"vaeprivacy.{name}" for name in (names[:end] if room == IDEA else names[end:])]
+    return ["vaeprivacy", *chosen] if room == IDEA else chosen
 
 
 def _files(folder: Path) -> list[Path]:
@@ -96,7 +100,9 @@ def _modules_under(package: str) -> Iterator[str]:
 def page_of(name: str) -> str:
     """Return the page that documents something of the package, such as "book/api_attacks" for one of its attacks."""
     room = name.split(".")[1] if "." in name else ""
-    return f"book/api_{room if room in rooms() else IDEA}"
+    if room not in rooms():
+        room = BESIDE if f"vaeprivacy.{room}" in modules_of(BESIDE) else IDEA
+    return f"book/api_{room}"
 
 
 def own_names(module: str) -> Iterator[tuple[str, str]]:
@@ -154,9 +160,11 @@ def section(module: str, commands: dict[str, tuple[str, str]]) -> str:
 
 def room_page(room: str) -> str:
     """Return the page of a room."""
-    first, *modules = modules_of(room)
-    commands = command_functions() if room == "cli" else {}
-    parts = [DEPTH, f"# {title(room)}", section(first, commands.get(first, {}))]
+    modules, commands = modules_of(room), command_functions() if room == "cli" else {}
+    parts = [DEPTH, f"# {title(room)}"]
+    if room != BESIDE:  # has no module that speaks for all
+        first = modules.pop(0)
+        parts.append(section(first, commands.get(first, {})))
     for module in modules:
         parts += [f"## {module}", section(module, commands.get(module, {}))]
     return "\n\n".join(parts)
@@ -164,7 +172,7 @@ def room_page(room: str) -> str:
 
 def title(room: str) -> str:
     """Return the title of a room's page."""
-    return "vaeprivacy: the idea" if room == IDEA else f"vaeprivacy.{room}"
+    return {IDEA: "vaeprivacy: the idea", BESIDE: "vaeprivacy: beside the idea"}.get(room, f"vaeprivacy.{room}")
 
 
 def home(module: str, name: str) -> str:
@@ -206,7 +214,8 @@ def facade() -> Iterator[tuple[str, str]]:
 
 def first_page() -> str:
     """Return the page that leads to those of all rooms."""
-    in_rooms = [f"| [{title(room)}](api_{room}.md) | {summary_of(modules_of(room)[0])} |" for room in rooms()]
+    holds = {room: summary_of(modules_of(room)[0]) for room in rooms()} | {BESIDE: "What the idea can do without."}
+    in_rooms = [f"| [{title(room)}](api_{room}.md) | {holds[room]} |" for room in rooms()]
     names = [f"| {{py:obj}}`{name} <{of}.{name}>` | {what_it_is(of, name)} |" for name, of in facade()]
     return "\n".join([HEAD + "\n".join(in_rooms), FACADE + "\n".join(names), ""])
 

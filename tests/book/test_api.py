@@ -48,13 +48,14 @@ def test_a_module_is_on_the_page_that_links_lead_to(pages):
         assert {api.page_of(name) for name in MODULE.findall(text)} <= {f"book/{page}"}
     assert api.page_of("vaeprivacy.attacks.lira.LiRA.score") == "book/api_attacks"
     assert api.page_of("vaeprivacy.vae.VAE.elbos") == api.page_of("vaeprivacy") == "book/api_idea"
+    assert api.page_of("vaeprivacy.dp_sgd.DPSGDTrainer") == "book/api_beside"
 
 
 def test_the_package_lists_its_modules_and_rooms():
     files = {path.stem for path in (ROOT / "vaeprivacy").glob("[!_]*.py")}
-    assert set(api.listed()) == files | set(api.rooms()) - {api.IDEA}
+    assert set(api.listed()) == files | set(api.rooms()) - {api.IDEA, api.BESIDE}
     assert len(set(api.listed())) == len(api.listed())
-    documented = MODULE.findall(api.room_page(api.IDEA))[1:]
+    documented = [name for page in (api.IDEA, api.BESIDE) for name in MODULE.findall(api.room_page(page))][1:]
     assert documented == [f"vaeprivacy.{name}" for name in api.listed() if name in files]
 
 
