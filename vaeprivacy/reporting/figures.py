@@ -193,8 +193,8 @@ def against_setting(
         ax.axhline(chance, color="0.5", linestyle="--", zorder=0)
     if hue:
         _legend_above(ax)
-    settings = [label.get_text() for label in ax.get_xticklabels()]
-    ax.set_xticks(ax.get_xticks(), setting_ticks(settings, results.latent_dim.max() ** 0.5))
+    settings = list(results.setting.cat.categories)
+    ax.set_xticks(range(len(settings)), setting_ticks(settings, results.latent_dim.max() ** 0.5))
     ax.set(xlabel=EPSILON_AXIS)
     _note_weak(ax, labels)
     return ax
