@@ -172,7 +172,7 @@ def test_a_release_checks_what_fit_checks(of: str, x: torch.Tensor, y: torch.Ten
     if of != "fit":
         with pytest.raises(ValueError, match="x has 5 features a record, but must have 64"):
             call(x[:, :5], y)
-    assert synthesizer.releases == 0
+    assert synthesizer.releases.made == 0
 
 
 def test_a_label_beyond_those_of_a_conditional_synthesizer_is_not_released(x: torch.Tensor, y: torch.Tensor) -> None:

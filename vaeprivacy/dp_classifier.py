@@ -7,10 +7,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
 from torch import nn
 
+from vaeprivacy.accounting import Adjacency, check_budget, dp_sgd_plan, dp_sgd_schedule
 from vaeprivacy.arrays import check_labels, check_records
 from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.checks import check_positive, make_plain
-from vaeprivacy.dp_sgd import check_budget, dp_sgd_plan, dp_sgd_schedule, train_with_dp_sgd
+from vaeprivacy.dp_sgd import train_with_dp_sgd
 from vaeprivacy.networks import mlp
 from vaeprivacy.randomness import RandomSource, torch_generator
 
@@ -75,6 +76,7 @@ def fit_dp_classifier(
     delta: float,
     n_classes: int,
     generator: RandomSource,
+    adjacency: Adjacency = "add or remove",
     progress: bool = False,
 ) -> tuple[nn.Sequential, Indistinguishability]:
     """Train a classifier with DP-SGD (:func:`vaeprivacy.dp_sgd.train_with_dp_sgd`).
@@ -88,11 +90,13 @@ def fit_dp_classifier(
     settings : DPClassifierSettings, optional
         Size and training.
     epsilon, delta : float
-        Most that may be spent, for adding or removing one record; from 0.05 to 100, and below 1.
+        Most that may be spent, for adding or removing one record or for replacing one; from 0.05 to 100, and below 1.
     n_classes : int
         Number of outputs; labels are from 0 to ``n_classes - 1``.
     generator : torch.Generator or SystemEntropy
         Source of weights, batches and noise. Whoever knows the seed of a seeded one can compute the noise.
+    adjacency : {"add or remove", "replace"}
+        What epsilon and delta are for.
     progress : bool
         Show a progress bar.
 
@@ -101,7 +105,7 @@ def fit_dp_classifier(
     model : torch.nn.Sequential
         Maps records to logits, shape (records, n_classes); on the device of `x`.
     spent : Indistinguishability
-        What the accountant states: at most `epsilon`, and `delta`.
+        What the accountant states, for the same adjacency: at most `epsilon`, and `delta`.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def fit_dp_classifier(
     y = check_labels(y, of=x, n_classes=n_classes)
     epsilon, delta = check_budget(epsilon, delta)
     sample_rate, steps = dp_sgd_schedule(len(x), epochs=settings.epochs, batch_size=settings.batch_size)
-    noise_multiplier, spent = dp_sgd_plan(epsilon, delta, sample_rate, steps)
+    noise_multiplier, spent = dp_sgd_plan(epsilon, delta, sample_rate, steps, adjacency)
     sizes = [x.shape[1], *([settings.hidden] if settings.hidden else []), n_classes]
     model = mlp(sizes, generator=torch_generator(generator), activation=nn.Tanh).to(x.device)
     train_with_dp_sgd(

@@ -1,15 +1,20 @@
 """DP-SGD (Abadi et al., arXiv 1607.00133): the steps that the VAE's and the classifier's training share."""
 
-import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
-from typing import ClassVar
 
 import torch
 from torch import nn
 
+from vaeprivacy.accounting import (
+    Adjacency,
+    check_adjacency,
+    check_budget,
+    dp_sgd_plan,
+    dp_sgd_schedule,
+    replacing_epsilon,
+)
 from vaeprivacy.arrays import check_unit_records
 from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.checks import check_positive, make_plain
@@ -19,96 +24,6 @@ from vaeprivacy.guarantee import ModelCoverage
 from vaeprivacy.randomness import RandomSource, SeedNamed, normals, torch_generator, uniforms
 from vaeprivacy.vae import REPARAMETERISATION, VAE, LatentNoise, VAESettings
 from vaeprivacy.vae_training import condition_labels, new_vae
-
-
-def check_budget(epsilon: float, delta: float) -> tuple[float, float]:
-    """Return epsilon and delta, for adding or removing one record, as floats if the accountant works with them.
-
-    Raises
-    ------
-    TypeError
-        If one is not a real number.
-    ValueError
-        If epsilon is not from 0.05 to 100, or delta not from 1e-10 to 0.9.
-    """
-    epsilon, delta = check_positive(epsilon, "epsilon"), check_positive(delta, "delta")
-    if delta >= 1:
-        raise ValueError(f"delta must be below 1, not {delta!r}.")
-    if not 0.05 <= epsilon <= 100:
-        raise ValueError(f"epsilon must be from 0.05 to 100, where the accountant works, not {epsilon!r}.")
-    if not 1e-10 <= delta <= 0.9:
-        raise ValueError(f"delta must be from 1e-10 to 0.9, where the accountant works, not {delta!r}.")
-    return epsilon, delta
-
-
-def replace_one_epsilon(epsilon: float, delta: float) -> float:
-    """Return epsilon of replacing one record: twice that of adding or removing one.
-
-    Delta becomes (1 + e^epsilon) delta by this; from 1 on, nothing is promised, and epsilon is infinite.
-    """
-    return 2 * epsilon if (1 + math.exp(epsilon)) * delta < 1 else math.inf
-
-
-def dp_sgd_schedule(n: int, *, epochs: int, batch_size: int) -> tuple[float, int]:
-    """Return the probability with which a step takes a record, and the number of steps.
-
-    Parameters
-    ----------
-    n : int
-        Number of records.
-    epochs : int
-        How often a record is taken, on average.
-    batch_size : int
-        Records a step, on average; if there are fewer, each step takes all.
-
-    Returns
-    -------
-    sample_rate : float
-        In (0, 1].
-    steps : int
-        At least 1.
-    """
-    sample_rate = min(1.0, batch_size / n)
-    return sample_rate, max(1, round(epochs / sample_rate))
-
-
-@cache
-def dp_sgd_plan(epsilon: float, delta: float, sample_rate: float, steps: int) -> tuple[float, float]:
-    """Return the noise multiplier that DP-SGD needs, and the epsilon that Opacus' PRV accountant then states.
-
-    Parameters
-    ----------
-    epsilon, delta : float
-        Most that may be spent, for adding or removing one record.
-    sample_rate : float
-        Probability with which a step takes a record.
-    steps : int
-        Number of steps.
-
-    Returns
-    -------
-    noise_multiplier : float
-        Standard deviation of the noise on the sum of gradients, in units of the length to which each is clipped.
-    spent : float
-        At most `epsilon`, and less by at most 0.01.
-
-    Raises
-    ------
-    ValueError
-        If `epsilon` (well below 0.05) or `delta` is too small for the accountant.
-    """
-    with extra("dp", work="DP-SGD"):
-        from opacus.accountants import PRVAccountant
-        from opacus.accountants.utils import get_noise_multiplier
-    accountant = PRVAccountant()
-    with warnings.catch_warnings():  # of the bound from which the accountant starts, which need not be tight
-        warnings.filterwarnings("ignore", "Optimal order is the")
-        warnings.filterwarnings("ignore", "divide by zero")  # if every step takes all records
-        noise_multiplier = get_noise_multiplier(
-            target_epsilon=epsilon, target_delta=delta, sample_rate=sample_rate, steps=steps, accountant="prv"
-        )
-        accountant.history = [(noise_multiplier, sample_rate, steps)]
-        return noise_multiplier, float(accountant.get_epsilon(delta=delta))
 
 
 def train_with_dp_sgd(
@@ -146,9 +61,10 @@ def train_with_dp_sgd(
     n : int
         Number of records.
     sample_rate, steps : float, int
-        Probability with which a step takes a record, and number of steps; see :func:`dp_sgd_schedule`.
+        Probability with which a step takes a record, and number of steps, see
+        :func:`~vaeprivacy.accounting.dp_sgd_schedule`.
     noise_multiplier : float
-        See :func:`dp_sgd_plan`.
+        See :func:`~vaeprivacy.accounting.dp_sgd_plan`.
     max_grad_norm : float
         Length to which the gradient of each record is clipped.
     learning_rate : float
@@ -197,10 +113,11 @@ class DPSGDTrainer(SeedNamed):
     Attributes
     ----------
     epsilon, delta : float
-        For adding or removing one record; from 0.05 to 100, and below 1. Replacing one costs
-        (2 epsilon, (1 + e^epsilon) delta), so delta must be much smaller than the one that is wanted in the end.
+        For adding or removing one record, or for replacing one: as `adjacency` says. From 0.05 to 100, and below 1.
     max_grad_norm : float
         Length to which the gradient of each record is clipped.
+    adjacency : {"add or remove", "replace"}
+        What epsilon and delta are for. The guarantee always states what holds for replacing a record.
 
     Raises
     ------
@@ -208,34 +125,37 @@ class DPSGDTrainer(SeedNamed):
         If one of them is not in its range.
     """
 
-    seed_text: ClassVar[str] = (
-        "WithDPSGD(epsilon={epsilon}, delta={delta}, max_grad_norm={max_grad_norm}, name='DP-SGD')"
-    )
     epsilon: float
     delta: float = 1e-8
     max_grad_norm: float = 1.0
+    adjacency: Adjacency = "add or remove"
     name: str = field(default="dp-sgd", init=False)
 
-    def __str__(self) -> str:
-        return f"DP-SGD, epsilon {self.epsilon:g}"
-
     @property
-    def coverage(self) -> ModelCoverage:
-        """What is promised before it is trained; :meth:`fit` returns what was spent, which is not more."""
-        return ModelCoverage("DP-SGD", Indistinguishability(self.epsilon, self.delta))
+    def seed_text(self) -> str:
+        """The text that noise is seeded by, see :class:`~vaeprivacy.randomness.SeedNamed`."""
+        special = "" if self.adjacency == "add or remove" else ", adjacency={adjacency}"
+        return (
+            "WithDPSGD(epsilon={epsilon}, delta={delta}, max_grad_norm={max_grad_norm}" + special + ", name='DP-SGD')"
+        )
+
+    def __str__(self) -> str:
+        return f"DP-SGD, epsilon {self.epsilon:g}{' for replacing' if self.adjacency == 'replace' else ''}"
 
     @property
     def vae_label(self) -> str:
         """What figures call a VAE that it trained."""
         return f"DP-SGD VAE {self.epsilon:g}"
 
-    @property
-    def added_epsilon(self) -> float:
-        """What encoder and decoder add to epsilon of replacing a record, see :func:`replace_one_epsilon`."""
-        return replace_one_epsilon(self.epsilon, self.delta)
+    def coverage(self, n: int, settings: VAESettings, *, delta: float | None = None) -> ModelCoverage:
+        """Return what it promises to each of `n` records, at its own delta or another one."""
+        sample_rate, steps = dp_sgd_schedule(n, epochs=settings.epochs, batch_size=settings.batch_size)
+        noise_multiplier, _ = dp_sgd_plan(self.epsilon, self.delta, sample_rate, steps, self.adjacency)
+        return _coverage(delta or self.delta, noise_multiplier, sample_rate, steps)
 
     def __post_init__(self) -> None:
         make_plain(self)
+        check_adjacency(self.adjacency)
         checked = *check_budget(self.epsilon, self.delta), check_positive(self.max_grad_norm, "max_grad_norm")
         # As floats, so that epsilon 8 and 8.0 are the same run. A frozen dataclass sets its fields this way.
         for name, value in zip(("epsilon", "delta", "max_grad_norm"), checked, strict=True):
@@ -270,7 +190,7 @@ class DPSGDTrainer(SeedNamed):
         y = condition_labels(y, settings, like=x)
         public = torch_generator(generator)
         sample_rate, steps = dp_sgd_schedule(len(x), epochs=settings.epochs, batch_size=settings.batch_size)
-        noise_multiplier, spent = dp_sgd_plan(self.epsilon, self.delta, sample_rate, steps)
+        noise_multiplier, _ = dp_sgd_plan(self.epsilon, self.delta, sample_rate, steps, self.adjacency)
 
         vae = new_vae(x.shape[1], settings, generator=public).to(x.device)
         train_with_dp_sgd(
@@ -289,8 +209,16 @@ class DPSGDTrainer(SeedNamed):
         # Opacus leaves lengths of gradients of single records in the weights' attributes: a new VAE has none.
         clean = VAE(**vae.sizes, generator=torch.Generator()).to(x.device)
         clean.load_state_dict(vae.state_dict())
-        promised = Indistinguishability(spent, self.delta)
-        return clean, ModelCoverage("DP-SGD", promised, seeded=isinstance(generator, torch.Generator))
+        seeded = isinstance(generator, torch.Generator)
+        return clean, _coverage(self.delta, noise_multiplier, sample_rate, steps, seeded=seeded)
+
+
+def _coverage(
+    delta: float, noise_multiplier: float, sample_rate: float, steps: int, *, seeded: bool = False
+) -> ModelCoverage:
+    """Return what DP-SGD with this noise promises for replacing a record."""
+    epsilon = replacing_epsilon(delta, noise_multiplier=noise_multiplier, sample_rate=sample_rate, steps=steps)
+    return ModelCoverage("DP-SGD", Indistinguishability(epsilon, delta), seeded)
 
 
 # Larger steps and a smaller network than without noise: the noise on the gradients grows with the number of weights.

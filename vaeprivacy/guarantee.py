@@ -21,7 +21,7 @@ class ModelCoverage:
         What they were trained on: the private records without protection (nothing is covered), records disjoint from
         those of the release (nothing to cover), or the private records with DP-SGD.
     dp : Indistinguishability or None
-        With DP-SGD, what its accountant states for adding or removing one record.
+        With DP-SGD, what its accountant states for replacing one record (:prf:ref:`replacing-directly`).
     seeded : bool
         Whether the noise of DP-SGD came from a seeded generator.
 
@@ -48,9 +48,7 @@ class ModelCoverage:
 
     @property
     def replace_one(self) -> Indistinguishability:
-        """What encoder and decoder add to the promise for replacing one record (:eq:`replace-one`).
-
-        DP-SGD's accountants speak of adding or removing a record; replacing one is a removal and an addition.
+        """What encoder and decoder add to the promise for replacing one record.
 
         Raises
         ------
@@ -63,10 +61,20 @@ class ModelCoverage:
             raise ValueError(
                 "Encoder and decoder were trained on the private records without protection: no number holds."
             )
-        return self.dp.group(2)
+        return self.dp
 
 
 NOT_COVERED = ModelCoverage()
+
+
+@dataclass
+class ReleaseCount:
+    """How many noisy releases were made; a copy is the same object, so that no copy of a synthesizer forgets one."""
+
+    made: int = 0
+
+    def __deepcopy__(self, memo: dict) -> "ReleaseCount":
+        return self
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ class Guarantee:
     model : ModelCoverage
         Whether encoder and decoder are covered.
     releases : int
-        How many releases were made, counted as if all were of the same records.
+        How many releases were made, counted as if all were of the same records and with the same noise.
     seeded : bool
         Whether the noise came from a seeded generator, with which anybody can subtract it.
 
@@ -200,8 +208,8 @@ class Guarantee:
         pure = isinstance(total, Indistinguishability)
         worst = f"factor of at most exp({total.epsilon:g})" if pure else f"mu of at most {total.mu:g}"
         return (
-            f"That was one release; {self.releases} were made. All of them together, if they were of the same records, "
-            f"give a {worst} for any two records of the same label."
+            f"That was one release; {self.releases} were made. All together, if of the same records and with the same "
+            f"noise, give a {worst} for any two records of the same label."
         )
 
     def _labels(self) -> str:
@@ -217,16 +225,15 @@ class Guarantee:
     def _model(self) -> str:
         if self.model.how == "disjoint records":
             return (
-                "Encoder and decoder were trained on other records, so they tell nothing about those of the release; "
-                "nothing is promised to the records they were trained on."
+                "Encoder and decoder were trained on other records. They tell nothing about those of the release if no "
+                "person is in both; nothing is promised to the records they were trained on."
             )
         if self.model.dp is None:
             return "Not covered: what encoder and decoder learned from the private records, on which they were trained."
-        one, two = self.model.dp, self.model.replace_one
         return (
-            f"Encoder and decoder were trained on the private records with DP-SGD, ({one.epsilon:g}, {one.delta:g})-"
-            f"differentially private for adding or removing one record, hence ({two.epsilon:g}, {two.delta:.3g}) for "
-            "replacing one."
+            f"Encoder and decoder were trained on the private records with DP-SGD, ({self.model.dp.epsilon:.4g}, "
+            f"{self.model.dp.delta:.3g})-differentially private for replacing one record, up to the last digits of its "
+            "single-precision noise, which nobody has accounted for."
         )
 
     def _whole(self) -> str:

@@ -8,7 +8,7 @@ import torch
 from vaeprivacy.arrays import check_labels, check_records, check_unit_records
 from vaeprivacy.checks import check_size
 from vaeprivacy.distances import EUCLIDEAN, Metric, clip
-from vaeprivacy.guarantee import NOT_COVERED, Guarantee, ModelCoverage
+from vaeprivacy.guarantee import NOT_COVERED, Guarantee, ModelCoverage, ReleaseCount
 from vaeprivacy.mechanisms.base import AdditiveNoise, Mechanism
 from vaeprivacy.mechanisms.denoisers import Denoiser
 from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
@@ -21,8 +21,7 @@ from vaeprivacy.vae import REPARAMETERISATION, VAE, LatentNoise, VAESettings, ch
 class MechanismNoise:
     """What a release does to codes: the projection and the noise that codes will go through (:eq:`noise-aware`).
 
-    Nothing is subtracted: the noise is there whatever the encoder does, and the projection bounds the codes. The
-    encoder's variance is not used.
+    The noise is there whatever the encoder does, and the projection bounds the codes. Its variance is not used.
 
     Attributes
     ----------
@@ -102,13 +101,12 @@ class Synthesizer:
     labels : RandomisedResponse or None
         Noise for the labels; None keeps them.
     coverage : ModelCoverage
-        What the guarantee may say about encoder and decoder; :meth:`fit` sets it. Whoever passes a fitted `vae` states
-        it.
+        What the guarantee may say about encoder and decoder: set by :meth:`fit`, or by whoever passes a fitted `vae`.
     trained_on : frozenset of bytes
         With :class:`~vaeprivacy.trainers.PublicTrainer`, the records that :meth:`fit` saw; others are kept nowhere.
-    releases : int
-        Number of noisy releases made so far. Each new one of the same records costs its epsilon again, and the
-        guarantee counts them as if all were: take a new synthesizer (``dataclasses.replace``) for other records.
+    releases : ReleaseCount
+        Number of noisy releases made so far, shared by all copies. Each new one of the same records costs its epsilon
+        again, and the guarantee counts them as if all were, with the same noise; see :meth:`for_new_records`.
     """
 
     mechanism: Mechanism | None
@@ -121,7 +119,7 @@ class Synthesizer:
     labels: RandomisedResponse | None = None
     coverage: ModelCoverage = NOT_COVERED
     trained_on: frozenset[bytes] = field(default=frozenset(), repr=False)
-    releases: int = field(default=0, init=False)
+    releases: ReleaseCount = field(default_factory=ReleaseCount, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_trainer(self.trainer)
@@ -136,6 +134,10 @@ class Synthesizer:
     def to(self, device: torch.device | str) -> "Synthesizer":
         """Return a copy whose encoder and decoder are on a device."""
         return replace(self, vae=None if self.vae is None else copy.deepcopy(self.vae).to(device))
+
+    def for_new_records(self) -> "Synthesizer":
+        """Return a copy that counts releases from 0: for records of which no release was made."""
+        return replace(self, releases=ReleaseCount())
 
     @property
     def metric(self) -> Metric:
@@ -153,7 +155,7 @@ class Synthesizer:
             Records, shape (records, features), values in [0, 1]: the private ones, or with
             :class:`~vaeprivacy.trainers.PublicTrainer` others, which :meth:`release` will refuse.
         y : torch.Tensor
-            Labels, shape (records,). They are ignored unless ``settings.n_classes`` makes the VAE conditional.
+            Labels, shape (records,), ignored unless ``settings.n_classes`` makes the VAE conditional.
         generator : torch.Generator or SystemEntropy
             Source of weights, batches, samples and the noise of DP-SGD.
         progress : bool
@@ -192,9 +194,9 @@ class Synthesizer:
         RuntimeError
             If the synthesizer is not fitted, or its encoder gives codes that are not finite.
         """
-        vae, x = self._fitted_vae(), check_records(x, features=self._features)
+        vae, x = self._fitted_vae(), check_records(x, features=self._size("features"))
         if y is not None:
-            y = check_labels(y, of=x, n_classes=self._n_classes)
+            y = check_labels(y, of=x, n_classes=self._size("n_classes"))
         mean, _ = vae.encode(x, y)
         check_finite(mean, "codes of records")
         # A noise-aware encoder uses the whole ball: nothing to warn of.
@@ -222,11 +224,10 @@ class Synthesizer:
         y : torch.Tensor
             Their labels, shape (records,).
         generator : SystemEntropy or torch.Generator
-            Source of the noise: by default the operating system, and nothing is kept. A seeded one is for experiments:
-            whoever knows or guesses the seed can subtract the noise, and the guarantee says so.
+            Source of the noise. A seeded one is for experiments: whoever guesses the seed can subtract the noise.
         shuffle : bool
             Put the synthetic records into random order: the order of the originals may link them to a list of persons.
-            Without it, row i comes from record i, as some experiments need it.
+            Without it, row i comes from record i.
 
         Returns
         -------
@@ -239,10 +240,10 @@ class Synthesizer:
             If the synthesizer is not fitted, or a value of the release would not be finite: then nothing is released.
         TypeError, ValueError
             If `x` is not a table with values in [0, 1] like that of :meth:`fit`, `y` not one label a record, or some of
-            the records are those that encoder and decoder were trained on although they claim to be disjoint.
+            the records are, value for value, those that encoder and decoder were trained on as disjoint ones.
         """
-        x = check_unit_records(x, least=1, features=self._features)
-        y = check_labels(y, of=x, n_classes=self._n_classes)
+        x = check_unit_records(x, least=1, features=self._size("features"))
+        y = check_labels(y, of=x, n_classes=self._size("n_classes"))
         reported = y if self.labels is None else self.labels.perturb(y, generator=generator)
         codes = self.encode(x, reported)  # the true label must not enter: only the noisy one may
         self._check_disjoint(x)
@@ -257,17 +258,15 @@ class Synthesizer:
         synthetic = check_finite(self.decode(codes, reported), "synthetic records")
         if self.mechanism is None:
             return Release(synthetic, reported, None)
-        self.releases += 1
-        return Release(synthetic, reported, self._guarantee(seeded=isinstance(generator, torch.Generator)))
-
-    def _guarantee(self, *, seeded: bool) -> Guarantee:
-        return replace(
+        self.releases.made += 1
+        guarantee = replace(
             self.mechanism.guarantee(self.radius),
             labels=None if self.labels is None else self.labels.measure,
             model=self.coverage,
-            releases=self.releases,
-            seeded=seeded,
+            releases=self.releases.made,
+            seeded=isinstance(generator, torch.Generator),
         )
+        return Release(synthetic, reported, guarantee)
 
     def _check_disjoint(self, x: torch.Tensor) -> None:
         shared = len(self.trained_on & _rows(x)) if self.trained_on else 0
@@ -277,15 +276,9 @@ class Synthesizer:
                 "on, which were to be disjoint: release others, or fit with trainer=PlainTrainer() or DPSGDTrainer()."
             )
 
-    @property
-    def _features(self) -> int | None:
-        """Number of features that records must have; None if there is no VAE to say so."""
-        return None if self.vae is None else self.vae.sizes["features"]
-
-    @property
-    def _n_classes(self) -> int | None:
-        """Number of classes that labels must be from; None if encoder and decoder do not look at them."""
-        return None if self.vae is None else self.vae.sizes["n_classes"] or None
+    def _size(self, name: str) -> int | None:
+        """Number of features or classes that records must be of; None if there is no VAE that minds."""
+        return None if self.vae is None else self.vae.sizes[name] or None
 
     def _fitted_vae(self) -> VAE:
         if self.vae is None:

@@ -21,18 +21,15 @@ class Trainer(Protocol):
     ----------
     name : str
         Its name in configurations and results.
-    coverage : ModelCoverage
-        What is promised before anything is trained.
     vae_label : str
         What figures call a VAE that it trained; empty for the default.
-    added_epsilon : float
-        What training adds to epsilon of replacing a record, if encoder and decoder are covered or left out.
     """
 
     name: str
-    coverage: ModelCoverage
     vae_label: str
-    added_epsilon: float
+
+    def coverage(self, n: int, settings: VAESettings, *, delta: float | None = None) -> ModelCoverage:
+        """Return what it promises to each of `n` records, at its own delta (or `delta`) if it has one."""
 
     def fit(
         self, x: torch.Tensor, settings: VAESettings, *, generator: RandomSource, **options: Any
@@ -46,19 +43,21 @@ class PlainTrainer(SeedNamed):
 
     seed_text: ClassVar[str] = "OnPrivateRecords(name='private records')"
     name: str = field(default="private", init=False)
-    coverage: ClassVar[ModelCoverage] = NOT_COVERED
     vae_label: ClassVar[str] = ""
-    added_epsilon: ClassVar[float] = 0.0
 
     def __str__(self) -> str:
         return "private records"
+
+    def coverage(self, n: int, settings: VAESettings, *, delta: float | None = None) -> ModelCoverage:
+        """Return that nothing is promised."""
+        return NOT_COVERED
 
     def fit(
         self, x: torch.Tensor, settings: VAESettings, *, generator: RandomSource, **options: Any
     ) -> tuple[VAE, ModelCoverage]:
         """Train a VAE on the records `x`; for the options see :func:`vaeprivacy.vae_training.fit_vae`."""
         vae, _ = fit_vae(x, settings, generator=torch_generator(generator), **options)
-        return vae, self.coverage
+        return vae, NOT_COVERED
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,6 @@ class PublicTrainer(SeedNamed):
     share: float = 1.0
     first_classes: int | None = None
     name: str = field(default="public", init=False)
-    coverage: ClassVar[ModelCoverage] = ModelCoverage("disjoint records")
-    added_epsilon: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         make_plain(self)
@@ -110,6 +107,10 @@ class PublicTrainer(SeedNamed):
     def _which(self) -> str:
         share = "" if self.share == 1 else f", {self.share:g} of them"
         return share + ("" if self.first_classes is None else f", first {self.first_classes} classes")
+
+    def coverage(self, n: int, settings: VAESettings, *, delta: float | None = None) -> ModelCoverage:
+        """Return that there is nothing to cover."""
+        return ModelCoverage("disjoint records")
 
     def kept(self, n: int, y: torch.Tensor | None = None) -> torch.Tensor:
         """Return which of `n` records are used, shape (n,), bool.
@@ -147,7 +148,7 @@ class PublicTrainer(SeedNamed):
         kept = self.kept(len(x), y).to(x.device)
         y = None if y is None else y[kept]
         vae, _ = fit_vae(x[kept], settings, y=y, generator=torch_generator(generator), **options)
-        return vae, self.coverage
+        return vae, self.coverage(len(x), settings)
 
 
 #: Trainers by their names in files of configurations.

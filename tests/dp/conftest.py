@@ -7,7 +7,7 @@ import torch
 from dp_steps import Steps
 
 from vaeprivacy import dp_sgd
-from vaeprivacy.dp_sgd import dp_sgd_plan
+from vaeprivacy.accounting import dp_sgd_plan, replacing_epsilon
 from vaeprivacy.vae import VAE
 
 
@@ -16,11 +16,17 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float, float, 
     """What trainings of a test ask the accountant. It takes seconds unless all steps take all records."""
     asked = []
 
-    def quick_plan(epsilon: float, delta: float, sample_rate: float, steps: int) -> tuple[float, float]:
+    def quick_plan(epsilon: float, delta: float, sample_rate: float, steps: int, adjacency: str) -> tuple[float, float]:
         asked.append((epsilon, delta, sample_rate, steps))
-        return dp_sgd_plan(epsilon, delta, sample_rate, steps) if sample_rate == 1 else (1.5, epsilon)
+        return dp_sgd_plan(epsilon, delta, sample_rate, steps, adjacency) if sample_rate == 1 else (1.5, epsilon)
+
+    def quick_replacing(delta: float, *, noise_multiplier: float, sample_rate: float, steps: int) -> float:
+        asked.append((delta, noise_multiplier, sample_rate, steps))
+        options = {"noise_multiplier": noise_multiplier, "sample_rate": sample_rate, "steps": steps}
+        return replacing_epsilon(delta, **options) if sample_rate == 1 else 4.0
 
     monkeypatch.setattr(dp_sgd, "dp_sgd_plan", quick_plan)
+    monkeypatch.setattr(dp_sgd, "replacing_epsilon", quick_replacing)
     return asked
 
 

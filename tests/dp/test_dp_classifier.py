@@ -13,10 +13,10 @@ from seeding import seeded
 from torch import nn
 
 from vaeprivacy import dp_classifier
+from vaeprivacy.accounting import dp_sgd_plan
 from vaeprivacy.classifiers import accuracy
 from vaeprivacy.datasets import Dataset
 from vaeprivacy.dp_classifier import LINEAR_SETTINGS, DPClassifierSettings, fit_dp_classifier
-from vaeprivacy.dp_sgd import dp_sgd_plan
 from vaeprivacy.networks import mlp
 from vaeprivacy.randomness import SYSTEM_ENTROPY
 
@@ -98,7 +98,7 @@ def test_the_accountant_is_asked_about_the_steps_that_are_taken(
     asked = []
     monkeypatch.setattr(dp_classifier, "dp_sgd_plan", lambda *plan: asked.append(plan) or (1.0, 7.0))
     _, spent = fit_dp_classifier(*records, replace(QUICK, epochs=2, batch_size=30), **BUDGET, generator=seeded())
-    assert asked == [(8.0, 1e-5, 0.1, 20)]
+    assert asked == [(8.0, 1e-5, 0.1, 20, "add or remove")]
     assert spent.epsilon == 7.0
 
 

@@ -11,7 +11,8 @@ from seeding import seeded
 from torch import nn
 
 from vaeprivacy import dp_sgd
-from vaeprivacy.dp_sgd import check_budget, dp_sgd_plan, dp_sgd_schedule, train_with_dp_sgd
+from vaeprivacy.accounting import check_budget, dp_sgd_plan, dp_sgd_schedule
+from vaeprivacy.dp_sgd import train_with_dp_sgd
 from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 from vaeprivacy.networks import mlp
 from vaeprivacy.randomness import SYSTEM_ENTROPY

@@ -157,6 +157,7 @@ def others(value: Any) -> list[Any]:
     if isinstance(value, int | float):
         return [value * 2 or (0.5 if isinstance(value, float) else 1)]
     named = {"digits": "fashion-mnist", "few": "all", "euclidean-laplace": "gaussian", None: 3.0, "float32": "bfloat16"}
+    named["add or remove"] = "replace"
     if value in named:
         return [named[value]]
     if isinstance(value, PlainTrainer):

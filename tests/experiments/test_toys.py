@@ -199,6 +199,6 @@ def test_a_defence_and_a_data_set_of_ones_own_go_through_a_sweep(
     assert {"lira", "adaptive_lira"} <= set(table.attack)
     assert config_of(json.loads(table.config[0])) == config
     assert sweep_table(table).setting.tolist() == ["coarse"]
-    assert (config.defence.local_epsilon, config.defence.total_guarantee) == (math.inf, None)
+    assert (config.defence.promised_epsilon(20), config.defence.total_guarantee(20)) == (math.inf, None)
     pool = Pool.of(config, tmp_path)
     assert set(pool.training_set(0).x.unique().tolist()) == {0.0, 1.0}

@@ -690,7 +690,7 @@ def of_errors() -> Results:
             replace(ready, mechanism=Gaussian(1.0)), x, y, generator=seeded()
         ),
         "audit of too few": lambda: audit_scores(np.zeros(19), np.zeros(19), Indistinguishability(1.0)),
-        "promise of coordinates": lambda: Framework(1.0, "coordinate-laplace").local_epsilon,
+        "promise of coordinates": lambda: Framework(1.0, "coordinate-laplace").promised_epsilon(2500),
         "search, values": lambda: search(2 * x, y),
         "search, records": lambda: search(x[:50], y[:50]),
         "search, seeds": lambda: search(x, y, seeds=[0]),
@@ -781,7 +781,7 @@ def of_promises() -> Results:
     results: Results = {}
     for defence in DEFENCES:
         try:
-            promised = repr(defence.local_epsilon)
+            promised = repr(defence.promised_epsilon(2500))
         except ValueError as error:
             promised = str(error)
         results[seed_name(defence)] = {
@@ -789,7 +789,7 @@ def of_promises() -> Results:
             "how trained": defence.how_trained,
             "publishes": ["model" if part == "vae" else part for part in defence.publishes],
             "promised": promised,
-            "whole promise": str(defence.total_guarantee),
+            "whole promise": str(defence.total_guarantee(2500)),
             "as JSON": json.dumps(in_old_words(asdict(defence))),
         }
     return results

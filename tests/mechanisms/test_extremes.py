@@ -245,7 +245,7 @@ def test_a_release_with_a_value_that_is_not_finite_is_refused_and_not_counted(pa
             RuntimeError, match=r"are not finite, so nothing is released: encoder and decoder are broken"
         ):
             synthesizer.release(x, y)
-        assert synthesizer.releases == 0
+        assert synthesizer.releases.made == 0
 
 
 @pytest.mark.parametrize("make", [EuclideanLaplace, CoordinateLaplace, Gaussian])

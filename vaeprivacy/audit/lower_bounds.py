@@ -5,7 +5,7 @@ below it proves nothing.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -283,7 +283,8 @@ def audit_release(
     other = x[torch.cdist(codes, codes).argmax(dim=1)]
     coins = (uniforms((len(x),), generator=generator) < 0.5).to(x.device)
     release = synthesizer.release(torch.where(coins[:, None], other, x), y, generator=generator, shuffle=False)
-    claim = release.guarantee and release.guarantee.any_two_records
+    # The adversary sees this one release, so its promise is that of one, however many were made before.
+    claim = release.guarantee and replace(release.guarantee, releases=1).any_two_records
     if not isinstance(claim, Indistinguishability):
         raise ValueError("A release can be audited in one run only if its noise has an epsilon, as Laplace noise has.")
     to_own, to_other = ((release.x - synthesizer.reconstruct(r, y)).norm(dim=1) for r in (x, other))

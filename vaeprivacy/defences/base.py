@@ -54,12 +54,16 @@ class Defence(SeedNamed):
         """How its VAE was trained, in words; empty if it has none."""
         return ""
 
-    @property
-    def local_epsilon(self) -> float:
-        """Epsilon of what is promised for replacing one record by another of the same label; infinite for nothing.
+    def promised_epsilon(self, n: int) -> float:
+        """Return epsilon of what is promised for replacing one record by another of the same label; infinite: nothing.
 
         All defences are brought to this form, so that they can be compared. The delta of DP-SGD, and of Gaussian noise,
         is left out. A VAE that was trained on private records without protection is not covered, whatever the number.
+
+        Parameters
+        ----------
+        n : int
+            Number of private records, which the accountant of DP-SGD needs.
 
         Raises
         ------
@@ -68,11 +72,17 @@ class Defence(SeedNamed):
         """
         return math.inf
 
-    @property
-    def total_guarantee(self) -> Indistinguishability | None:
-        """What is promised for all that is published: for replacing one record, label and models included.
+    def total_guarantee(self, n: int, *, delta: float | None = None) -> Indistinguishability | None:
+        """Return what is promised for all that is published: for replacing one record, label and models included.
 
         None if something is not covered, or the noise has no epsilon.
+
+        Parameters
+        ----------
+        n : int
+            Number of private records, which the accountant of DP-SGD needs.
+        delta : float, optional
+            What DP-SGD may spend; by default its own delta.
         """
         return None
 

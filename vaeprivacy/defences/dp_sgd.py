@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import torch
 from torch import nn
 
+from vaeprivacy.accounting import (
+    Adjacency,
+    check_adjacency,
+    check_budget,
+    dp_sgd_plan,
+    dp_sgd_schedule,
+    replacing_epsilon,
+)
 from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.checks import make_plain
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.defences.base import Defence
 from vaeprivacy.dp_classifier import LINEAR_SETTINGS, DPClassifierSettings, fit_dp_classifier
-from vaeprivacy.dp_sgd import check_budget, replace_one_epsilon
 from vaeprivacy.scattering import scattering
 from vaeprivacy.synthesizer import Release
 
@@ -24,10 +30,12 @@ class DPSGD(Defence):
     Attributes
     ----------
     epsilon, delta : float
-        For adding or removing one record.
+        For adding or removing one record, or for replacing one: as `adjacency` says.
     scattering : bool
         Let a linear classifier look at scattering features, which depend on no record (Tramèr and Boneh, arXiv
         2011.11660), instead of a small network at the records. Only for images.
+    adjacency : {"add or remove", "replace"}
+        What epsilon and delta are for.
 
     Raises
     ------
@@ -35,33 +43,43 @@ class DPSGD(Defence):
         If a field has an impossible value.
     """
 
-    seed_text: ClassVar[str] = "DPSGD(name='DP-SGD', epsilon={epsilon}, delta={delta}, scattering={scattering})"
     epsilon: float = 8.0
     delta: float = 1e-4
     scattering: bool = False
+    adjacency: Adjacency = "add or remove"
     name: str = field(default="dp-sgd", init=False)
+
+    @property
+    def seed_text(self) -> str:
+        """The text that noise is seeded by, see :class:`~vaeprivacy.randomness.SeedNamed`."""
+        special = "" if self.adjacency == "add or remove" else ", adjacency={adjacency}"
+        return "DPSGD(name='DP-SGD', epsilon={epsilon}, delta={delta}, scattering={scattering}" + special + ")"
 
     def __post_init__(self) -> None:
         make_plain(self)
+        check_adjacency(self.adjacency)
         for name, value in zip(("epsilon", "delta"), check_budget(self.epsilon, self.delta), strict=True):
             object.__setattr__(self, name, value)
         if not isinstance(self.scattering, bool):
             raise TypeError(f"scattering must be True or False, not {self.scattering!r}.")
 
-    @property
-    def local_epsilon(self) -> float:
-        """Twice epsilon, whose accountant speaks of adding or removing a record; see :attr:`Defence.local_epsilon`."""
-        return replace_one_epsilon(self.epsilon, self.delta)
+    def total_guarantee(self, n: int, *, delta: float | None = None) -> Indistinguishability:
+        """Return the promise for replacing one of `n` records; see :meth:`Defence.total_guarantee`."""
+        sample_rate, steps = dp_sgd_schedule(n, epochs=self.training.epochs, batch_size=self.training.batch_size)
+        noise_multiplier, _ = dp_sgd_plan(self.epsilon, self.delta, sample_rate, steps, self.adjacency)
+        delta = delta or self.delta
+        options = {"noise_multiplier": noise_multiplier, "sample_rate": sample_rate, "steps": steps}
+        return Indistinguishability(replacing_epsilon(delta, **options), delta)
 
-    @property
-    def total_guarantee(self) -> Indistinguishability:
-        """The promise for replacing one record."""
-        return Indistinguishability(self.epsilon, self.delta).group(2)
+    def promised_epsilon(self, n: int) -> float:
+        """Return epsilon of the promise for replacing one of `n` records; see :meth:`Defence.promised_epsilon`."""
+        return self.total_guarantee(n).epsilon
 
     @property
     def label(self) -> str:
         """What it is called in tables and figures."""
-        return f"DP-SGD{' on scattering' if self.scattering else ''}, {self.epsilon:g}"
+        ending = " for replacing" if self.adjacency == "replace" else ""
+        return f"DP-SGD{' on scattering' if self.scattering else ''}, {self.epsilon:g}{ending}"
 
     @property
     def short_label(self) -> str:
@@ -83,6 +101,11 @@ class DPSGD(Defence):
         return scattering(x, image_shape=image_shape)
 
     @property
+    def training(self) -> DPClassifierSettings:
+        """Size and training of the classifier."""
+        return LINEAR_SETTINGS if self.scattering else DPClassifierSettings()
+
+    @property
     def keeps_features(self) -> bool:
         """True for scattering features: they take longer than the training."""
         return self.scattering
@@ -99,9 +122,8 @@ class DPSGD(Defence):
 
         What serves DP-SGD (few large steps, a small network) is not what serves others, so `settings` are not used.
         """
-        own = LINEAR_SETTINGS if self.scattering else DPClassifierSettings()
-        options = {"epsilon": self.epsilon, "delta": self.delta, "n_classes": n_classes}
+        options = {"epsilon": self.epsilon, "delta": self.delta, "adjacency": self.adjacency, "n_classes": n_classes}
         return [
-            fit_dp_classifier(release.x, release.y, own, generator=generator, **options)[0]
+            fit_dp_classifier(release.x, release.y, self.training, generator=generator, **options)[0]
             for release, generator in zip(releases, generators, strict=True)
         ]

@@ -108,9 +108,8 @@ class Framework(Defence):
         """How encoder and decoder are trained, in words."""
         return str(self.trainer)
 
-    @property
-    def local_epsilon(self) -> float:
-        """2 R epsilon, and what training adds; see :attr:`Defence.local_epsilon`."""
+    def promised_epsilon(self, n: int) -> float:
+        """Return 2 R epsilon, and what training adds; see :meth:`Defence.promised_epsilon`."""
         if self.epsilon is None:
             return math.inf
         radius = self.radius or EUCLIDEAN.typical_norm(self.vae.latent_dim)
@@ -119,12 +118,12 @@ class Framework(Defence):
             raise ValueError(
                 f"The noise {self.mechanism!r} has its epsilon in {metric.name}, for which the ball is another."
             )
-        return 2 * radius * self.epsilon + self.trainer.added_epsilon
+        model = self.trainer.coverage(n, self.vae)
+        return 2 * radius * self.epsilon + (model.replace_one.epsilon if model.covered else 0.0)
 
-    @property
-    def total_guarantee(self) -> Indistinguishability | None:
-        """The promise for the whole release (:eq:`whole-release` of the guarantee chapter)."""
-        model = self.trainer.coverage
+    def total_guarantee(self, n: int, *, delta: float | None = None) -> Indistinguishability | None:
+        """Return the promise for the whole release (:eq:`whole-release`); see :meth:`Defence.total_guarantee`."""
+        model = self.trainer.coverage(n, self.vae, delta=delta)
         if not model.covered or self.labels is None or self.epsilon is None:
             return None
         synthesizer = self.synthesizer(None, n_features=1)  # of any number, the promise is the same

@@ -56,15 +56,15 @@ class PriorSampling(Defence):
         """How the VAE is trained, in words."""
         return str(self.trainer)
 
-    @property
-    def local_epsilon(self) -> float:
-        """What training promises: nothing else touches the private records; see :attr:`Defence.local_epsilon`."""
-        return self.trainer.added_epsilon if self.trainer.coverage.covered else math.inf
+    def promised_epsilon(self, n: int) -> float:
+        """Return what training promises, as nothing else sees private records; see :meth:`Defence.promised_epsilon`."""
+        promised = self.total_guarantee(n)
+        return math.inf if promised is None else promised.epsilon
 
-    @property
-    def total_guarantee(self) -> Indistinguishability | None:
-        """The promise of the VAE's training, labels included."""
-        return self.trainer.coverage.replace_one if self.trainer.coverage.covered else None
+    def total_guarantee(self, n: int, *, delta: float | None = None) -> Indistinguishability | None:
+        """Return the promise of the VAE's training, labels included; see :meth:`Defence.total_guarantee`."""
+        coverage = self.trainer.coverage(n, self.vae, delta=delta)
+        return coverage.replace_one if coverage.covered else None
 
     @property
     def vae_stage(self) -> "PriorSampling":

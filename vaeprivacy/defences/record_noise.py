@@ -67,6 +67,10 @@ class RecordNoise(Defence):
         """Epsilon, and the radius if it is not the default."""
         return f"{self.local_epsilon:g}{'' if self.radius is None else f', radius {self.radius:g}'}"
 
+    def promised_epsilon(self, n: int) -> float:
+        """Return its epsilon for any two records; see :meth:`Defence.promised_epsilon`."""
+        return self.local_epsilon
+
     def release(
         self, x: torch.Tensor, y: torch.Tensor, *, vae: VAE | None, n_classes: int, generator: torch.Generator
     ) -> Release:

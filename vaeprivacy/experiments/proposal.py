@@ -26,6 +26,8 @@ class SearchCost:
         Sum of the epsilons, for any two records, of the releases that one record was in.
     on_public_records : bool
         Whether the search read public records only.
+    n_proposals : int
+        How many settings were chosen by it.
     """
 
     n_settings: int
@@ -33,16 +35,22 @@ class SearchCost:
     of_a_record: int
     epsilon_of_all: float
     on_public_records: bool
+    n_proposals: int = 1
 
     @classmethod
-    def of(cls, tried: pd.DataFrame) -> "SearchCost":
+    def of(cls, tried: pd.DataFrame, *, n_proposals: int = 1) -> "SearchCost":
         """Return the cost of a table of tried settings, see :func:`vaeprivacy.experiments.search.try_settings`."""
         runs = tried.drop_duplicates(["setting", "latent_dim", "radius", "trainer", "seed"])
         n_settings = len(runs.drop_duplicates(["setting", "latent_dim", "radius", "trainer"]))
         of_a_record = runs.n_models // 2  # pairs of complementary halves
         epsilon_of_all = float((runs.promised * of_a_record).sum())
         public = bool(tried.on_public_records.all())
-        return cls(n_settings, int(runs.n_models.sum()), int(of_a_record.sum()), epsilon_of_all, public)
+        return cls(n_settings, int(runs.n_models.sum()), int(of_a_record.sum()), epsilon_of_all, public, n_proposals)
+
+    @property
+    def n_outcomes(self) -> int:
+        """In how many ways the search can end: with one of the settings or with none, for each proposal."""
+        return (self.n_settings + 1) ** self.n_proposals
 
     def __str__(self) -> str:
         what = f"The search made {self.n_releases} releases ({self.n_settings} settings)"
@@ -51,11 +59,11 @@ class SearchCost:
         return (
             f"{what} of the private records, up to {self.of_a_record} of each record, and published none of them. If "
             "all were published, what they promise for any two records would add up to epsilon "
-            f"{self.epsilon_of_all:,.0f}, in addition to that of the final release. What gets out is the choice. It "
-            "comes from measurements without noise, so no epsilon covers it; as one of "
-            f"{self.n_settings}, it carries at most {math.log2(self.n_settings):.1f} bits, and makes no adversary's "
-            f"chance to guess a secret more than {self.n_settings} times as high as if the most revealing of them had "
-            "been fixed beforehand."
+            f"{self.epsilon_of_all:,.0f}, in addition to that of the final release. The choice gets out. It comes from "
+            f"measurements without noise, so no epsilon covers it. It is one of {self.n_outcomes} outcomes (that no "
+            f"setting qualifies is one), so it carries at most {math.log2(self.n_outcomes):.1f} bits: it makes the "
+            f"chance to guess a secret at most {self.n_outcomes} times as high, on average over secrets. To a single "
+            "record it promises nothing. Keep the measured numbers to yourself: they say far more than the choice."
         )
 
 
@@ -72,7 +80,7 @@ class Proposal:
     radius : float
         Radius of the ball of codes.
     promised : float
-        Epsilon for any two records of the same label, see :attr:`vaeprivacy.defences.base.Defence.local_epsilon`.
+        Epsilon for any two records of the same label, see :meth:`vaeprivacy.defences.base.Defence.promised_epsilon`.
     trainer : str
         How encoder and decoder were trained, in words.
     n_members : int

@@ -72,7 +72,7 @@ def try_settings(
     pandas.DataFrame
         One row a setting, seed and attack, with the columns of :func:`vaeprivacy.experiments.sweeps.tidy`, and
         ``validation_accuracy``, ``validation_auc``, ``radius``, ``on_public_records`` and what is ``promised`` to any
-        two records (:attr:`vaeprivacy.defences.base.Defence.local_epsilon`).
+        two records (:meth:`vaeprivacy.defences.base.Defence.promised_epsilon`).
 
     Raises
     ------
@@ -204,7 +204,7 @@ def _about(pool: Pool) -> dict[str, Any]:
         "epsilon": defence.epsilon,
         "latent_dim": defence.vae.latent_dim,
         "radius": pool.synthesizer(0).radius,
-        "promised": defence.local_epsilon,
+        "promised": defence.promised_epsilon(int(pool.is_member[0].sum())),
         "seed": pool.seed,
         "n_members": int(pool.is_member[0].sum()),
         "n_models": pool.n_models,

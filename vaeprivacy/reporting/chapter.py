@@ -175,7 +175,8 @@ class Chapter:
     ) -> None:
         """Claim that numbers ascend: each interval ends before the next one begins.
 
-        Where two settings share their seeds, claim that the interval of the difference begins above zero.
+        Where two settings share their seeds, claim that the interval of the difference begins above zero. If all are
+        plain numbers, such as means, the line that is shown says that no interval was compared.
 
         Parameters
         ----------
@@ -187,8 +188,9 @@ class Chapter:
             As for :meth:`report`.
         """
         holds = all(_estimate(first).high < _estimate(second).low for first, second in pairwise(ascending))
-        shown = [str(Reported.of_measured(each, of=of, form=form)) for each in ascending]
-        self.claim(sentence, holds, shown=" is below ".join(shown))
+        shown = " is below ".join(str(Reported.of_measured(each, of=of, form=form)) for each in ascending)
+        points = all(isinstance(each, (float, int)) for each in ascending)
+        self.claim(sentence, holds, shown=f"{shown}; compared without intervals" if points else shown)
 
     def compare(self) -> pd.DataFrame:
         """Set the numbers of this run beside the book's.
