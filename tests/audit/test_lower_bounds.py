@@ -175,6 +175,15 @@ def test_a_correct_release_is_not_refuted(two_dimensional: Synthesizer, digits: 
     assert audit.n == 180
 
 
+def test_the_claim_does_not_grow_with_the_audits_that_were_made(two_dimensional: Synthesizer, digits: Dataset) -> None:
+    # Else a broken synthesizer passes, if it is audited often enough.
+    claims = [
+        audit_release(two_dimensional, digits.x[:100], digits.y[:100], generator=seeded(seed)).claimed
+        for seed in range(3)
+    ]
+    assert claims == [3.0, 3.0, 3.0]
+
+
 def test_a_release_with_too_little_noise_is_refuted(two_dimensional: Synthesizer, digits: Dataset) -> None:
     wrong = Synthesizer(TooLittleNoise(0.5), two_dimensional.settings, radius=3.0, vae=two_dimensional.vae)
     assert audit_release(wrong, digits.x[:900], digits.y[:900], generator=seeded(4)).violated
