@@ -5,6 +5,7 @@ PyTorch (TORCH_INDEX: see install.py). ``tests/test_packaging.py`` runs the same
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -64,7 +65,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-        run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT, folder=folder)
+        copy = folder / "copy"  # a build in the repository would leave files there
+        shutil.copytree(ROOT / "vaeprivacy", copy / "vaeprivacy", ignore=shutil.ignore_patterns("__pycache__"))
+        for file in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / file, copy)
+        run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, copy, folder=folder)
         run(sys.executable, "-m", "venv", folder / "venv", folder=folder)
         install, [wheel] = (python, "-m", "pip", "install", "--quiet"), folder.glob("*.whl")
         run(*install, *index, torch_requirement(newest=False), folder=folder)
