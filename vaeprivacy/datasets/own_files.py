@@ -130,7 +130,7 @@ def _names(found: CsvText) -> list[str | int]:
 
 
 def _decimal(found: CsvText) -> str:
-    """Return what stands before the fraction of a number: where cells stand between semicolons or tabs, maybe a comma."""
+    """Return what stands before a fraction: a point or, where semicolons or tabs are between cells, maybe a comma."""
     edge = rf"(?:^|{found.delimiter}|$)"
     numbers = [] if found.delimiter == "," else re.findall(rf"(?m){edge} *\"?(-?\d+,\d+)\"? *(?={edge})", found.text)
     if numbers and all(re.fullmatch(r"-?[1-9]\d{0,2},\d{3}", number) for number in numbers):

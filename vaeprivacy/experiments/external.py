@@ -82,6 +82,8 @@ def _checked(arrays: Mapping[str, Any]) -> dict[str, torch.Tensor]:
             n_classes = found[said].shape[1]
         found[y] = check_labels(arrays[y], y, of=found[x], n_classes=n_classes)
     found["is_member"] = check_memberships(arrays["is_member"], shape=(len(found["x"]),))
+    if found["is_member"].all() or not found["is_member"].any():
+        raise ValueError("is_member must tell members from others, but all candidates are on one side.")
     return {name: found[name] for name in arrays}
 
 
