@@ -262,6 +262,8 @@ def check_log_posteriors(
             f"{name} must hold floating-point numbers of shape ({', '.join(axes)}), a row for each of {n} records, not "
             f"{found.dtype} of shape {tuple(found.shape)}."
         )
+    if found.shape[-1] < 2:
+        raise ValueError(f"{name} has a single column, but must have one a class, two or more.")
     found = found.float() if found.dtype in (torch.float16, torch.bfloat16) else found
     if found.isnan().any() or found.isposinf().any():
         raise ValueError(f"{name} contains NaN or infinite values; ask the target about these records again.")

@@ -279,12 +279,12 @@ def check_finite(values: torch.Tensor, what: str) -> torch.Tensor:
 
     Raises
     ------
-    RuntimeError
+    FloatingPointError
         If some values are infinite or NaN.
     """
     wrong = int((~torch.isfinite(values)).sum())
     if wrong:
-        raise RuntimeError(
+        raise FloatingPointError(
             f"{wrong} of {values.numel()} values of the {what} are not finite, so nothing is released: encoder and "
             "decoder are broken, or cannot take noise of this size. Fit again, or take less noise."
         )

@@ -56,7 +56,7 @@ def files(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["poor.npz", "--target", "none.safetensors"], "There is no file"),
         (["poor.npz", "--target", "conv.safetensors"], "does not hold a multilayer perceptron"),
         (["wide.npz", "--target", "target.safetensors"], "The target takes 64 features, but the records have 5."),
-        (["."], "has 0 runs, none: make one with"),
+        (["."], "holds no finished run"),
     ],
 )
 def test_a_mistake_gets_one_sentence_and_leaves_nothing(
@@ -177,7 +177,7 @@ def test_on_a_run_of_ours_every_attack_is_run_on_each_model_of_the_pool(
     with np.load(out / "scores.npz") as scores:
         assert scores["scores/lira"].shape == scores["is_member"].shape == (4, 200)
     missing = CliRunner().invoke(app.app, ["attack", str(runs), "--key", "zzz"])
-    assert missing.exit_code == 2 and "none whose key begins with zzz" in missing.output
+    assert missing.exit_code == 2 and "no finished run whose key begins with zzz" in missing.output
 
 
 @pytest.mark.parametrize(

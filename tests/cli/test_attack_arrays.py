@@ -49,6 +49,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "another width": (REFERENCE | {"reference_x": X[:50, :4]}, "reference_x has 4 features a record, but must have 16"),
     "other classes": (REFERENCE | {"reference_log_posteriors": LP[:50, :2]}, "has 2 classes, but log_posteriors has 3"),
     "posteriors that are all zero": ({"log_posteriors": np.where(Y[:, None] == 0, -np.inf, LP)}, "for every class"),
+    "members alone": ({"is_member": M | True}, "is_member must tell members from others, but all candidates are on"),
+    "posteriors of one class": ({"log_posteriors": LP[:, :1], "y": 0 * Y}, "log_posteriors has a single column, but"),
     "objects": ({"x": X.astype(object)}, "it holds Python objects, which might run code"),
 }
 
@@ -109,6 +111,23 @@ def test_a_target_in_half_precision_is_read(tmp_path: Path) -> None:
     save_file({name: torch.as_tensor(value).bfloat16() if name == "x" else torch.as_tensor(value)
                for name, value in BASE.items()}, tmp_path / "d.safetensors")  # fmt: skip
     assert load_arrays(tmp_path / "d.safetensors")["x"].dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ({}, "it has no tensor"),
+        ({"layers.0.weight": torch.zeros(3, 16)}, "it has layers.0.weight"),
+        ({"0.weight": torch.zeros(3, 16)}, "it has 0.weight"),
+        ({"0.weight": torch.zeros(4, 16), "0.bias": torch.zeros(4), "1.weight": torch.zeros(4)}, "it has 0.bias, 0.w"),
+    ],
+)
+def test_a_target_with_other_names_is_told_which_it_has(
+    state: dict[str, torch.Tensor], why: str, tmp_path: Path
+) -> None:
+    save_file(state, tmp_path / "t.safetensors")
+    with pytest.raises(ValueError, match=rf"t.safetensors does not hold a multilayer perceptron \(.*: {why}"):
+        load_classifier(tmp_path / "t.safetensors")
 
 
 def test_a_target_without_numbers_is_refused_by_name(tmp_path: Path) -> None:

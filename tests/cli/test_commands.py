@@ -1,5 +1,6 @@
 """The command: a table, a row, and one sentence for each mistake."""
 
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from vaeprivacy.experiments import sweeps
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.sweeps import TABLE
 from vaeprivacy.mechanisms.laplace import EuclideanLaplace
+from vaeprivacy.synthesizer import Synthesizer
 
 FAST = ["run", "--dataset", "digits", "--members", "60", "--models", "4"]
 GRID = """
@@ -214,6 +216,18 @@ def test_an_audit_of_a_data_set_has_a_line_for_its_release() -> None:
     result = CliRunner().invoke(app.app, ["audit", "--n", "200", "--radius", "4", "--dataset", "digits"])
     assert result.exit_code == 0, result.output
     assert "release of digits: claimed epsilon 4.000, measured at least" in result.output
+
+
+def test_a_claim_of_thirty_digits_is_not_written_out() -> None:
+    result = CliRunner().invoke(app.app, ["audit", "--epsilon", "1e29", "--n", "100"])
+    assert "d = 1: claimed epsilon 4e+29, measured at least" in result.output
+
+
+def test_a_release_that_is_not_finite_ends_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Synthesizer, "decode", lambda self, codes, y=None: codes / 0)
+    result = CliRunner().invoke(app.app, ["audit", "--n", "200", "--radius", "4", "--dataset", "digits"])
+    assert result.exit_code == 2
+    assert re.search(r"^vaeprivacy: \d+ of \d+ values of the synthetic records are not finite", result.output, re.M)
 
 
 def test_a_refuted_claim_is_said_and_gives_exit_status_1(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,9 @@ def test_names_in_help_texts_are_those_of_the_registries() -> None:
     assert FORMATS == names.FORMATS
 
 
+NO_MEMORY = "vaeprivacy: There is not enough memory for this: take fewer or smaller models, or fewer records.\n"
+
+
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
@@ -26,6 +29,8 @@ def test_names_in_help_texts_are_those_of_the_registries() -> None:
         (KeyboardInterrupt(), 130, "vaeprivacy: interrupted.\n"),
         (typer.Exit(1), 1, ""),
         (RuntimeError("of ours"), 1, ""),
+        (FloatingPointError("3 of 9 values are not finite."), 2, "vaeprivacy: 3 of 9 values are not finite.\n"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: ..."), 2, NO_MEMORY),
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(error: BaseException, status: int, said: str) -> None:

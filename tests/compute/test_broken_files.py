@@ -1,8 +1,11 @@
 """Damaged files of our own are set aside and computed again; what cannot be written is said in one sentence."""
 
+import contextlib
 import errno
+import io
 import os
 import re
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +26,7 @@ from vaeprivacy.compute.array_files import read_arrays, write_arrays
 from vaeprivacy.compute.files import RESULTS, DamagedFileError, append_row, check_writable, read_rows, write_whole
 from vaeprivacy.datasets import Dataset
 from vaeprivacy.experiments.config import Config
+from vaeprivacy.experiments.pool import Pool
 from vaeprivacy.experiments.runs import run
 from vaeprivacy.vae import VAE, VAESettings
 from vaeprivacy.vae_training import fit_vae
@@ -111,6 +115,70 @@ def test_one_array_without_a_name_is_no_file_of_arrays(tmp_path: Path) -> None:
         np.save(file, np.zeros(3))
     with pytest.raises(DamagedFileError, match=r"it holds one array without a name: write it with np\.savez"):
         read_arrays(tmp_path / "a.npz")
+
+
+def member(shape: tuple[int, ...], data: bytes = b"", kind: str = "<f4") -> bytes:
+    """Return an .npy file whose header tells a shape, whatever data it has."""
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": kind, "fortran_order": False, "shape": shape})
+    return stream.getvalue() + data
+
+
+def say_size(path: Path, size: int) -> None:
+    """Write another unpacked size into a zip file's list of members."""
+    data = bytearray(path.read_bytes())
+    data[(place := data.rfind(b"PK\x01\x02") + 24) : place + 4] = size.to_bytes(4, "little")
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("content", "says", "why"),
+    [
+        (member((10**9,), bytes(2**20)), 4 * 10**9, r"it would unpack to 3\.7 GiB, but may to 1\.0"),
+        (member((2**28,), bytes(2**28)), 4096, "it is damaged or cut off"),
+        (member((10**9, 10**9)), None, "it is damaged or cut off"),
+        (member((10**30,)), None, "it is damaged or cut off"),
+        (member((2**40,), kind="|V0"), None, ""),  # of nothing, which takes no memory
+    ],
+    ids=[
+        "says that it is large",
+        "says that it is small",
+        "a header too large",
+        "a header beyond all",
+        "no bytes each",
+    ],
+)
+def test_a_file_that_asks_for_all_memory_is_refused_before_it_takes_any(
+    content: bytes, says: int | None, why: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", content)
+    if says is not None:
+        say_size(path, says)
+    tracemalloc.start()
+    try:
+        with contextlib.ExitStack() as stack:
+            if why:
+                stack.enter_context(pytest.raises(DamagedFileError, match=why))
+            read_arrays(path)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_zeros_that_are_packed_well_are_no_bomb(tmp_path: Path) -> None:
+    path = tmp_path / "zeros.npz"
+    np.savez_compressed(path, x=np.zeros((1000, 1000), np.float32))
+    assert path.stat().st_size < 10_000 and read_arrays(path)["x"].shape == (1000, 1000)
+
+
+def test_what_is_packed_as_numpy_never_does_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("x.npy", member((2,), bytes(8)))
+    with pytest.raises(DamagedFileError, match=r"it is packed in another way than np\.savez does"):
+        read_arrays(path)
 
 
 def no_space(*args: object, **options: object) -> None:
@@ -263,6 +331,12 @@ def test_a_disk_that_fills_up_on_the_way_ends_a_command(
         (["attack", "d.npz", "--shadows", str(10**9)], "n_shadows must be at most 100,000"),
         (["attack", "d.npz", "--seed", str(10**30)], "seed must be at most"),
         (["audit", "--seed", str(10**30)], "seed must be at most"),
+        (
+            ["sweep", "grid.yaml", "--jobs", "0"],
+            "n_jobs (-1 for all cores) must be a whole number of at least 1, not 0.",
+        ),
+        (["sweep", "grid.yaml", "--jobs", "-3"], "n_jobs (-1 for all cores) must be a whole number of at least 1"),
+        (["sweep", "grid.yaml", "--jobs", str(10**9)], "n_jobs (-1 for all cores) must be at most 1,024, not 1,000,0"),
     ],
 )
 def test_impossible_sizes_and_seeds_are_refused_before_any_work(
@@ -282,6 +356,7 @@ def test_impossible_sizes_and_seeds_are_refused_before_any_work(
         ),
         ("classifier: {hidden: 1000000000000}\n", "hidden must be at most 10,000,000"),
         ("seed: 100000000000000000000\n", "seed must be at most"),
+        ("n_members: 1" + 5000 * "0" + "\n", "it holds a number of thousands of digits"),
         ("seed: &a [*a]\n", "cannot be read as YAML|nested too deeply"),
         ("defence: " + 5000 * "[" + 5000 * "]" + "\n", "nested too deeply"),
     ],
@@ -291,6 +366,24 @@ def test_impossible_grids_are_refused(text: str, sentence: str, place: Path) -> 
     (place / "grid.yaml").write_text(text)
     assert re.search(sentence, refused(["sweep", "grid.yaml"]))
     assert not (place / "runs").exists()
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_grid_in_another_encoding_is_refused_in_our_words(encoding: str, place: Path) -> None:
+    (place / "grid.yaml").write_bytes("dataset: für\n".encode(encoding))
+    told = "vaeprivacy: grid.yaml cannot be read as YAML: it is no text in UTF-8; save it anew, in that encoding."
+    assert refused(["sweep", "grid.yaml"]) == told
+
+
+@pytest.mark.parametrize(("option", "number"), [("--dimension", 10**11), ("--n", 10**14), ("--n", 10**400)])
+def test_an_audit_of_impossible_size_is_refused(option: str, number: int) -> None:
+    result = CliRunner().invoke(app.app, ["audit", option, str(number)])
+    assert (result.exit_code, type(result.exception)) == (2, SystemExit), result.exception
+
+
+def test_an_attack_on_a_folder_without_runs_says_so(place: Path) -> None:
+    (place / "none").mkdir()
+    assert refused(["attack", "none"]) == "vaeprivacy: none holds no finished run: make one with `vaeprivacy run`."
 
 
 # A known answer
@@ -370,6 +463,19 @@ def test_a_file_of_another_pool_is_computed_again(config: Config, tmp_path: Path
     assert {**again, "seconds": 0} == {**clean, "seconds": 0}
 
 
+@pytest.mark.parametrize("sizes", [{"features": 10, "latent_dim": 2, "hidden": 8}, {"latent_dim": 5}, {"hidden": 9}])
+def test_a_vae_of_another_pool_is_computed_again(sizes: dict[str, int], config: Config, tmp_path: Path) -> None:
+    pool = Pool.of(config, tmp_path)
+    clean = pool.vae(0)
+    path = tmp_path / "vaes" / f"{pool.vae_name(0)}.safetensors"
+    VAE(**{**clean.sizes, **sizes}, generator=seeded()).save(path)
+    with pytest.warns(UserWarning, match=rf"{path} is not what belongs there \(a VAE with .*\)\. So it is set aside"):
+        again = Pool.of(config, tmp_path).vae(0)
+    assert again.sizes == clean.sizes
+    assert all(torch.equal(a, b) for a, b in zip(clean.parameters(), again.parameters(), strict=True))
+    assert path.with_name(f"{path.name}.damaged").exists()
+
+
 @damages
 def test_a_damaged_prediction_of_shadow_models_is_computed_again(damage: str, digits: Dataset, tmp_path: Path) -> None:
     x, y = digits.x[:60], digits.y[:60]
@@ -400,8 +506,12 @@ def test_a_command_goes_on_after_a_power_failure(damage: str, place: Path) -> No
     (place / "runs" / RESULTS).unlink()
     for path in [*(place / "runs").rglob("*.npz")]:
         harm(path, damage)
-    result = CliRunner().invoke(app.app, RUN)
+    # It is told here, once each, though other processes find it.
+    with pytest.warns(UserWarning, match="So it is set aside") as said:
+        result = CliRunner().invoke(app.app, RUN)
     assert result.exit_code == 0, result.output
+    told = [str(warning.message).split(" is no ")[0] for warning in said if "set aside" in str(warning.message)]
+    assert sorted(told) == sorted(str(path) for path in (place / "runs").rglob("*.npz"))
     assert len(read_rows(place / "runs")) == 1
 
 

@@ -8,7 +8,9 @@ import nbformat
 import numpy as np
 import pytest
 from course.answers import KEY, ROOT, assignment_of, solution_of, variant_of
+from typer.testing import CliRunner
 
+from vaeprivacy.cli.app import app
 from vaeprivacy.course.assignments import (
     find_assignment,
     find_assignments,
@@ -228,3 +230,13 @@ def test_hidden_members_need_the_key(name):
     assert (assignment.variant("1002", key=KEY).hidden["is_member"] == ours).all()
     other = assignment.variant("1002", key=b"another teacher's key").hidden["is_member"]
     assert 0.3 < (ours == other).mean() < 0.7
+
+
+@pytest.mark.parametrize("text", ["", "x = (", '# %% tags=["question"]\n', "\x00"])
+def test_tests_that_are_lost_do_not_pass_for_a_right_answer(tmp_path, text):
+    write_files(variant_of("measure-a-leak"), tmp_path)
+    (tmp_path / "mine.py").write_text("x = 1\n")
+    (tmp_path / "checks.py").write_text(text)
+    result = CliRunner().invoke(app, ["course", "check", str(tmp_path / "mine.py")])
+    assert result.exit_code == 2, result.output
+    assert "checks.py" in result.output and "take it from the folder that you were given" in result.output

@@ -63,6 +63,8 @@ def test_tables_are_read_as_spreadsheets_save_them(output, what, encoding):
     assert totals["007"] == 5.5 and totals["1"] is None
     again, _ = graded(output)
     assert again == totals
+    written = (output / "by_hand.csv").read_text(encoding="utf-8-sig")
+    assert written.startswith(FORMS[what].lstrip("\ufeff").split("\n")[0].rstrip("\r"))  # a line sep=; stays, too
 
 
 def test_numbers_that_a_spreadsheet_rewrote_are_those_of_one_student_or_of_none():

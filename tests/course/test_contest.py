@@ -173,7 +173,9 @@ def test_csv_and_npy_files_in_any_order_are_read_and_practice_is_not_looked_at(t
     np.save(tmp_path / "a.npy", rows)
     (tmp_path / "b.csv").write_text("\ufeffID, Score\r\n5,nan\r\n" + "\r\n".join(f"{int(i)},{s}" for i, s in rows))
     (tmp_path / "c.CSV").write_text("id,score\n" + "\n".join(f"{i:.1f},{s}" for i, s in rows))
-    for name in ("a.npy", "b.csv", "c.CSV"):
+    german = "\r\n".join(f"{int(i)};{s}".replace(".", ",") for i, s in rows)
+    (tmp_path / "d.csv").write_text(f"sep=;\r\nid;score\r\n{german}", encoding="utf-16")
+    for name in ("a.npy", "b.csv", "c.CSV", "d.csv"):
         assert (read_scores(tmp_path / name, SMALL) == IDS / 2).all()
 
 

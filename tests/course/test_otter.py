@@ -4,6 +4,7 @@ Otter itself is not needed: of it, the test files use one decorator, which stand
 """
 
 import json
+import subprocess
 import sys
 from dataclasses import dataclass
 from types import ModuleType
@@ -48,7 +49,7 @@ def grade(folder, code: str) -> dict[str, str]:
     """Run all tests as otter does; return the message of each that fails."""
     names, failed = {"__name__": "submission"}, {}
     assert run_cells([solution_of(NAME), code], names) == []
-    for path in sorted((folder / "tests").glob("*.py")):
+    for path in sorted(set((folder / "tests").glob("*.py")) - {folder / "tests" / "own_work.py"}):
         space = {}
         exec(compile(path.read_text(), str(path), "exec"), space)
         assert space["name"] == path.stem and space["OK_FORMAT"] is False
@@ -70,6 +71,39 @@ def test_solutions_pass_and_wrong_answers_fail_with_the_feedback_of_the_course(f
     assert failed["test_low_fpr_public"].endswith("membership_inference.html#how-strong-are-they")
     failed = grade(folder, "del auc")
     assert failed["test_auc_example"].startswith("`auc` is missing.")
+
+
+SUBMISSION = """
+import sys
+from types import ModuleType
+sys.modules["otter"] = ModuleType("otter")
+sys.modules["otter.test_files"] = module = ModuleType("otter.test_files")
+module.test_case = lambda **about: lambda function: function
+names = {{"__name__": "submission"}}
+exec({code!r}, names)
+space = {{}}
+exec(open("tests/own_work.py").read(), space)
+space["case_own_work"](names)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "noted"),
+    [
+        ("import numpy", False),
+        ("import vaeprivacy", False),  # the root alone solves nothing
+        ("from vaeprivacy.metrics import auc", True),
+        ("from vaeprivacy import auc", True),
+        ("def f():\n    def g():\n        from vaeprivacy.metrics import auc\n    return g", True),
+        ("def f():\n    import vaeprivacy as v\n    return v.auc", True),
+    ],
+)
+def test_the_packages_own_solution_is_noted_and_costs_no_points(folder, code, noted):
+    # Another process: in this one, all of the package is there already.
+    text = SUBMISSION.format(code=code)
+    result = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, cwd=folder, check=False)
+    told = "It uses `vaeprivacy`, which the assignment asks to do without: for a person to judge; no points were taken"
+    assert (told in result.stderr, result.returncode) == (noted, int(noted)), result.stderr
 
 
 def test_points_and_hidden_tests_are_those_of_the_source(folder):
@@ -99,6 +133,6 @@ def test_the_command_says_how_to_go_on_and_overwrites_nothing(tmp_path):
     assert made.exit_code == 0, made.output
     assert "otter generate --tests-dir tests --output-path autograder.zip" in made.output
     tests = {path.stem for path in (output / "tests").iterdir()}
-    assert tests == {each.name for each in assignment_of("metric-privacy").questions if each.tests}
+    assert tests == {"own_work", *(each.name for each in assignment_of("metric-privacy").questions if each.tests)}
     again = CliRunner().invoke(app, arguments)
     assert again.exit_code == 2 and "exists" in again.output.lower()

@@ -21,6 +21,7 @@ Y = np.array([0, 1, 1])
 NAN = float("nan")
 GREY = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5).astype(np.uint8)
 PEOPLE = "age,colour,member,label\n20,red,True,no\n70,green,False,yes\n45,red,True,no\n"
+GERMAN = "age;colour;member;label\r\n20,5;red;True;no\r\n70,25;green;False;yes\r\n45;red;True;no\r\n"
 RUNNING = Path(__file__).resolve().parents[2] / "book" / "running.md"
 
 
@@ -208,11 +209,21 @@ def without(column: int) -> str:
 @pytest.mark.parametrize(
     ("text", "options", "fault"),
     [
-        ("", {}, " is empty; expected a line of names of columns"),
-        ("age,colour,member,label\n", {}, " has no records"),
-        (PEOPLE + "20,red,True,no,no\n", {}, r" is no table with values between commas \(.*line 5.*\); save it anew"),
-        (PEOPLE.encode("utf-16"), {}, " holds zeros in place of text: it is damaged, or in UTF-16"),
-        (PEOPLE.replace("age,", ""), {}, " has more values in a line than names in its first"),
+        ("", {}, ": the file is empty; expected a line of names of columns"),
+        ("age,colour,member,label\n", {}, ": there are no records"),
+        (PEOPLE + "20,red,True,no,no\n", {}, r": .* no table .*\(line 5 has 5 values, the first one 4\); save it anew"),
+        (PEOPLE.encode("utf-16-le"), {}, " cannot be read as CSV: save it as 'CSV UTF-8' in your spreadsheet"),
+        (PEOPLE.replace("red", "r\xfct").encode("latin-1"), {}, " cannot be read as CSV: save it as 'CSV UTF-8'"),
+        (PEOPLE + '"20,red\n', {}, r": this is no table with a record in each line \(a quote has no end\)"),
+        (PEOPLE.replace("age", "label"), {}, ": two columns are called 'label'; give each a name of its own"),
+        (PEOPLE.replace("age", ""), {}, ": column 1 has no name in the first line; give it one, or leave it out"),
+        (GERMAN.replace("20,5", "1,234").replace("70,25", "4,500"), {}, ": 1,234 may be a fraction or thousands"),
+        (PEOPLE.replace("20,", '"20,5",'), {}, ": column 'age' holds '20,5', which is no number"),
+        *(
+            (PEOPLE.replace("20", first).replace("70", second), {}, ": column 'age' holds whole numbers .* single prec")
+            for first, second in [(f"{10**17 + 1}", f"{10**17 + 2}"), (f"{2**24 + 45}", "70")]
+        ),
+        (PEOPLE.replace("age,", ""), {}, ": there are more values in a line than names in the first"),
         (
             PEOPLE,
             {"label": "class"},
@@ -375,6 +386,37 @@ def test_a_table_is_scaled_by_its_own_ranges(tmp_path: Path) -> None:
     assert data.x.tolist() == [[0, 0, 1, 1], [1, 1, 0, 0], [0.5, 0, 1, 1]]
     near = torch.tensor([[0.4, 0.1, 0.2, 0.9]])
     assert data.to_frame(near).iloc[0].to_dict() == {"age": 45, "colour": "red", "member": 1}
+
+
+SHEETS = {
+    "a byte-order mark": GERMAN.encode("utf-8-sig"),
+    "Unicode text": GERMAN.replace(";", "\t").encode("utf-16"),
+    "a line for Excel": f"sep=;\r\n{GERMAN}".encode(),
+    "another one for Excel": f"\ufeffSEP=|\r\n{GERMAN.replace(';', '|')}".encode(),
+    "quotes": GERMAN.replace("20,5", '"20,5"').replace("red", '"red"'),
+    "spaces": GERMAN.replace(";", "; "),
+    "empty rows and columns": GERMAN.replace("\r\n", ";;\r\n") + ";;;;;\r\n;;;;;\r\n",
+    "empty lines": f"\r\n\r\n{GERMAN}\r\n",
+    "points and commas": GERMAN.replace(",", ".").replace(";", ","),
+    "points and semicolons": GERMAN.replace(",", "."),
+    "capitals": GERMAN.replace("True", "TRUE").replace("False", "FALSE"),
+}
+
+
+@pytest.mark.parametrize("what", SHEETS)
+def test_a_table_is_read_as_spreadsheets_save_it(what: str, tmp_path: Path) -> None:
+    data = from_csv(save(tmp_path, SHEETS[what]), label="label", categorical=["colour"])
+    frame = data.to_frame(data.x)
+    assert frame.age.tolist() == pytest.approx([20.5, 70.25, 45], abs=1e-5)
+    assert frame.drop(columns="age").to_dict("list") == {"colour": ["red", "green", "red"], "member": [1, 0, 1]}
+    assert (data.class_names, data.y.tolist()) == (("no", "yes"), [0, 1, 0])
+
+
+def test_answers_stay_as_they_are_written(tmp_path: Path) -> None:
+    path = save(tmp_path, PEOPLE.replace("red", "007").replace("green", "1.50"))
+    data = from_csv(path, label="label", categorical=["colour", "member"])
+    assert data.to_frame(data.x).colour.tolist() == ["007", "1.50", "007"]
+    assert data.to_frame(data.x).member.tolist() == ["True", "False", "True"]
 
 
 def test_the_page_on_running_shows_how_two_known_data_sets_come_in(

@@ -53,8 +53,9 @@ class Audit:
 
     def __str__(self) -> str:
         verdict = "REFUTED" if self.violated else "not refuted"
+        shown = f"{self.claimed:.3f}" if self.claimed < 1e6 else f"{self.claimed:.3g}"
         return (
-            f"claimed {self.parameter} {self.claimed:.3f}, measured at least {self.measured:.3f} "
+            f"claimed {self.parameter} {shown}, measured at least {self.measured:.3f} "
             f"({100 * self.level:g}% confidence, {self.n:,} outputs): {verdict}"
         )
 

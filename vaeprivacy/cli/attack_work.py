@@ -47,8 +47,8 @@ def attack_run(directory: Path, *, key: str | None, n_shadows: int) -> Attacked:
     rows = {name: row for name, row in read_rows(directory).items() if "error" not in row}
     found = [row for name, row in rows.items() if key is None or name.startswith(key)]
     if not found:
-        wanted = "" if key is None else f" whose key begins with {key}"
-        raise ValueError(f"{directory / RESULTS} has {len(rows)} runs, none{wanted}: make one with `vaeprivacy run`.")
+        wanted = "" if key is None or not rows else f" whose key begins with {key}"
+        raise ValueError(f"{directory} holds no finished run{wanted}: make one with `vaeprivacy run`.")
     n_models = pool_size(n_shadows)
     config = replace(_config_of(found[-1], directory), n_models=n_models, attacks="all")
     row = compute([config], directory=directory, executor=OnThisMachine(), progress=True)[config.key]

@@ -27,9 +27,9 @@ def audit(
     sigma: Annotated[float, typer.Option(help="Standard deviation of Gaussian noise.")] = 2.0,
     radius: Annotated[float, typer.Option(help="Radius of the ball of codes.")] = 2.0,
     dimension: Annotated[
-        int, typer.Option(min=1, help="Latent dimension in which the law of the noise is tested.")
+        int, typer.Option(min=1, max=4096, help="Latent dimension in which the law of the noise is tested.")
     ] = 16,
-    n: Annotated[int, typer.Option(min=20, help="Outputs for each of two codes.")] = 100_000,
+    n: Annotated[int, typer.Option(min=20, max=10_000_000, help="Outputs for each of two codes.")] = 100_000,
     dataset: Annotated[
         str | None, typer.Option(help="Also fit a synthesizer on half of this data set, and audit its release.")
     ] = None,

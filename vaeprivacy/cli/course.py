@@ -102,7 +102,12 @@ def check(
     if not (folder / CHECKS).is_file():
         raise FileNotFoundError(f"{folder} has no {CHECKS}: check a submission in the folder that you were given.")
     variant = read_variant(folder)
-    assignment = read_assignment(folder / CHECKS, name=variant.assignment)
+    try:
+        assignment = read_assignment(folder / CHECKS, name=variant.assignment)
+    except (AttributeError, ValueError):
+        assignment = None
+    if not assignment or not any(question.tests for question in assignment.questions):
+        raise ValueError(f"{folder / CHECKS} holds no tests: take it from the folder that you were given.")
     wrong = _print_check(grade_submission(assignment, submission, variant, public_only=True))
     raise typer.Exit(int(wrong > 0))
 

@@ -6,19 +6,25 @@ from contextlib import contextmanager
 
 import typer
 
-#: What a user can get wrong. (OSError: no such file, no Dask at the address; ImportError: something is not installed.)
-MISTAKES = (ValueError, TypeError, OSError, ImportError)
+#: What a user can get wrong. (OSError: no such file, no Dask at the address; ImportError: something is not installed;
+#: FloatingPointError: a release that would not be finite.)
+MISTAKES = (ValueError, TypeError, OSError, ImportError, FloatingPointError)
 
 
 def _sentence(error: BaseException) -> str:
     """Return what is said of an error: what the system says of files and memory, in our words."""
     from vaeprivacy.compute.files import in_words
 
-    if isinstance(error, MemoryError):
+    if _of_memory(error):
         return "There is not enough memory for this: take fewer or smaller models, or fewer records."
     if isinstance(error, OSError) and error.filename is not None:
         return str(in_words(error, error.filename))
     return str(error)
+
+
+def _of_memory(error: BaseException) -> bool:
+    """Return whether memory ran out; PyTorch says it by an error of another kind."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error))
 
 
 def _as_note(message: Warning | str, category: type[Warning], *where: object, **more: object) -> str:
@@ -47,7 +53,9 @@ def reports_errors(*others: type[Exception], resumes: bool = False) -> Iterator[
         yield
     except typer.Exit:  # which is a RuntimeError
         raise
-    except (*MISTAKES, MemoryError, *others) as error:
+    except Exception as error:
+        if not isinstance(error, (*MISTAKES, *others)) and not _of_memory(error):
+            raise
         typer.echo(f"vaeprivacy: {_sentence(error)}", err=True)
         raise typer.Exit(2) from error
     except KeyboardInterrupt as error:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,12 @@ import numpy as np
 from vaeprivacy.compute.files import CHECKSUM, DamagedFileError
 
 PATHS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+#: What a file may unpack to, in bytes; and how many times its own length, if that is more.
+UNPACKED, TIMES = 2**30, 100
+
+
+class UnreadableError(ValueError):
+    """Why a file is not read, in words that stand in brackets in a sentence about it."""
 
 
 @contextmanager
@@ -52,6 +59,8 @@ def _why(path: Path, error: Exception) -> str:
         head = file.read(6)
     if not head:
         return "it is empty"
+    if isinstance(error, UnreadableError):
+        return str(error)
     if "allow_pickle" in str(error):
         return "it holds Python objects, which might run code: write numbers, or strings"
     if head == b"\x93NUMPY":
@@ -88,7 +97,9 @@ def read_arrays(path: Path, *, only: Sequence[str] = ()) -> dict[str, np.ndarray
         there = [name.removesuffix(".npy") for name in archive.namelist()]
         if len(set(there)) < len(there):
             raise ValueError("It has a name twice.")
-        arrays = {name: _array(archive.read(f"{name}.npy")) for name in only or there if name in there}
+        wanted = [f"{name}.npy" for name in only or there if name in there]
+        _refuse_bombs([archive.getinfo(name) for name in wanted], length=path.stat().st_size)
+        arrays = {name.removesuffix(".npy"): _array(_unpacked(archive, name)) for name in wanted}
     if len(arrays) < len(only):
         expected = " and ".join(map(repr, only))
         raise ValueError(
@@ -98,14 +109,32 @@ def read_arrays(path: Path, *, only: Sequence[str] = ()) -> dict[str, np.ndarray
     return arrays
 
 
+def _refuse_bombs(members: Sequence[zipfile.ZipInfo], *, length: int) -> None:
+    """Refuse members that say that they unpack to far more than the file's length, before any memory is taken."""
+    size, most = sum(member.file_size for member in members), max(UNPACKED, TIMES * length)
+    if size > most:
+        raise UnreadableError(f"it would unpack to {size / 2**30:,.1f} GiB, but may to {most / 2**30:,.1f}")
+    if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
+        raise UnreadableError("it is packed in another way than np.savez does")  # one that unpacks without a limit
+
+
+def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Return a member, all of it, so that zipfile compares its checksum, but not more than it says that it holds."""
+    with archive.open(name) as member:
+        return member.read(archive.getinfo(name).file_size + 1)  # without a number, 2 GiB would be unpacked at once
+
+
 def _array(data: bytes) -> np.ndarray:
-    """Return the array that an .npy file holds, if it holds nothing else."""
-    # (All of the file was read before, so that zipfile has compared its checksum.)
+    """Return the array that an .npy file holds, if it holds that and nothing else."""
     stream = io.BytesIO(data)
-    array = np.lib.format.read_array(stream, allow_pickle=False)
-    if stream.read(1):
-        raise ValueError("There is more behind the array.")
-    return array
+    first = np.lib.format.read_magic(stream) == (1, 0)
+    header = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(stream)
+    # Before NumPy takes the memory. (Objects are pickled in any length; it refuses them.)
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
+        raise ValueError("The header is that of another array.")
+    stream.seek(0)
+    return np.lib.format.read_array(stream, allow_pickle=False)
 
 
 def check_shapes(

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import torch
 
+from vaeprivacy.checks import check_whole
+
 VARIABLE = "VAEPRIVACY_DEVICE"
 #: Kinds of devices that cannot compute in double precision: Apple's GPUs.
 WITHOUT_FLOAT64 = {"mps"}
 #: What a machine is taken to have that does not tell its memory (Windows): few have less.
 UNKNOWN_MEMORY = 8 * 2**30
+MOST_PROCESSES = 1024
 
 
 def best_device() -> torch.device:
@@ -79,7 +82,15 @@ def memory_of(device: torch.device | str) -> int:
 
 
 def workers(n_jobs: int) -> int:
-    """Return how many processes to start: for -1 one a GPU or, if there is none, one a core (-1); else as asked."""
+    """Return how many processes to start: for -1 one a GPU or, if there is none, one a core (-1); else as asked.
+
+    Raises
+    ------
+    ValueError
+        If it is another number, or more than a machine can start.
+    """
+    if n_jobs != -1:
+        check_whole(n_jobs, "n_jobs (-1 for all cores)", least=1, most=MOST_PROCESSES)
     kind = best_device().type
     if n_jobs != -1 or kind == "cpu":
         return n_jobs

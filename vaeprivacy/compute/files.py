@@ -221,7 +221,10 @@ def read_yaml(path: Path) -> Any:
         problem, cause = f"{key!r} stands twice in one mapping, the second time in line {line}", error
     except RecursionError as error:
         problem, cause = "it is nested too deeply", error
+    except UnicodeDecodeError as error:
+        problem, cause = "it is no text in UTF-8; save it anew, in that encoding", error
     except Exception as error:  # the library's own, and of what it makes of numbers, dates and tags
         # The line is said twice: 'line 3, column 5: ... (line: 3)'.
         problem, cause = re.sub(r" \(line: \d+\)", "", " ".join(str(error).split())), error
+        problem = "it holds a number of thousands of digits" if "set_int_max_str_digits" in problem else problem
     raise ValueError(f"{path} cannot be read as YAML: {problem}.") from cause

@@ -3,6 +3,7 @@
 :func:`in_parallel` yields results. Executors yield outcomes: a piece that fails does not stop the others.
 """
 
+import os
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -61,16 +62,29 @@ def in_parallel(
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
         return_as = "generator" if ordered else "generator_unordered"
         parallel = joblib.Parallel(n_jobs=workers(n_jobs), return_as=return_as, batch_size=batch_size)
-        results = parallel(joblib.delayed(_with_one_thread)(task) for task in tasks)
-        yield from progress_bar(results, show=bool(title), total=len(tasks), desc=title)
+        results = parallel(joblib.delayed(_with_one_thread)(task, os.getpid()) for task in tasks)
+        told: list[tuple[str, type[Warning]]] = []
+        try:
+            for result, said in progress_bar(results, show=bool(title), total=len(tasks), desc=title):
+                told += said
+                yield result
+        finally:  # below the bar, not in it
+            for message, category in dict.fromkeys(told):
+                warnings.warn(message, category, stacklevel=2)
 
 
-def _with_one_thread(task: Callable[[], T]) -> T:
-    """Run a task with one thread, also in the calling process: the last digits depend on their number."""
+def _with_one_thread(task: Callable[[], T], caller: int) -> tuple[T, list[tuple[str, type[Warning]]]]:
+    """Run a task with one thread, also in the calling process: the last digits depend on their number.
+
+    What another process warns of is returned, so that the caller says it, in the caller's way.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return task()
+        if os.getpid() == caller:
+            return task(), []
+        with warnings.catch_warnings(record=True) as said:
+            return task(), [(str(warning.message), warning.category) for warning in said]
     finally:
         torch.set_num_threads(threads)
 

@@ -286,8 +286,10 @@ def read_submission(path: Path) -> tuple[list[str], list[str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         cells = jupytext.reads(text, fmt="ipynb" if path.suffix.lower() == ".ipynb" else "py:percent").cells
-        code = [str(cell.source) for cell in cells if cell.cell_type == "code"]
-        return code, [str(cell.source) for cell in cells if cell.cell_type != "code"]
+        if not all(isinstance(cell.source, str) for cell in cells):
+            raise ValueError("It does not say in which version of the format it is.")
+        code = [cell.source for cell in cells if cell.cell_type == "code"]
+        return code, [cell.source for cell in cells if cell.cell_type != "code"]
     except Exception as error:  # whatever a broken file makes its readers raise
         raise ValueError(
             f"{path.name} cannot be read as a notebook or Python file ({type(error).__name__})."

@@ -258,7 +258,7 @@ def read_contest(folder: Path) -> Contest:
     try:
         return Contest(**json.loads(path.read_text(encoding="utf-8")))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not the description of a contest ({error}).") from error
+        raise ValueError(f"{path} is not the description of a contest: take it from where it was made.") from error
 
 
 def open_contest(folder: Path) -> OpenContest:

@@ -3,9 +3,7 @@
 No code of a team is run.
 """
 
-import csv
 import hashlib
-import io
 import json
 import re
 from dataclasses import asdict
@@ -17,6 +15,7 @@ import torch
 from vaeprivacy.attacks import LikelihoodRatio
 from vaeprivacy.attacks.scores import loss_score
 from vaeprivacy.compute.array_files import read_arrays, write_arrays
+from vaeprivacy.compute.csv_text import read_csv_text
 from vaeprivacy.compute.files import load_or_compute
 from vaeprivacy.course.contest import Contest, OpenContest, open_contest
 from vaeprivacy.course.leaderboard import Entry
@@ -58,17 +57,17 @@ def read_scores(path: Path, contest: Contest) -> np.ndarray:
 def _from_csv(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return ids and scores of a CSV file."""
     try:
-        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-    except (UnicodeDecodeError, csv.Error):
+        rows = list(read_csv_text(path).rows())
+    except ValueError:
         raise ValueError("the file cannot be read as CSV in UTF-8") from None
-    if not rows or [name.strip().lower() for name in rows[0]] != ["id", "score"]:
+    if not rows or [name.strip().lower() for name in rows[0][1]] != ["id", "score"]:
         raise ValueError("the first line must be id,score")
     ids, scores = [], []
-    for number, row in enumerate(rows[1:], start=2):
+    for number, row in rows[1:]:
         if not row:
             continue
         try:
-            one, score = map(float, row)
+            one, score = (float(cell.replace(",", ".")) for cell in row)  # a comma where others have a point
             if not one.is_integer():  # 7.0 is, which pandas writes
                 raise ValueError
         except ValueError:

@@ -11,6 +11,7 @@ from vaeprivacy.course.assignments import Assignment, Question, Test, read_submi
 from vaeprivacy.course.sandbox import AnswerError, Limits, Student
 from vaeprivacy.course.variants import OPTIONS, Variant
 
+USES = "It uses `{name}`, which the assignment asks to do without: for a person to judge; no points were taken off."
 BOOK = "https://vaeprivacy.github.io/vaeprivacy/"
 
 
@@ -140,11 +141,7 @@ def notes_of(student: Student) -> list[str]:
     """Return what is to be known of a submission beside its points."""
     notes = [f"A cell failed when the submission was run: {error}" for error in student.errors]
     notes += [f"`{line}` does nothing here: no other programs run, and nothing is installed." for line in student.notes]
-    notes += [
-        f"It uses `{name}`, which the assignment asks to do without: for a person to judge; no points were taken off."
-        for name in sorted(student.uses)
-    ]
-    return notes
+    return notes + [USES.format(name=name) for name in sorted(student.uses)]
 
 
 def empty_grade(assignment: Assignment, student: str, note: str) -> Grade:

@@ -5,20 +5,27 @@ have the same variant.
 """
 
 import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 
 from vaeprivacy.course.assignments import Assignment, Question, Test, student_checks, student_version, tags
-from vaeprivacy.course.grading import BOOK, verdict
+from vaeprivacy.course.grading import BOOK, USES, verdict
 from vaeprivacy.course.sandbox import AnswerError, encode_answer
 from vaeprivacy.course.sandbox_runner import answer, decode
 from vaeprivacy.course.variants import Variant, read_variant, write_files
 
 TESTS, CONFIG, REQUIREMENTS, HANDOUT = "tests", "otter_config.json", "requirements.txt", "handout"
 CHECKS = "checks.py"
+#: Modules that were there before this one, that is before the first test: the submission has loaded them.
+BEFORE = [name for name in takewhile(lambda name: name != __name__, sys.modules) if f"{name}." not in f"{__name__}."]
+BEFORE = [name for name in BEFORE if not name.endswith("._lazy")]  # of the package's root, which solves nothing
 PACKAGE = "vaeprivacy[course] @ git+https://github.com/vaeprivacy/vaeprivacy"
 HEAD = '''"""{title}: {question}, for otter-grader. Made by `vaeprivacy course export`; do not hand it out."""
 
@@ -38,6 +45,21 @@ CASE = """
 def case_{name}(env):
     check({name}, env)
 """
+
+USE = '''"""{title}: whether it is the student's own work, for otter-grader. No points hang on it."""
+
+from otter.test_files import test_case
+
+from vaeprivacy.course.otter import note_uses
+
+OK_FORMAT = False
+name = "own_work"
+
+
+@test_case(name="own_work", points=0, hidden=False)
+def case_own_work(env):
+    note_uses({packages!r}, env)
+'''
 
 
 class SameProcess:
@@ -90,6 +112,35 @@ def check(test: Any, names: dict[str, Any], *, section: str, hidden: str) -> Non
     variant = replace(read_variant(Path()), hidden={**parts, "seed": bytes.fromhex(parts["seed"])})
     wrong = verdict(test, SameProcess(names), variant)
     assert not wrong, f"{wrong} Read again: {BOOK}{section}"
+
+
+def note_uses(packages: Sequence[str], names: dict[str, Any]) -> None:
+    """Fail, which costs no points, if a submission uses a package that the assignment asks to do without.
+
+    Parameters
+    ----------
+    packages : sequence of str
+        Those packages.
+    names : dict
+        What the submission has defined.
+
+    Raises
+    ------
+    AssertionError
+        If it does; the message is for student and teacher.
+    """
+    before = {each for each in packages for name in BEFORE if name.startswith(f"{each}.")}
+    used = before | set(imported(names.values(), packages))
+    assert not used, " ".join(USES.format(name=name) for name in sorted(used))
+
+
+def imported(values: Iterable[Any], packages: Sequence[str]) -> Iterator[str]:
+    """Yield of which packages functions among some values import something when they are called."""
+    codes = [value.__code__ for value in values if isinstance(value, FunctionType)]
+    while codes:
+        code = codes.pop()
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+        yield from (each for each in packages for name in code.co_names if f"{name}.".startswith(f"{each}."))
 
 
 def hidden_text(variant: Variant) -> str:
@@ -151,6 +202,9 @@ def write_otter_folder(assignment: Assignment, variant: Variant, folder: Path) -
         if question.tests:
             text = tests_of(assignment, question, variant)
             (folder / TESTS / f"{question.name}.py").write_text(text, encoding="utf-8")
+    if assignment.not_to_use:
+        text = USE.format(title=assignment.title, packages=list(assignment.not_to_use))
+        (folder / TESTS / "own_work.py").write_text(text, encoding="utf-8")
     (folder / CONFIG).write_text(json.dumps({"show_stdout": False, "show_hidden": False}, indent=1) + "\n")
     (folder / REQUIREMENTS).write_text(f"{PACKAGE}\n")
     for beside in (folder, folder / HANDOUT):

@@ -1,6 +1,5 @@
 """Tables that people edit: CSV as spreadsheets save it, read and written again without losing a cell."""
 
-import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,9 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from vaeprivacy.compute.csv_text import read_csv_text
 from vaeprivacy.compute.files import write_whole
-
-DELIMITERS = (",", ";", "\t")
 
 
 @dataclass
@@ -25,15 +23,15 @@ class Table:
         All rows, the names of the columns first.
     numbers : list of int
         Lines of the file in which the rows end.
-    delimiter, mark, newline : str
-        Comma, semicolon or tab; a byte-order mark, if the file has one; the end of a line.
+    delimiter, head, newline : str
+        Comma, semicolon or tab; what stands before the first row, such as a byte-order mark; the end of a line.
     """
 
     path: Path
     rows: list[list[str]]
     numbers: list[int] = field(default_factory=list)
     delimiter: str = ","
-    mark: str = ""
+    head: str = ""
     newline: str = "\n"
 
     @property
@@ -70,7 +68,7 @@ class Table:
 
     def write(self) -> None:
         """Write it in the form in which it was read, whole or not at all, unless the file has it already."""
-        content = (self.mark + as_csv(self.rows, self.delimiter, self.newline)).encode()
+        content = (self.head + as_csv(self.rows, self.delimiter, self.newline)).encode()
         if not self.path.is_file() or self.path.read_bytes() != content:
             write_whole(self.path, lambda unfinished: unfinished.write_bytes(content))
 
@@ -97,31 +95,12 @@ def read_table(path: Path, *, columns: Sequence[str]) -> Table:
     ValueError
         If it cannot be read, or a column is missing or there twice.
     """
-    content = path.read_bytes()
-    mark = "\ufeff" if content.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else ""
-    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        text = content.decode("utf-16" if utf16 else "utf-8-sig")
-        newline, delimiter, text = _form(text)
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        rows, numbers = [], []
-        for row in reader:
-            rows.append(row)
-            numbers.append(reader.line_num)
-    except (UnicodeDecodeError, csv.Error):
-        raise ValueError(f"{path} cannot be read as CSV: save it as 'CSV UTF-8' in your spreadsheet.") from None
-    table = Table(path, rows or [[]], numbers, delimiter, mark, newline)
+    found = read_csv_text(path)
+    lines = list(found.rows()) or [(1, [])]
+    numbers, rows = [number for number, _ in lines], [row for _, row in lines]
+    table = Table(path, rows, numbers, found.delimiter, found.head, found.newline)
     _check_columns(table, columns)
     return table
-
-
-def _form(text: str) -> tuple[str, str, str]:
-    """Return the end of lines and the delimiter of a text, and the text without a line such as ``sep=;``."""
-    newline = "\r\n" if "\r\n" in text else "\n"
-    first, _, rest = text.partition("\n")
-    if first.lower().startswith("sep=") and len(first.strip()) == 5:
-        return newline, first[4], rest
-    return newline, max(DELIMITERS, key=first.count), text
 
 
 def _check_columns(table: Table, columns: Sequence[str]) -> None:

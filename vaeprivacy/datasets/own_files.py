@@ -1,12 +1,15 @@
 """The door for records in files: an .npz file or a .csv file becomes a data set."""
 
+import io
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from vaeprivacy.compute.array_files import naming, read_arrays
+from vaeprivacy.compute.csv_text import CsvText, read_csv_text
 from vaeprivacy.datasets.dataset import Dataset, encode_table
 from vaeprivacy.datasets.own import from_arrays, label_numbers
 
@@ -54,7 +57,8 @@ def from_csv(
     Parameters
     ----------
     path : str or pathlib.Path
-        The file: values between commas, names of columns in the first line.
+        The file, as spreadsheets save it: names of columns in the first line, values between commas, semicolons or
+        tabs (then numbers may have a comma where others have a point), in UTF-8 or UTF-16.
     label : str
         The column of labels, whole numbers or strings.
     categorical : sequence of str
@@ -73,8 +77,9 @@ def from_csv(
         its labels are not what :func:`~vaeprivacy.datasets.own.from_arrays` takes.
     """
     path = _existing(path)
-    frame = _read_table(path)
+    found = read_csv_text(path)
     with naming(path):
+        frame = _read_table(found, words=categorical)
         _check_columns(frame, label, categorical=categorical, ordinal=ordinal)
         labels, names = label_numbers(frame.pop(label), class_names, what=f"column {label!r}")
         for column in frame.columns.difference(categorical, sort=False):
@@ -89,22 +94,48 @@ def _existing(path: str | Path) -> Path:
     return Path(path)
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    """Read a file with names of columns in its first line, and a record in each other."""
-    if b"\0" in path.read_bytes():
-        raise ValueError(f"{path} holds zeros in place of text: it is damaged, or in UTF-16; save it anew, in UTF-8.")
+def _read_table(found: CsvText, *, words: Sequence[str]) -> pd.DataFrame:
+    """Return a table with names of columns in its first line, and a record in each other; some columns as words."""
+    names = _names(found)
+    options = {"sep": found.delimiter, "decimal": _decimal(found), "skipinitialspace": True, "low_memory": False}
+    text = found.text.rstrip(",;\t \r\n")  # spreadsheets save empty rows, too
     try:
-        frame = pd.read_csv(path, low_memory=False)
-    except pd.errors.EmptyDataError as error:
-        raise ValueError(f"{path} is empty; expected a line of names of columns, then a record a line.") from error
+        # As words, 007 stays what it is.
+        frame = pd.read_csv(io.StringIO(text), header=0, names=names, dtype=dict.fromkeys(words, str), **options)
     except ValueError as error:  # pandas' other errors are ValueErrors, too
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path} is no table with values between commas ({reason}); save it anew.") from error
+        counts = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+        why = "line {1} has {2} values, the first one {0}".format(*counts.groups()) if counts else "a quote has no end"
+        raise ValueError(f"this is no table with a record in each line ({why}); save it anew.") from error
     if not isinstance(frame.index, pd.RangeIndex):
-        raise ValueError(f"{path} has more values in a line than names in its first line; give each column a name.")
+        raise ValueError("there are more values in a line than names in the first; give each column a name.")
     if frame.empty:
-        raise ValueError(f"{path} has no records; expected one in each line after that of names of columns.")
-    return frame
+        raise ValueError("there are no records; expected one in each line after that of names of columns.")
+    nameless = [name for name in names if isinstance(name, int)]
+    for name in nameless:
+        if frame[name].notna().any():
+            raise ValueError(f"column {name} has no name in the first line; give it one, or leave it out.")
+    return frame.drop(columns=nameless)
+
+
+def _names(found: CsvText) -> list[str | int]:
+    """Return the names of columns; the number of the column where there is none."""
+    row = next((row for _, row in found.rows() if any(row)), None)
+    if row is None:
+        raise ValueError("the file is empty; expected a line of names of columns, then a record a line.")
+    names = [name.strip() or place for place, name in enumerate(row, start=1)]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"two columns are called {twice[0]!r}; give each a name of its own.")
+    return names
+
+
+def _decimal(found: CsvText) -> str:
+    """Return what stands before a fraction: a point or, where semicolons or tabs are between cells, maybe a comma."""
+    edge = rf"(?:^|{found.delimiter}|$)"
+    numbers = [] if found.delimiter == "," else re.findall(rf"(?m){edge} *\"?(-?\d+,\d+)\"? *(?={edge})", found.text)
+    if numbers and all(re.fullmatch(r"-?[1-9]\d{0,2},\d{3}", number) for number in numbers):
+        raise ValueError(f"{numbers[0]} may be a fraction or thousands; save numbers with a point, and without commas.")
+    return "," if numbers else "."
 
 
 def _check_columns(frame: pd.DataFrame, label: str, *, categorical: Sequence[str], ordinal: Sequence[str]) -> None:
@@ -140,5 +171,12 @@ def _check_numbers(column: pd.Series) -> None:
         raise ValueError(
             f"column {column.name!r} holds {word!r}, which is no number; name it in categorical, or leave it out."
         )
-    if not math.isfinite(float(column.max()) - float(column.min())):
+    low, high = column.min(), column.max()
+    if not math.isfinite(float(high) - float(low)):
         raise ValueError(f"column {column.name!r} holds infinite or too large numbers; leave these records out.")
+    too_many = int(high) - int(low) >= 2**24 or max(abs(int(low)), abs(int(high))) > 2**53
+    if too_many and (column == column.round()).all():
+        raise ValueError(
+            f"column {column.name!r} holds whole numbers from {low} to {high}, which single precision cannot tell "
+            "apart; leave it out if it is a key, name it in categorical, or take a larger unit."
+        )

@@ -16,7 +16,7 @@ from vaeprivacy.arrays import check_labels, check_log_posteriors, check_membersh
 from vaeprivacy.attacks import Candidates, ClassifierRecipe, ShadowFit, Shadows, train_shadows
 from vaeprivacy.checks import check_whole
 from vaeprivacy.classifiers import ClassifierSettings, predict
-from vaeprivacy.compute.array_files import naming, read_arrays, read_tensors, reading
+from vaeprivacy.compute.array_files import UnreadableError, naming, read_arrays, read_tensors, reading
 from vaeprivacy.compute.files import check_writable
 from vaeprivacy.compute.source import code_hash
 from vaeprivacy.datasets import MOST_MODELS, draw_balanced_memberships
@@ -82,6 +82,8 @@ def _checked(arrays: Mapping[str, Any]) -> dict[str, torch.Tensor]:
             n_classes = found[said].shape[1]
         found[y] = check_labels(arrays[y], y, of=found[x], n_classes=n_classes)
     found["is_member"] = check_memberships(arrays["is_member"], shape=(len(found["x"]),))
+    if found["is_member"].all() or not found["is_member"].any():
+        raise ValueError("is_member must tell members from others, but all candidates are on one side.")
     return {name: found[name] for name in arrays}
 
 
@@ -121,7 +123,9 @@ def load_classifier(path: Path) -> nn.Sequential:
     )
     with reading(path, kind):
         state = {name: weight.float() for name, weight in read_tensors(path)[0].items()}
-        layers = sorted((name for name in state if name.endswith(".weight")), key=lambda name: int(name.split(".")[0]))
+        layers = [f"{2 * place}.weight" for place in range(len(state) // 2)]
+        if set(state) != {name.replace("weight", kind) for name in layers for kind in ("weight", "bias")} or not state:
+            raise UnreadableError(f"it has {', '.join(sorted(state)[:6]) or 'no tensor'}")
         sizes = [state[layers[0]].shape[1], *(len(state[name]) for name in layers)]
         model = mlp(sizes, generator=torch.Generator())
         model.load_state_dict(state)

@@ -16,7 +16,7 @@ from vaeprivacy.compute.devices import best_device
 from vaeprivacy.datasets import Dataset, draw_balanced_memberships, load
 from vaeprivacy.defences import Defence, NoDefence
 from vaeprivacy.experiments.config import Config, draw_parts
-from vaeprivacy.experiments.store import Store, key_of
+from vaeprivacy.experiments.store import Store, key_of, vae_sizes
 from vaeprivacy.randomness import seeded_generator
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.trainers import PlainTrainer
@@ -168,15 +168,16 @@ class Pool:
 
     def vae(self, number: int) -> VAE:
         """Return the VAE behind one classifier, on the device of the records."""
-        public = self.defence.on_public_records
+        public, stage = self.defence.on_public_records, self.defence.vae_stage
+        mine = self.public if public else self.members(number)
+        x, y, n_classes = self.data.x[mine], self.data.y[mine], self.data.n_classes
 
         def train() -> VAE:
-            mine = self.public if public else self.members(number)
             generator = seeded_generator(self.seed, "public vae") if public else self.generator(number, "vae")
-            options = {"n_classes": self.data.n_classes, "generator": generator}
-            return self.defence.vae_stage.fit_vae(self.data.x[mine], self.data.y[mine], **options)
+            return stage.fit_vae(x, y, n_classes=n_classes, generator=generator)
 
-        return self.store.vae(self.vae_name(number), train).to(self.data.x.device)
+        sizes = vae_sizes(stage.vae, stage.vae_records(x[:1], y[:1], n_classes=n_classes).shape[1])
+        return self.store.vae(self.vae_name(number), train, sizes=sizes).to(x.device)
 
     def synthesizer(self, number: int) -> Synthesizer | None:
         """Return what makes synthetic records of one model's members; None if they are not made of single members."""
@@ -209,8 +210,7 @@ class Pool:
         """Return what one classifier is trained on, as features."""
         release = self.release(number)
         if self.defence.keeps_features:
-            mine = self.is_member[number]
-            return replace(release, x=self.features_of_queries[: len(mine)][mine])
+            return replace(release, x=self.features_of_queries[: self.is_member.shape[1]][self.is_member[number]])
         return replace(release, x=self.features(release.x))
 
     # What the models say

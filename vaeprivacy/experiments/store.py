@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from vaeprivacy.compute.array_files import check_shapes, read_arrays, write_arrays
-from vaeprivacy.compute.files import load_or_compute, read_kept, write_whole
+from vaeprivacy.compute.files import DamagedFileError, load_or_compute, read_kept, write_whole
 from vaeprivacy.compute.source import code_hash
-from vaeprivacy.vae import VAE
+from vaeprivacy.vae import VAE, VAESettings
 
 Arrays = dict[str, np.ndarray]
 Shapes = Mapping[str, tuple[int | None, ...]]
@@ -44,6 +44,20 @@ def _read(path: Path, *, shapes: Shapes) -> Arrays:
     return check_shapes(read_arrays(path), shapes, path)
 
 
+def vae_sizes(settings: VAESettings, features: int) -> dict[str, Any]:
+    """Return the sizes that a VAE of some settings has for records of so many features."""
+    names = ("latent_dim", "hidden", "n_classes", "architecture")
+    return {"features": features, **{name: getattr(settings, name) for name in names}}
+
+
+def _read_vae(path: Path, *, sizes: Mapping[str, Any]) -> VAE:
+    vae = VAE.load(path)
+    for name, wanted in sizes.items():
+        if vae.sizes[name] != wanted:
+            raise DamagedFileError(f"{path} is not what belongs there (a VAE with {name} {vae.sizes[name]}).")
+    return vae
+
+
 @dataclass(frozen=True)
 class Store:
     """Keeps what is computed, each under its name: an interrupted computation continues where it stopped.
@@ -57,9 +71,9 @@ class Store:
     directory: Path | None = None
     _memory: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    def vae(self, name: str, make: Callable[[], VAE]) -> VAE:
-        """Return a VAE, trained if it is not there."""
-        return self._one("vaes", f"{name}.safetensors", make, VAE.save, VAE.load)
+    def vae(self, name: str, make: Callable[[], VAE], *, sizes: Mapping[str, Any] = NO_SHAPES) -> VAE:
+        """Return a VAE, trained if it is not there in these sizes (of :attr:`vaeprivacy.vae.VAE.sizes`)."""
+        return self._one("vaes", f"{name}.safetensors", make, VAE.save, partial(_read_vae, sizes=sizes))
 
     def arrays(self, folder: str, name: str, make: Callable[[], Arrays], *, shapes: Shapes = NO_SHAPES) -> Arrays:
         """Return named arrays, computed if they are not there in these shapes (None stands for any length)."""
