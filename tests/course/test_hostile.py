@@ -80,7 +80,7 @@ IN_A_FUNCTION = {
     "a network": ("import socket; socket.create_connection(('127.0.0.1', 9), 1)", "PermissionError"),
     "a huge answer": ("return 'x' * 9 * 2**20", "is larger than"),
     "a huge file": ("with open('big', 'wb') as f:\n    while True: f.write(bytes(2**20))", "OSError"),
-    "many files": ("for i in range(10**6): open(f'f{i}', 'w').close()", "ended itself"),
+    "many files": ("for i in range(10**6): open(f'f{i}', 'w').close()", "more than 2000 files"),
     "an object": ("return object()", "TypeError"),
     "nested lists": ("y = []\nfor _ in range(10**5): y = [y]\nreturn y", "RecursionError"),
     "a false answer file": (

@@ -121,6 +121,7 @@ def grade_submissions(
     ] = 0.0,
 ) -> None:
     """Grade all submissions of a folder. Interrupted or killed, the same command goes on."""
+    from vaeprivacy.course import wall
     from vaeprivacy.course.assignments import find_assignment, find_assignments
     from vaeprivacy.course.grade_table import TABLE
     from vaeprivacy.course.gradebook import GRADES, grade_folder
@@ -155,6 +156,7 @@ def grade_submissions(
         typer.echo(f"vaeprivacy: {sentence}", err=True)
     mean = sum(row["points"] for row in rows) / max(1, len(rows))
     possible = sum(question.points - question.by_hand for question in made.questions)
+    print(wall.sentence(wall.found()))
     print(f"{len(rows)} submissions, on average {mean:.1f} of {possible:g} points that the machine gives.")
     files = [GRADES, TABLE, REPORT, f"{FEEDBACK}/", *write_upload(made, rows, people, output)]
     print(f"{output}: {', '.join(files)}.")

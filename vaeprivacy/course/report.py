@@ -4,6 +4,7 @@ import re
 from html import escape
 from typing import Any
 
+from vaeprivacy.course import wall
 from vaeprivacy.course.assignments import Assignment
 from vaeprivacy.course.by_hand import BY_HAND
 
@@ -22,7 +23,8 @@ PAGE = """<!doctype html>
 
 def report(assignment: Assignment, rows: list[dict[str, Any]], remarks: list[str]) -> str:
     """Return a readable report: how each question went, then each student's feedback and what waits for a person."""
-    lines = [f"# {assignment.title}", "", f"{len(rows)} submissions. Each grading writes this file anew.", ""]
+    lines = [f"# {assignment.title}", "", f"{len(rows)} submissions. Each grading writes this file anew."]
+    lines += [wall.sentence(wall.found()), ""]
     if remarks:
         lines += ["## To look at", "", *[f"- {_one_line(each)}" for each in remarks], ""]
     lines += ["| question | possible | mean |", "|---|---|---|"]

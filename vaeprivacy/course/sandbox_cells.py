@@ -8,6 +8,7 @@ import __future__
 import ast
 import inspect
 import linecache
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import CodeType
@@ -19,6 +20,8 @@ SILENT = {"matplotlib", "config", "load_ext", "reload_ext", "autoreload", "timei
 SILENT |= {"html", "javascript", "js", "latex", "markdown", "svg", "precision", "xmode", "who", "whos"}
 WITHOUT_SIGN = {"pip", "conda", "mamba", "uv", "ls", "cd", "pwd", "matplotlib", "load_ext", "autoreload"}
 MOST_NOTES = 20
+# What may stand above a notebook in the percent format: jupytext would read it as YAML, which can go on for ever.
+HEADER = re.compile(r"\A((?:#!.*\n)?(?:#.*coding[:=].*\n)?)# *---+[ \t]*\n(?:#.*\n)*?# *---+[ \t]*(?:\n|\Z)")
 
 
 class Notebook:
@@ -102,3 +105,19 @@ def as_python(source: str) -> str:
     if len(lines) == 1 and lines[0].split()[0] in WITHOUT_SIGN:  # Jupyter takes these without their %, too
         source = f"%{lines[0]}"
     return TransformerManager().transform_cell(source)
+
+
+def read_submission(path: Path) -> tuple[list[str], list[str]]:
+    """Return the code cells and the texts of a notebook or Python file; nothing of it is run.
+
+    It may take for ever on some files, and raise anything: a student's process does it, within its limits.
+    """
+    import jupytext  # only here: few who run cells read them from a file
+
+    text = path.read_text(encoding="utf-8-sig")
+    if path.suffix.lower() == ".ipynb":
+        cells = jupytext.reads(text, fmt="ipynb").cells
+    else:
+        cells = jupytext.reads(HEADER.sub(r"\1", text), fmt="py:percent").cells
+    code = [str(cell.source) for cell in cells if cell.cell_type == "code"]
+    return code, [str(cell.source) for cell in cells if cell.cell_type != "code"]
