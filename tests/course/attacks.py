@@ -59,7 +59,8 @@ fcntl.fcntl(r, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK); os.write(w, b'x')""",
     "A3 cmdline": """
 path, folder = by_number(f'/{os.getppid()}/cmdline', '/proc/self', 'task')
 return os.read(os.open(path, os.O_RDONLY, dir_fd=folder), 1000)""",
-    "A4 daemon": "return shell(f\"sleep 1; sed -i 's/: 1.0/: 1000/; s/: 3.0/: 1000/' {GRADED}/*.json; date > {OUT}\", daemon=True)",
+    "A4 daemon": """
+return shell(f"sleep 1; sed -i 's/: 1.0/: 1000/; s/: 3.0/: 1000/' {GRADED}/*.json; date > {OUT}", daemon=True)""",
     "A4 by number": "write_by_number(f'{GRADED}/1.json', forged(read_by_number(f'{GRADED}/1.json')))",
     "A4 arrow": """
 import pyarrow

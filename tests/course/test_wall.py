@@ -40,7 +40,7 @@ spec.loader.exec_module(wall)
 wall.go_behind(sys.argv[3:], sys.argv[2], wall.readable_folders())
 names = {}
 exec(sys.stdin.read(), names)
-print(json.dumps([names["won"], names["said"]]))
+print(json.dumps([names["fine"], names["won"], names["said"]]))
 """
 USERS = ("own", "nobody") if hasattr(os, "getuid") and os.getuid() == 0 else ("own",)
 LAYERS = ["+".join(layers) for layers in wall.WALLS[1:]]
@@ -60,7 +60,7 @@ def place():
 
 
 def behind(layers: str, user: str, place: Path, code: str) -> list:
-    """Run code behind a wall only, and return its names `won` and `said`."""
+    """Run code behind a wall only, and return its names `fine`, `won` and `said`."""
     command = [sys.executable, "-c", OUTSIDE, str(place / "student"), layers, INSIDE]
     done = run_as(user, command, input=code, cwd=place)
     if "no such wall" in done.stderr:
@@ -77,44 +77,39 @@ def daemons() -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.parametrize("user", USERS)
-@pytest.mark.parametrize("layers", LAYERS)
-def test_nothing_gets_through_a_wall_alone(layers, user, place):
-    assert all(sum(name.startswith(f"{kind} ") for name in ATTACKS) == 3 for kind in KINDS)
-    code = submission(list(ATTACKS), key=place / "teacher.key", out=place / "out" / "x", graded=place / "graded")
-    won, said = behind(layers, user, place, code)
-    # Links in its own folder lead nowhere; joblib falls back to one process; nobody's hook is there to be taken apart.
-    assert won == []
-    assert set(ATTACKS) - set(said) <= {"A3 links", "A8 joblib"}
-    assert (place / "teacher.key").read_text() == KEY
-    assert list((place / "out").iterdir()) == []
-    assert (place / "graded" / "1.json").read_text() == '{"questions": [], "points": 1}'
-    assert daemons() == []
-
-
 HONEST = """
 import asyncio, os, pathlib, shutil, socket, sqlite3, tempfile, threading, time
 import numpy as np, torch
-won, said = [], {}
+fine = []
 np.save("a.npy", np.arange(5)); shutil.copy2("a.npy", "b.npy"); os.rename("b.npy", "c.npy"); os.chmod("c.npy", 0o600)
-won.append(np.load("c.npy", mmap_mode="r").tolist())
+fine.append(np.load("c.npy", mmap_mode="r").tolist())
 with tempfile.TemporaryDirectory() as name: pathlib.Path(name, "x").write_text("x")
 sqlite3.connect("data.db").execute("create table t(x)")
-threads = [threading.Thread(target=won.append, args=(i,)) for i in range(3)]
+threads = [threading.Thread(target=fine.append, args=(i,)) for i in range(3)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 asyncio.run(asyncio.sleep(0))
-os.kill(os.getpid(), 0); os.nice(0) if False else None
+os.kill(os.getpid(), 0)
 open(os.devnull, "w").write("x"); open("/dev/urandom", "rb").read(3)
-torch.set_num_threads(2); won.append(float(torch.ones(500, 500).matmul(torch.ones(500, 500)).mean()))
-won.append(bool(os.path.expanduser("~")) and time.localtime().tm_year > 2000)
+torch.set_num_threads(2); fine.append(float(torch.ones(500, 500).matmul(torch.ones(500, 500)).mean()))
+fine.append(bool(os.path.expanduser("~")) and time.localtime().tm_year > 2000)
 """
 
 
 @pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("layers", LAYERS)
-def test_honest_code_notices_no_wall(layers, user, place):
-    assert behind(layers, user, place, HONEST) == [[[0, 1, 2, 3, 4], 0, 1, 2, 500.0, True], {}]
+def test_a_wall_alone_lets_honest_code_work_and_nothing_through(layers, user, place):
+    assert all(sum(name.startswith(f"{kind} ") for name in ATTACKS) == 3 for kind in KINDS)
+    code = submission(list(ATTACKS), key=place / "teacher.key", out=place / "out" / "x", graded=place / "graded")
+    fine, won, said = behind(layers, user, place, HONEST + code)
+    assert fine == [[0, 1, 2, 3, 4], 0, 1, 2, 500.0, True]
+    assert won == []
+    # The others raised an error; these only found nothing: its own folder, one process, a shell that did not start.
+    assert set(ATTACKS) - set(said) <= {"A3 links", "A8 joblib", "A9 collector"}
+    assert (place / "teacher.key").read_text() == KEY
+    assert list((place / "out").iterdir()) == []
+    assert (place / "graded" / "1.json").read_text() == '{"questions": [], "points": 1}'
+    assert daemons() == []
 
 
 COMMAND = """
@@ -128,7 +123,7 @@ SHOWS = SOURCE.replace('"Twice 3 is 6."', "f\"Twice 3 is 6, not {student.call('d
 
 @pytest.mark.parametrize("user", USERS)
 def test_a_class_with_hostile_students_keeps_its_grades(user, place):
-    files, honest = place / "small", [str(number) for number in range(1, 7)]
+    files, honest = place / "small", [str(number) for number in range(1, 4)]
     (place / "coursework").mkdir()
     (place / "coursework" / "small.py").write_text(SHOWS)
     (files / "in-a-folder").mkdir(parents=True)

@@ -26,6 +26,7 @@ with extra("course", work="Coursework"):
 SPARE_THREADS = 64  # that a submission may start
 MOST_CELLS = 4 * TOO_LARGE  # bytes of JSON that a submission's cells may be
 READ_SECONDS = 20.0  # for reading them from a file, which is no time of the student's
+REFUSALS = ("PermissionError", "Permission denied", "not permitted")
 LOOK_AGAIN = 0.2  # seconds, after which the size of its folder is looked at
 
 
@@ -167,8 +168,14 @@ class Student:
         except AnswerError as error:  # the process is lost; the next question gets a new one
             raise self._lost(name, f"`{name}`: {error}") from None
         if "error" in reply:
+            self._look_at([str(reply["error"])[:1000]])
             raise AnswerError(str(reply["error"])[:1000])
         return reply.get("value")
+
+    def _look_at(self, errors: list[str]) -> None:
+        """Note errors of a submission that say that it was refused something."""
+        found = [each for each in errors if any(word in each for word in REFUSALS)]
+        self.incidents += [each for each in found if each not in self.incidents]
 
     def _start(self) -> None:
         """Start a process and run the submission's cells, unless one is waiting; what fails once is not tried again."""
@@ -183,6 +190,7 @@ class Student:
         except AnswerError as error:
             raise self._lost("", f"Running the submission from top to bottom: {error}") from None
         self.errors, self.notes = (texts_of(reply.get(name))[:20] for name in ("value", "notes"))
+        self._look_at(self.errors)
         self._loaded = True
 
     def _launch(self, *, file: str = "", content: bytes = b"") -> None:

@@ -124,12 +124,11 @@ def around(wall: Sequence[str], folder: Path) -> list[str]:
 
 
 def go_behind(wall: Sequence[str], folder: str, readable: Sequence[str]) -> None:
-    """Put this process behind a wall, for good; OSError if the kernel refuses: then nothing of a submission may run.
-
-    The process must have no other threads yet: they would stay outside.
-    """
+    """Put this process behind a wall, for good; OSError if it cannot be: then nothing of a submission may run."""
     if not wall:
         return
+    if len(os.listdir("/proc/self/task")) > 1:
+        raise OSError("There are threads already, which would stay outside.")
     libc = ctypes.CDLL(None, use_errno=True)
     _check(libc.prctl(1, *map(ctypes.c_ulong, (9, 0, 0, 0))))  # it is killed when its parent ends
     _check(libc.prctl(38, *map(ctypes.c_ulong, (1, 0, 0, 0))))  # no program gives it new powers
