@@ -17,6 +17,7 @@ from course.test_hostile import SOURCE
 
 from vaeprivacy.course import gradebook, wall
 from vaeprivacy.course.graded import MOST_BEGUN, Graded
+from vaeprivacy.course.report import wall_sentence
 from vaeprivacy.course.sandbox import Student
 from vaeprivacy.course.submissions import find_submissions
 from vaeprivacy.course.variants import Variant
@@ -173,13 +174,13 @@ def test_where_there_is_no_wall_the_teacher_is_told(folder, monkeypatch):  # noq
     monkeypatch.setattr(wall, "found", lambda: ())
     assert [row["points"] for row in grade(folder)] == [3, 3, 3]
     assert "Accidents only" in (folder.parent / "grades" / "report.md").read_text()
-    assert "Accidents only" in wall.sentence(()) and "bubblewrap" in wall.sentence(())
+    assert "Accidents only" in wall_sentence(()) and "bubblewrap" in wall_sentence(())
 
 
 def test_a_wall_is_named_in_the_report(folder):  # noqa: F811
     grade(folder)
-    assert wall.sentence(wall.found()) in (folder.parent / "grades" / "report.md").read_text()
-    assert wall.sentence(("Landlock", "seccomp")) == "Submissions run behind a wall of Landlock and seccomp."
+    assert wall_sentence(wall.found()) in (folder.parent / "grades" / "report.md").read_text()
+    assert wall_sentence(("Landlock", "seccomp")) == "Submissions run behind a wall of Landlock and seccomp."
 
 
 def test_grades_that_somebody_changed_are_made_again(folder):  # noqa: F811

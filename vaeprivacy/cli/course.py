@@ -125,7 +125,7 @@ def grade_submissions(
     from vaeprivacy.course.assignments import find_assignment, find_assignments
     from vaeprivacy.course.grade_table import TABLE
     from vaeprivacy.course.gradebook import GRADES, grade_folder
-    from vaeprivacy.course.report import FEEDBACK, REPORT
+    from vaeprivacy.course.report import FEEDBACK, REPORT, wall_sentence
     from vaeprivacy.course.roster import read_roster
     from vaeprivacy.course.submissions import find_submissions
     from vaeprivacy.course.variants import read_key
@@ -156,7 +156,7 @@ def grade_submissions(
         typer.echo(f"vaeprivacy: {sentence}", err=True)
     mean = sum(row["points"] for row in rows) / max(1, len(rows))
     possible = sum(question.points - question.by_hand for question in made.questions)
-    print(wall.sentence(wall.found()))
+    print(wall_sentence(wall.found()))
     print(f"{len(rows)} submissions, on average {mean:.1f} of {possible:g} points that the machine gives.")
     files = [GRADES, TABLE, REPORT, f"{FEEDBACK}/", *write_upload(made, rows, people, output)]
     print(f"{output}: {', '.join(files)}.")

@@ -77,13 +77,18 @@ def check_folder(folder: Path) -> None:
     """Raise AnswerError if a submission has filled its folder: the disk is the class's."""
     n_files, n_bytes, folders = 0, 0, [os.fspath(folder)]
     while folders:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                n_files += 1
-                n_bytes += entry.stat(follow_symlinks=False).st_size
-                folders += [entry.path] if entry.is_dir(follow_symlinks=False) else []
-                if n_files > MOST_FILES or n_bytes > MOST_BYTES:
-                    raise AnswerError(f"it wrote more than {MOST_FILES} files or {MOST_BYTES // MIB} MiB.")
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    n_files += 1
+                    n_bytes += entry.stat(follow_symlinks=False).st_size
+                    folders += [entry.path] if entry.is_dir(follow_symlinks=False) else []
+                    if n_files > MOST_FILES or n_bytes > MOST_BYTES:
+                        raise AnswerError(f"it wrote more than {MOST_FILES} files or {MOST_BYTES // MIB} MiB.")
+        except FileNotFoundError:  # deleted meanwhile
+            continue
+        except OSError:
+            raise AnswerError("its folder is nested too deeply.") from None
 
 
 def remove(folder: tempfile.TemporaryDirectory) -> None:

@@ -8,7 +8,6 @@ The grader sees what works here. A student's process loads this module by its pa
 
 import ctypes
 import os
-import shutil
 import socket
 import stat
 import struct
@@ -26,15 +25,13 @@ SYSTEM = ["/usr", "/lib", "/lib64", "/bin", "/sys", "/dev/null", "/dev/urandom",
 SYSTEM += ["/proc/meminfo", "/proc/stat", "/etc/localtime", "/etc/fonts", "/etc/mime.types", "/etc/os-release"]
 SYSTEM += ["/etc/ld.so.cache", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf"]
 
-# Rights of Landlock: bit 2 reads files, 3 lists folders. In its own folder a process may do all, but run programs (0),
-# make devices (6, 11), sockets (9) and links (12).
-READ = 1 << 2 | 1 << 3
+# Rights of Landlock. In its own folder a process may do all but run programs (0), make devices, sockets and links.
+READ = 1 << 2 | 1 << 3  # read files, list folders
 OWN = (1 << 15) - 1 & ~(1 << 0 | 1 << 6 | 1 << 9 | 1 << 11 | 1 << 12)
 OF_FILES = 1 << 1 | 1 << 2 | 1 << 14  # write, read, truncate: all that a file has, and a folder has not
 LEAST_LANDLOCK = 3  # Linux 6.2: before it, whoever may read a file could cut it to nothing
 
-# System calls by their names, and their numbers on x86-64 and ARM64, where some old ones are missing. Those from 424 on
-# have the same number everywhere; all that are not named are answered as by an older kernel, which programs expect.
+# System calls: names, and numbers on x86-64 and ARM64. New ones are answered as by an older kernel, which programs expect.
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 FIRST_NEW = 424
 REFUSED = """fork 57 -, vfork 58 -, execve 59 221, execveat 322 281, tkill 200 130, ptrace 101 117, kcmp 312 272,
@@ -79,14 +76,12 @@ def readable_folders() -> list[str]:
 
 @cache
 def found() -> tuple[str, ...]:
-    """Return of which tools a wall can be built here, seen by trying it; none on other systems than Linux."""
+    """Return of which tools a wall can be built here, seen by trying it; of none but on Linux."""
     return next((wall for wall in WALLS if sys.platform == "linux" and works(wall)), ())
 
 
 def works(wall: Sequence[str]) -> bool:
     """Return whether a wall of these tools goes up, and then refuses what it must."""
-    if "bubblewrap" in wall and not shutil.which("bwrap"):
-        return False
     with tempfile.TemporaryDirectory() as outside:
         folder = Path(outside) / "folder"
         folder.mkdir()
@@ -94,19 +89,9 @@ def works(wall: Sequence[str]) -> bool:
         command = [*around(wall, folder), sys.executable, "-I", __file__, str(folder), *wall]
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False)
-        except (OSError, subprocess.TimeoutExpired):
+        except (OSError, subprocess.TimeoutExpired):  # such as: there is no bubblewrap
             return False
         return done.returncode == 0 and done.stdout == b"holds"
-
-
-def sentence(wall: Sequence[str]) -> str:
-    """Return what a wall is good for, in words for the teacher."""
-    if wall:
-        return f"Submissions run behind a wall of {', '.join(wall[:-1])} and {wall[-1]}."
-    return (
-        "Accidents only: there is no wall around submissions here. One that means harm can read the key, change grades "
-        "and end the grader. Install bubblewrap (on Linux), or grade a class that you do not trust in a container."
-    )
 
 
 def around(wall: Sequence[str], folder: Path) -> list[str]:
@@ -116,7 +101,7 @@ def around(wall: Sequence[str], folder: Path) -> list[str]:
     bound: list[str] = []
     for path in (each for each in readable_folders() if not each.startswith("/proc/")):
         bound += ["--dev-bind-try" if path.startswith("/dev/") else "--ro-bind-try", os.path.realpath(path), path]
-    # Root stays root, who may read an installation in somebody's home; all other powers are taken away.
+    # Root keeps one power only: to read an installation in somebody's home.
     powers = ["--cap-drop", "ALL", *(["--cap-add", "CAP_DAC_READ_SEARCH"] if os.getuid() == 0 else [])]
     alone = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--die-with-parent", "--new-session"]
     places = ["--proc", "/proc", "--bind", str(folder), str(folder), "--chdir", str(folder), "--remount-ro", "/"]
@@ -208,8 +193,7 @@ def _filter(machine: str, own: int) -> Iterator[bytes]:
 
 def _numbers(table: str, column: int) -> list[int]:
     """Return the numbers of the calls in a table."""
-    numbers = [each.split()[1 + column] for each in table.split(",")]
-    return [int(number) for number in numbers if number != "-"]
+    return [int(n) for n in (each.split()[1 + column] for each in table.split(",")) if n != "-"]
 
 
 if __name__ == "__main__":
