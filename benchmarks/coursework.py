@@ -2,8 +2,8 @@
 
 The submissions are solutions of thirty variants; one of the hostile ones loops, one asks for 50 GB, one ends its
 process. With `--attack`, three more, who are to be named, end the grader, change the others' grades, and hang whoever
-reads their file; then the thirty have nothing hostile, and nothing is recorded. Run it with `make benchmark-coursework`;
-with `--assignment NAME`, what was recorded of the others is kept.
+reads their file; then the thirty have nothing hostile, and nothing is recorded. Run it with
+`make benchmark-coursework`; with `--assignment NAME`, what was recorded of the others is kept.
 """
 
 import argparse

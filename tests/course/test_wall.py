@@ -102,7 +102,7 @@ fine.append(bool(os.path.expanduser("~")) and time.localtime().tm_year > 2000)
 def test_a_wall_alone_lets_honest_code_work_and_nothing_through(layers, user, place):
     assert all(sum(name.startswith(f"{kind} ") for name in ATTACKS) == 3 for kind in KINDS)
     code = submission(list(ATTACKS), key=place / "teacher.key", out=place / "out" / "x", graded=place / "graded")
-    fine, won, said = behind(layers, user, place, HONEST + code)
+    fine, won, said = behind(layers, user, place, HONEST + code + MORE)
     assert fine == [[0, 1, 2, 3, 4], 0, 1, 2, 500.0, True]
     assert won == []
     # The others raised an error; these only found nothing: its own folder, one process, a shell that did not start.
@@ -113,6 +113,14 @@ def test_a_wall_alone_lets_honest_code_work_and_nothing_through(layers, user, pl
     assert daemons() == []
 
 
+MORE = """
+for path in ("/proc/sys/vm/swappiness", "/proc/self/oom_score_adj", "/dev/shm/x", "/tmp/x", "/sys/x"):
+    try: open(path, "r+" if os.path.exists(path) else "w"); won.append(path)
+    except OSError: pass
+mode = os.stat(sys.executable).st_mode
+os.chmod(sys.executable, 0)
+if os.stat(sys.executable).st_mode != mode: won.append("chmod")
+"""
 COMMAND = """
 import vaeprivacy.course.sandbox as sandbox
 from vaeprivacy.cli.app import app
@@ -217,6 +225,13 @@ def test_who_was_graded_when_the_grader_was_killed_is_named_and_comes_last(folde
     assert first["points"] == 0 and "it is not run again" in first["notes"][0]
     (folder.parent / "grades" / "graded" / "1.json").unlink()
     assert grade(folder)[0]["points"] == 3
+
+
+def test_grades_in_a_folder_of_python_are_remarked(folder, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(wall, "readable_folders", lambda: [str(folder.parent)])
+    told = []
+    grade(folder, remark=told.append)
+    assert any("is in a folder of Python's" in each for each in told)
 
 
 def test_a_mark_of_another_file_does_not_count(folder):  # noqa: F811

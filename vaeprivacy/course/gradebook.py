@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from vaeprivacy.course import wall
 from vaeprivacy.course.assignments import Assignment
 from vaeprivacy.course.by_hand import join_marks, read_marks
 from vaeprivacy.course.changes import CHANGES, append_changes, changes
@@ -21,6 +22,7 @@ from vaeprivacy.course.grading import empty_grade, grade_submission
 from vaeprivacy.course.report import FEEDBACK, REPORT, feedback, report
 from vaeprivacy.course.sandbox import Limits
 from vaeprivacy.course.sandbox_files import read_content
+from vaeprivacy.course.submissions import printable
 from vaeprivacy.course.tables import Table
 
 GRADES = "grades.json"
@@ -108,6 +110,8 @@ def grade_folder(
     """
     marks, table = read_marks(assignment, output), read_grades(assignment, output)
     remarks = [f"{name} is not graded. {why}" for name, why in refused.items()]
+    if any(Path(folder) in output.resolve().parents for folder in wall.readable_folders()):
+        remarks.append(f"{output} is in a folder of Python's, which submissions can read: put it elsewhere.")
     prints = {student: fingerprint(path, source, key) for student, path in submissions.items()}
     grade = partial(grade_one, assignment, key=key, limits=limits or assignment.limits)
     kept = Graded(output, key)
@@ -115,7 +119,7 @@ def grade_folder(
     rows = [grades[student] | {"made_from": made_from(path, source, key)} for student, path in submissions.items()]
     for row in rows:
         if row["incidents"]:
-            remarks.append(f"{row['student']} is to be looked at: {' '.join(row['incidents'][:3])[:500]}")
+            remarks.append(printable(f"{row['student']} is to be looked at: {' '.join(row['incidents'][:3])}"[:500]))
     options = {"marks": marks, "table": table, "late_penalty": late_penalty, "remarks": remarks}
     for told in [*write_grades(assignment, rows, output, **options), *_late(rows, submissions)]:
         remark(told)

@@ -31,7 +31,7 @@ OWN = (1 << 15) - 1 & ~(1 << 0 | 1 << 6 | 1 << 9 | 1 << 11 | 1 << 12)
 OF_FILES = 1 << 1 | 1 << 2 | 1 << 14  # write, read, truncate: all that a file has, and a folder has not
 LEAST_LANDLOCK = 3  # Linux 6.2: before it, whoever may read a file could cut it to nothing
 
-# System calls: names, and numbers on x86-64 and ARM64. New ones are answered as by an older kernel, which programs expect.
+# System calls: names, and numbers on x86-64 and ARM64. New ones are answered as by an older kernel: programs know that.
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 FIRST_NEW = 424
 REFUSED = """fork 57 -, vfork 58 -, execve 59 221, execveat 322 281, tkill 200 130, ptrace 101 117, kcmp 312 272,
@@ -101,11 +101,11 @@ def around(wall: Sequence[str], folder: Path) -> list[str]:
     bound: list[str] = []
     for path in (each for each in readable_folders() if not each.startswith("/proc/")):
         bound += ["--dev-bind-try" if path.startswith("/dev/") else "--ro-bind-try", os.path.realpath(path), path]
-    # Root keeps one power only: to read an installation in somebody's home.
-    powers = ["--cap-drop", "ALL", *(["--cap-add", "CAP_DAC_READ_SEARCH"] if os.getuid() == 0 else [])]
+    powers = ["--cap-drop", "ALL", *(["--cap-add", "CAP_DAC_READ_SEARCH"] if os.getuid() == 0 else [])]  # see below
     alone = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--die-with-parent", "--new-session"]
-    places = ["--proc", "/proc", "--bind", str(folder), str(folder), "--chdir", str(folder), "--remount-ro", "/"]
-    return ["bwrap", *alone, *powers, *bound, *places, "--"]
+    places = ["--proc", "/proc", "--bind", str(folder), str(folder), "--chdir", str(folder)]
+    closed = ["--remount-ro", "/", "--remount-ro", "/proc"]  # in the latter, root could change the kernel's settings
+    return ["bwrap", *alone, *powers, *bound, *places, *closed, "--"]
 
 
 def go_behind(wall: Sequence[str], folder: str, readable: Sequence[str]) -> None:
@@ -118,7 +118,7 @@ def go_behind(wall: Sequence[str], folder: str, readable: Sequence[str]) -> None
     _check(libc.prctl(1, *map(ctypes.c_ulong, (9, 0, 0, 0))))  # it is killed when its parent ends
     _check(libc.prctl(38, *map(ctypes.c_ulong, (1, 0, 0, 0))))  # no program gives it new powers
     header = struct.pack("=Ii", 0x20080522, 0)
-    if libc.capset(header, struct.pack("=6I", 4, 4, 0, 0, 0, 0)) != 0:  # root keeps one: see `around`
+    if libc.capset(header, struct.pack("=6I", 4, 4, 0, 0, 0, 0)) != 0:  # root keeps one, to read an installation in a home
         _check(libc.capset(header, bytes(24)))
     if "Landlock" in wall:
         _close_files(libc, folder, readable)
@@ -132,8 +132,8 @@ def _try(folder: str, wall: Sequence[str]) -> None:
     """Go behind a wall, and say that it holds if it refuses what it must, and no more."""
     go_behind(wall, folder, readable_folders())
     Path(folder, "own").write_text(Path(__file__).read_text())
-    outside = (Path("../secret").read_text, Path("../new").mkdir)
-    for attempt in (*outside, os.fork, socket.socket, lambda: os.kill(os.getppid(), 0)):
+    files = (Path("../secret").read_text, Path("../new").mkdir)
+    for attempt in (*files, os.fork, socket.socket, lambda: os.kill(os.getppid(), 0)):
         try:
             attempt()
         except OSError:
