@@ -44,7 +44,8 @@ exec(sys.stdin.read(), names)
 print(json.dumps([names["fine"], names["won"], names["said"]]))
 """
 USERS = ("own", "nobody") if hasattr(os, "getuid") and os.getuid() == 0 else ("own",)
-LAYERS = ["+".join(layers) for layers in wall.WALLS[1:]]
+# Only what works here, so that nothing is skipped: a machine without bubblewrap has Landlock, or the other way round.
+LAYERS = ["+".join(tools) for tools in wall.WALLS[1:] if sys.platform == "linux" and wall.works(tools)] or ["none"]
 
 
 @pytest.fixture
@@ -64,8 +65,8 @@ def behind(layers: str, user: str, place: Path, code: str) -> list:
     """Run code behind a wall only, and return its names `fine`, `won` and `said`."""
     command = [sys.executable, "-c", OUTSIDE, str(place / "student"), layers, INSIDE]
     done = run_as(user, command, input=code, cwd=place)
-    if "no such wall" in done.stderr:
-        pytest.skip(f"{layers} cannot be had here.")
+    if layers == "none" or "no such wall" in done.stderr:
+        pytest.skip(f"{user} can build no wall of {layers} here.")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

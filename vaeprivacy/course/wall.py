@@ -118,7 +118,7 @@ def go_behind(wall: Sequence[str], folder: str, readable: Sequence[str]) -> None
     _check(libc.prctl(1, *map(ctypes.c_ulong, (9, 0, 0, 0))))  # it is killed when its parent ends
     _check(libc.prctl(38, *map(ctypes.c_ulong, (1, 0, 0, 0))))  # no program gives it new powers
     header = struct.pack("=Ii", 0x20080522, 0)
-    if libc.capset(header, struct.pack("=6I", 4, 4, 0, 0, 0, 0)) != 0:  # root keeps one, to read an installation in a home
+    if libc.capset(header, struct.pack("=6I", 4, 4, 0, 0, 0, 0)) != 0:  # root may read what is in a home
         _check(libc.capset(header, bytes(24)))
     if "Landlock" in wall:
         _close_files(libc, folder, readable)
