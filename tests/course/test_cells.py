@@ -56,6 +56,14 @@ RUNS = {  # cells that run in Jupyter, and what is noted of them
     "Colab's first cell": ([COLAB], ["%pip install -q vaeprivacy", "!git clone https://example.org/x"]),
     "a text with lines like magics": ([TEXT], []),
     "display": ([f"display(1)\ndisplay(1, metadata={{}})\n{FIVE}"], []),
+    "Jupyter's own names beside a figure": (
+        [f"from IPython.display import display\nimport matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()\n{FIVE}"],
+        [],
+    ),
+    "folders for a while": (
+        [f"import tempfile\nwith tempfile.TemporaryDirectory() as f: open(f'{{f}}/x', 'w').close()\n{FIVE}"],
+        [],
+    ),
     "get_ipython": ([f"get_ipython().run_line_magic('matplotlib', 'inline')\nget_ipython().ask_exit\n{FIVE}"], []),
     "old magic calls": ([f"get_ipython().magic('load_ext autoreload')\nget_ipython().kernel\n{FIVE}"], []),
     "get_ipython of IPython": (

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,7 +27,8 @@ with extra("course", work="Coursework"):
 SPARE_THREADS = 64  # that a submission may start
 MOST_CELLS = 4 * TOO_LARGE  # bytes of JSON that a submission's cells may be
 READ_SECONDS = 20.0  # for reading them from a file, which is no time of the student's
-REFUSALS = ("PermissionError", "Permission denied", "not permitted")
+# Of what it may not, or of a file that is not its own: behind bubblewrap, there is none.
+REFUSALS = re.compile(r"PermissionError|Permission denied|not permitted|'/.*No such file|No such file.*'/", re.DOTALL)
 LOOK_AGAIN = 0.2  # seconds, after which the size of its folder is looked at
 
 
@@ -174,8 +176,7 @@ class Student:
 
     def _look_at(self, errors: list[str]) -> None:
         """Note errors of a submission that say that it was refused something."""
-        found = [each for each in errors if any(word in each for word in REFUSALS)]
-        self.incidents += [each for each in found if each not in self.incidents]
+        self.incidents += [each for each in errors if REFUSALS.search(each) and each not in self.incidents]
 
     def _start(self) -> None:
         """Start a process and run the submission's cells, unless one is waiting; what fails once is not tried again."""
@@ -202,7 +203,7 @@ class Student:
             (folder / file).write_bytes(content)
         (folder / "job.json").write_text(json.dumps(self._job() | {"file": file}), encoding="utf-8")
         self._n_asked = 0
-        command = [sys.executable, "-I", "-X", "utf8", sandbox_runner.__file__, str(folder)]
+        command = [sys.executable, "-I", "-B", "-X", "utf8", sandbox_runner.__file__, str(folder)]
         self._process = subprocess.Popen(
             [*wall.around(wall.found(), folder), *command],
             cwd=folder,

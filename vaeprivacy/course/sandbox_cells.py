@@ -9,7 +9,6 @@ import ast
 import inspect
 import linecache
 import re
-from collections.abc import Callable
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -85,12 +84,22 @@ class Notebook:
         self._note(f"!{command}")
         return []
 
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return nothing
+    def __getattr__(self, name: str) -> "Nothing":
+        return Nothing()
 
     def _note(self, line: str) -> None:
         if line not in self.notes and len(self.notes) < MOST_NOTES:
             self.notes.append(line.strip()[:200])
+
+
+class Nothing:
+    """What else Jupyter has: it can be called, has whatever is asked of it (``events.register``), and does nothing."""
+
+    def __call__(self, *_: Any, **__: Any) -> None:
+        """Do nothing."""
+
+    def __getattr__(self, name: str) -> "Nothing":
+        return Nothing()
 
 
 def nothing(*_: Any, **__: Any) -> None:

@@ -33,7 +33,7 @@ CHANGES = {
 LOOKS = frozenset({"os.listdir", "os.scandir", "os.chdir"})
 REFUSED = frozenset({"os.kill", "os.killpg", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn"})
 REFUSED |= {"os.system", "os.link", "os.symlink", "os.startfile", "os.startfile/2", "subprocess.Popen", "pty.spawn"}
-REFUSED |= {"socket.bind", "socket.connect", "resource.prlimit"}
+REFUSED |= {"socket.bind", "socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "resource.prlimit"}
 MOST_OPEN = 256  # files at a time
 # Where packages look for what a machine may have: nobody is named for that, nor for a program that one asks.
 SYSTEM = ("/dev", "/etc", "/proc", "/run", "/sys", "/usr", "/var")
@@ -78,22 +78,24 @@ def end_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def make_guard(folder: str, readable: list[str], tried: list[str]) -> Callable[[str, tuple], None]:
+def make_guard(
+    folder: str, readable: list[str], *, tried: list[str], walled: bool = False
+) -> Callable[[str, tuple], None]:
     """Return an audit hook that lets Python write only below `folder`, and start no other process.
 
     It speaks in sentences, where a wall only says no, and notes in `tried` what a person should know of. Where there is
-    no wall, it keeps off accidents.
+    no wall, it keeps off accidents; then it also refuses changes by a folder's number, of which it cannot see the path.
     """
     realpath, decode = os.path.realpath, os.fsdecode  # as they are before a submission can patch them
     refused, changes, looks = REFUSED, dict(CHANGES), LOOKS
-    of_python = {os.path.realpath(each) for each in sys.path}
+    of_python, no_incident = {os.path.realpath(each) for each in sys.path}, [*SYSTEM, *readable]
 
-    def below(path: Any, folders: list[str] | tuple[str, ...]) -> bool:
+    def below(path: Any, folders: list[str]) -> bool:
         real = realpath(decode(path))
         return any(real == each or real.startswith(each + os.sep) for each in folders)
 
     def refuse(sentence: str, attempt: str, path: Any = "/") -> None:
-        if not (below(path, SYSTEM) or realpath(decode(path)) in of_python or attempt == "subprocess.Popen"):
+        if attempt != "subprocess.Popen" and not below(path, no_incident) and realpath(decode(path)) not in of_python:
             tried.append(f"{attempt} {'' if path == '/' else decode(path)}".strip()[:200])
         raise PermissionError(sentence)
 
@@ -109,11 +111,13 @@ def make_guard(folder: str, readable: list[str], tried: list[str]) -> Callable[[
         elif event in refused:
             what = "start processes, send signals, make links or use the network"
             refuse(f"A submission may not {what} ({event}).", event)
-        elif event in looks and not below(arguments[0] or ".", [folder, *readable]):
+        elif (
+            event in looks and not isinstance(arguments[0], int) and not below(arguments[0] or ".", [folder, *readable])
+        ):
             raise PermissionError(f"{arguments[0]} is outside of the submission's folder.")
         elif event in changes:
             paths = [each for each in arguments[:2] if isinstance(each, str | bytes | os.PathLike)]
-            by_number = any(arguments[i] not in (-1, None) for i in changes[event])
+            by_number = not walled and any(arguments[i] not in (-1, None) for i in changes[event])
             if by_number or not all(below(path, [folder]) for path in paths):
                 refuse(f"A submission may change files only in its own folder ({event}).", event, *paths[:1])
 
@@ -240,7 +244,7 @@ def main(exchange: Path) -> None:
             return
         cells = found["cells"]
     tried: list[str] = []
-    sys.addaudithook(make_guard(folder, readable, tried))
+    sys.addaudithook(make_guard(folder, readable, tried=tried, walled=bool(job["wall"])))
     # A module of its own, called as in Jupyter: what pickles, or asks whether it is the main one, finds it.
     sys.modules["__main__"] = ModuleType("__main__")
     sys.path.append(str(exchange))  # for modules that a notebook writes
