@@ -93,10 +93,8 @@ def grade_folder(
         Per cent of all points that each late day costs; the days are a column of grades.csv.
     refused : dict of str to str
         Files that are not graded, and why: they stand in the report.
-    tell : callable
-        Called with each student's number when it is done.
-    remark : callable
-        Called with each sentence about what a person has to look at.
+    tell, remark : callable
+        Called with each student's number when it is done, and with each sentence about what a person has to look at.
 
     Returns
     -------
@@ -106,24 +104,34 @@ def grade_folder(
     Raises
     ------
     ValueError
-        If a table of the teacher's cannot be understood. It is left as it is, and no grade is lost.
+        If a table of the teacher's cannot be understood; no grade is lost.
     """
     marks, table = read_marks(assignment, output), read_grades(assignment, output)
-    remarks = [f"{name} is not graded. {why}" for name, why in refused.items()]
-    if any(Path(folder) in output.resolve().parents for folder in wall.readable_folders()):
-        remarks.append(f"{output} is in a folder of Python's, which submissions can read: put it elsewhere.")
+    remarks = _remarks_before(output, refused)
     prints = {student: fingerprint(path, source, key) for student, path in submissions.items()}
     grade = partial(grade_one, assignment, key=key, limits=limits or assignment.limits)
-    kept = Graded(output, key)
-    grades = _grades(submissions, prints, kept=kept, grade=grade, jobs=jobs, tell=tell, remarks=remarks)
+    work = {"kept": Graded(output, key), "grade": grade, "jobs": jobs, "tell": tell, "remarks": remarks}
+    grades = _grades(submissions, prints, **work)
     rows = [grades[student] | {"made_from": made_from(path, source, key)} for student, path in submissions.items()]
-    for row in rows:
-        if row["incidents"]:
-            remarks.append(printable(f"{row['student']} is to be looked at: {' '.join(row['incidents'][:3])}"[:500]))
+    remarks += _incidents(rows)
     options = {"marks": marks, "table": table, "late_penalty": late_penalty, "remarks": remarks}
     for told in [*write_grades(assignment, rows, output, **options), *_late(rows, submissions)]:
         remark(told)
     return rows
+
+
+def _remarks_before(output: Path, refused: Mapping[str, str]) -> list[str]:
+    """Return what is to be said before anything is graded."""
+    remarks = [f"{name} is not graded. {why}" for name, why in refused.items()]
+    if any(Path(folder) in output.resolve().parents for folder in wall.readable_folders()):
+        remarks.append(f"{output} is in a folder of Python's, which submissions can read: put it elsewhere.")
+    return remarks
+
+
+def _incidents(rows: list[dict[str, Any]]) -> list[str]:
+    """Return a remark on each submission that was stopped or refused something."""
+    named = [row for row in rows if row["incidents"]]
+    return [printable(f"{row['student']} is to be looked at: {' '.join(row['incidents'][:3])}"[:500]) for row in named]
 
 
 def _late(rows: list[dict[str, Any]], submissions: dict[str, Path | None]) -> Iterator[str]:

@@ -42,10 +42,11 @@ class Graded:
         """Return the grade that was kept of a submission, if there is one, and whether somebody has changed it."""
         try:
             grade = json.loads(self.path(student).read_text(encoding="utf-8"))
-            signature = dict(grade).pop("signature", "")
-        except (OSError, ValueError, RecursionError, TypeError):  # none, or damaged
+        except (OSError, ValueError, RecursionError):  # there is none, or it is damaged
             return None, False
-        grade = {name: value for name, value in grade.items() if name != "signature"}
+        if not isinstance(grade, dict):
+            return None, False
+        signature = grade.pop("signature", "")
         right = hmac.compare_digest(str(signature).encode(), self._signature(student, grade).encode())
         return (grade if right and grade.get("fingerprint") == fingerprint else None), not right and bool(signature)
 
