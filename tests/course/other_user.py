@@ -6,6 +6,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 import vaeprivacy
 
 NOBODY = 65534
@@ -41,4 +43,7 @@ def run_as(user: str, command: list[str], **options: object) -> subprocess.Compl
         command = ["unshare", "-m", "sh", "-c", SCRIPT, "sh", closed, *command]
     elif user == "nobody":
         given |= {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-    return subprocess.run(command, **given)
+    done = subprocess.run(command, **given)
+    if closed and done.returncode and ("unshare:" in done.stderr or "mount:" in done.stderr):
+        pytest.skip("Python is where only root may go, and root may mount nothing here.")
+    return done
