@@ -125,7 +125,7 @@ if os.stat(sys.executable).st_mode != mode: won.append("chmod")
 COMMAND = """
 import vaeprivacy.course.sandbox as sandbox
 from vaeprivacy.cli.app import app
-sandbox.READ_SECONDS = 4
+sandbox.READ_SECONDS = 3
 app()
 """
 SHOWS = SOURCE.replace('"Twice 3 is 6."', "f\"Twice 3 is 6, not {student.call('double', 3)}\"")
@@ -142,7 +142,9 @@ def test_a_class_with_hostile_students_keeps_its_grades(user, place):
     graded = place / "small-grades" / "graded"
     code = submission(list(ATTACKS), key=place / "teacher.key", out=place / "out" / "x", graded=graded)
     (files / "hostile.py").write_text(code)
-    for what in HANGS:
+    # Reading goes on until it is stopped: one of the slow ones is enough for another user.
+    hangs = [what for what in HANGS if user == "own" or what not in ("B2 magics", "B2 quotes")]
+    for what in hangs:
         hang(files / f"{what.replace(' ', '-')}.py", what)
     for path, what in zip(
         (files / "B3-a.py", files / "B3-b.ipynb", files / "in-a-folder" / "x.py"), LARGE, strict=True
@@ -161,7 +163,7 @@ def test_a_class_with_hostile_students_keeps_its_grades(user, place):
     assert "hostile is to be looked at: it tried" in told
     assert not any(f"{student} is to be looked at" in told for student in honest)
     assert all("3" in str(rows[f"B1-{what}"]["points"]) for what in ("aliases", "merges", "long"))
-    assert len(rows) == len(honest) + 1 + len(HANGS) + len(LARGE)
+    assert len(rows) == len(honest) + 1 + len(hangs) + len(LARGE)
     assert all(rows[student]["points"] == 0 and rows[student]["notes"] for student in ("B3-a", "B3-b", "in-a-folder"))
     assert (place / "teacher.key").read_text() == KEY and list((place / "out").iterdir()) == []
     assert daemons() == []
