@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from vaeprivacy.course import sandbox_runner
-from vaeprivacy.course.assignments import Assignment, find_assignment, read_submission, student_version
+from vaeprivacy.course.assignments import Assignment, find_assignment, student_version
 from vaeprivacy.course.grading import QuestionGrade
 from vaeprivacy.course.sandbox import AnswerError, Student
+from vaeprivacy.course.sandbox_cells import read_submission
 from vaeprivacy.course.variants import Variant, write_files
 
 ROOT = Path(__file__).resolve().parents[2]

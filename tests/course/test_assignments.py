@@ -15,7 +15,6 @@ from vaeprivacy.course.assignments import (
     find_assignment,
     find_assignments,
     read_assignment,
-    read_submission,
     student_checks,
     student_version,
     without_marks,
@@ -24,6 +23,7 @@ from vaeprivacy.course.assignments import (
 from vaeprivacy.course.gradebook import grade_folder
 from vaeprivacy.course.grading import grade_submission
 from vaeprivacy.course.sandbox import Limits, Student
+from vaeprivacy.course.sandbox_cells import read_submission
 from vaeprivacy.course.variants import LEAST_KEY, Variant, make_variant, read_key, read_variant, write_files
 
 QUESTION = '# %% [markdown] tags=["question"] name="a" title="A" section=""\n'
@@ -184,7 +184,7 @@ def test_unknown_assignments_and_folders_are_refused(tmp_path):
 def test_files_that_are_no_notebooks_are_refused(tmp_path, content):
     (tmp_path / "1.ipynb").write_bytes(content)
     with pytest.raises(ValueError, match="cannot be read"):
-        read_submission(tmp_path / "1.ipynb")
+        Student.of(tmp_path / "1.ipynb", variant=Variant("a", "1"))
 
 
 def test_notebooks_may_have_magics_and_broken_cells(tmp_path):

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from course.answers import solution_of, variant_of
 
-from vaeprivacy.course.assignments import SOURCES, read_assignment, read_submission, student_checks
+from vaeprivacy.course.assignments import SOURCES, read_assignment, student_checks
 from vaeprivacy.course.grading import grade_submission
 from vaeprivacy.course.sandbox import Limits, Student
 from vaeprivacy.course.variants import Variant
@@ -21,8 +21,7 @@ def asked(tmp_path, cells: list[str], name: str = "answer", *, suffix: str = "ip
     notebook.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
     path = tmp_path / f"1.{suffix}"
     jupytext.write(notebook, path, fmt="ipynb" if suffix == "ipynb" else "py:percent")
-    code, texts = read_submission(path)
-    with Student(code, texts, variant=Variant("a", "1"), limits=Limits(memory=2**33)) as student:
+    with Student.of(path, variant=Variant("a", "1"), limits=Limits(memory=2**33)) as student:
         return student.value(name), student
 
 
@@ -57,6 +56,14 @@ RUNS = {  # cells that run in Jupyter, and what is noted of them
     "Colab's first cell": ([COLAB], ["%pip install -q vaeprivacy", "!git clone https://example.org/x"]),
     "a text with lines like magics": ([TEXT], []),
     "display": ([f"display(1)\ndisplay(1, metadata={{}})\n{FIVE}"], []),
+    "Jupyter's own names beside a figure": (
+        [f"from IPython.display import display\nimport matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()\n{FIVE}"],
+        [],
+    ),
+    "folders for a while": (
+        [f"import tempfile\nwith tempfile.TemporaryDirectory() as f: open(f'{{f}}/x', 'w').close()\n{FIVE}"],
+        [],
+    ),
     "get_ipython": ([f"get_ipython().run_line_magic('matplotlib', 'inline')\nget_ipython().ask_exit\n{FIVE}"], []),
     "old magic calls": ([f"get_ipython().magic('load_ext autoreload')\nget_ipython().kernel\n{FIVE}"], []),
     "get_ipython of IPython": (
@@ -185,10 +192,11 @@ answer = [len(scores), children]
     assert asked(tmp_path, [code])[0] == [2, ""]
 
 
-def test_python_without_magics_does_not_wait_for_ipython(tmp_path):
+def test_python_without_magics_does_not_wait_for_ipython():
     names = "('IPy' 'thon', 'asyncio', 'torch', 'vaeprivacy')"
     code = f"import sys\nanswer = [name for name in {names} if name in sys.modules]"
-    assert asked(tmp_path, [code])[0] == []
+    with Student([code], [], variant=Variant("a", "1")) as student:
+        assert student.value("answer") == []
 
 
 FIRST = "display(1)\nget_ipython()\n%matplotlib inline\n!pip install vaeprivacy\nimport numpy as np\n"

@@ -130,10 +130,11 @@ def grade_submissions(
     json: AsJson = False,
 ) -> None:
     """Grade all submissions of a folder. Interrupted or killed, the same command goes on."""
+    from vaeprivacy.course import wall
     from vaeprivacy.course.assignments import find_assignment, find_assignments
     from vaeprivacy.course.grade_table import TABLE
     from vaeprivacy.course.gradebook import GRADES, grade_folder
-    from vaeprivacy.course.report import FEEDBACK, REPORT
+    from vaeprivacy.course.report import FEEDBACK, REPORT, wall_sentence
     from vaeprivacy.course.roster import read_roster
     from vaeprivacy.course.submissions import find_submissions
     from vaeprivacy.course.variants import read_key
@@ -164,6 +165,7 @@ def grade_submissions(
         typer.echo(f"vaeprivacy: {sentence}", err=True)
     mean = sum(row["points"] for row in rows) / max(1, len(rows))
     possible = sum(question.points - question.by_hand for question in made.questions)
+    typer.echo(wall_sentence(wall.found()), err=json)
     files = [GRADES, TABLE, REPORT, f"{FEEDBACK}/", *write_upload(made, rows, people, output)]
     said = f"{len(rows)} submissions, on average {mean:.1f} of {possible:g} points that the machine gives."
     typer.echo(f"{said}\n{output}: {', '.join(files)}.", err=json)

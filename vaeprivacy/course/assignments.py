@@ -36,7 +36,6 @@ with extra("course", work="Coursework"):
 TESTS = ("public-test", "hidden-test")
 NOT_FOR_STUDENTS = {*TESTS, "helper", "teacher", "rubric"}
 FORMATS = ("ipynb", "py")
-TOO_LARGE = 5 * 2**20
 #: The assignments that come with the package.
 SOURCES = Path(__file__).with_name("sources")
 
@@ -271,26 +270,3 @@ def without_marks(text: str) -> str:
 
 def _blank(block: str) -> str:
     return "*Write here.*" if "<!--" in block else "..."
-
-
-def read_submission(path: Path) -> tuple[list[str], list[str]]:
-    """Return the code cells and the texts of a notebook or Python file; nothing of it is run.
-
-    Raises
-    ------
-    ValueError
-        If it is too large, or cannot be read.
-    """
-    if path.stat().st_size > TOO_LARGE:
-        raise ValueError(f"{path.name} is larger than {TOO_LARGE // 2**20} MiB: clear its outputs.")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        cells = jupytext.reads(text, fmt="ipynb" if path.suffix.lower() == ".ipynb" else "py:percent").cells
-        if not all(isinstance(cell.source, str) for cell in cells):
-            raise ValueError("It does not say in which version of the format it is.")
-        code = [cell.source for cell in cells if cell.cell_type == "code"]
-        return code, [cell.source for cell in cells if cell.cell_type != "code"]
-    except Exception as error:  # whatever a broken file makes its readers raise
-        raise ValueError(
-            f"{path.name} cannot be read as a notebook or Python file ({type(error).__name__})."
-        ) from error

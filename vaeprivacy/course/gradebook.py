@@ -7,18 +7,22 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from vaeprivacy.compute.files import write_whole
+from vaeprivacy.course import wall
 from vaeprivacy.course.assignments import Assignment
 from vaeprivacy.course.by_hand import join_marks, read_marks
 from vaeprivacy.course.changes import CHANGES, append_changes, changes
 from vaeprivacy.course.grade_table import TABLE, read_grades, set_aside, write_table
+from vaeprivacy.course.graded import MOST_BEGUN, Graded, ended_early, write_text
 from vaeprivacy.course.grading import empty_grade, grade_submission
 from vaeprivacy.course.report import FEEDBACK, REPORT, feedback, report
 from vaeprivacy.course.sandbox import Limits
+from vaeprivacy.course.sandbox_files import read_content
+from vaeprivacy.course.submissions import printable
 from vaeprivacy.course.tables import Table
 
 GRADES = "grades.json"
@@ -27,22 +31,26 @@ LATE_MARK = "_LATE_"  # of Canvas, in names of files
 
 def fingerprint(path: Path | None, source: bytes, key: bytes) -> str:
     """Return what a grade depends on, so that a submission is graded again if one of it changes."""
-    content = path.read_bytes() if path and path.is_file() else b""
+    content = read_content(path) if path and path.is_file() else b""
     parts = [hashlib.sha256(part).digest() for part in (content, source, key)]
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def made_from(path: Path | None, source: bytes, key: bytes) -> dict[str, str]:
     """Return hashes of what a grade depends on, to tell later why it has changed."""
-    content = path.read_bytes() if path and path.is_file() else b""
+    content = read_content(path) if path and path.is_file() else b""
     found = {"submission": hashlib.sha256(content), "assignment": hashlib.sha256(source)}
     found["key"] = hmac.new(key, b"which key it is", "sha256")
     return {name: digest.hexdigest()[:12] for name, digest in found.items()}
 
 
-def grade_one(assignment: Assignment, student: str, path: Path | None, *, key: bytes, limits: Limits) -> dict[str, Any]:
-    """Return the grade of one submission; whatever happens to it, there is one."""
+def grade_one(
+    assignment: Assignment, student: str, path: Path | None, *, key: bytes, limits: Limits, stop: str = ""
+) -> dict[str, Any]:
+    """Return the grade of one submission; whatever happens to it, there is one. If `stop` says why, it is not run."""
     try:
+        if stop:
+            raise ValueError(stop)
         if path is None or not path.is_file():
             raise ValueError("The folder must hold exactly one notebook, or one Python file.")
         grade = grade_submission(assignment, path, assignment.variant(student, key=key), limits=limits)
@@ -85,10 +93,8 @@ def grade_folder(
         Per cent of all points that each late day costs; the days are a column of grades.csv.
     refused : dict of str to str
         Files that are not graded, and why: they stand in the report.
-    tell : callable
-        Called with each student's number when it is done.
-    remark : callable
-        Called with each sentence about what a person has to look at.
+    tell, remark : callable
+        Called with each student's number when it is done, and with each sentence about what a person has to look at.
 
     Returns
     -------
@@ -98,19 +104,34 @@ def grade_folder(
     Raises
     ------
     ValueError
-        If a table of the teacher's cannot be understood. It is left as it is, and no grade is lost.
+        If a table of the teacher's cannot be understood; no grade is lost.
     """
     marks, table = read_marks(assignment, output), read_grades(assignment, output)
-    (output / "graded").mkdir(parents=True, exist_ok=True)
+    remarks = _remarks_before(output, refused)
     prints = {student: fingerprint(path, source, key) for student, path in submissions.items()}
     grade = partial(grade_one, assignment, key=key, limits=limits or assignment.limits)
-    grades = _grades(submissions, prints, output=output, grade=grade, jobs=jobs, tell=tell)
+    work = {"kept": Graded(output, key), "grade": grade, "jobs": jobs, "tell": tell, "remarks": remarks}
+    grades = _grades(submissions, prints, **work)
     rows = [grades[student] | {"made_from": made_from(path, source, key)} for student, path in submissions.items()]
-    remarks = [f"{name} is not graded. {why}" for name, why in refused.items()]
+    remarks += _incidents(rows)
     options = {"marks": marks, "table": table, "late_penalty": late_penalty, "remarks": remarks}
-    for sentence in [*write_grades(assignment, rows, output, **options), *_late(rows, submissions)]:
-        remark(sentence)
+    for told in [*write_grades(assignment, rows, output, **options), *_late(rows, submissions)]:
+        remark(told)
     return rows
+
+
+def _remarks_before(output: Path, refused: Mapping[str, str]) -> list[str]:
+    """Return what is to be said before anything is graded."""
+    remarks = [f"{name} is not graded. {why}" for name, why in refused.items()]
+    if any(Path(folder) in output.resolve().parents for folder in wall.readable_folders()):
+        remarks.append(f"{output} is in a folder of Python's, which submissions can read: put it elsewhere.")
+    return remarks
+
+
+def _incidents(rows: list[dict[str, Any]]) -> list[str]:
+    """Return a remark on each submission that was stopped or refused something."""
+    named = [row for row in rows if row["incidents"]]
+    return [printable(f"{row['student']} is to be looked at: {' '.join(row['incidents'][:3])}"[:500]) for row in named]
 
 
 def _late(rows: list[dict[str, Any]], submissions: dict[str, Path | None]) -> Iterator[str]:
@@ -124,24 +145,46 @@ def _grades(
     submissions: dict[str, Path | None],
     prints: dict[str, str],
     *,
-    output: Path,
+    kept: Graded,
     grade: Callable,
     jobs: int,
     tell: Callable[[str], None],
+    remarks: list[str],
 ) -> dict[str, dict[str, Any]]:
     """Return the grades that earlier calls left, and make and keep those that they did not."""
-    grades = {student: _stored(output, student, prints[student]) for student in submissions}
-    grades = {student: made for student, made in grades.items() if made}
-    for student in grades:
-        tell(student)
+    grades: dict[str, dict[str, Any]] = {}
+    for student in submissions:
+        stored, changed = kept.read(student, prints[student])
+        if stored:
+            grades[student] = stored
+            tell(student)
+        elif changed:
+            remarks.append(f"{kept.path(student)} was not written by the grader, so {student} is graded anew.")
     left = {student: path for student, path in submissions.items() if student not in grades}
+    last = {student: path for student, path in left.items() if kept.begun(student, prints[student])}
+    others = {student: path for student, path in left.items() if student not in last}
+    remarks += [ended_early(student, kept.begun(student, prints[student])) for student in last]
+    graded = partial(_grade_marked, prints=prints, kept=kept, grade=grade)
     with warnings.catch_warnings():  # of tests about odd answers; the feedback says what is wrong with them
         warnings.simplefilter("ignore")
-        for student, made in _in_parallel(grade, left, jobs):
+        for student, made in chain(_in_parallel(graded, others, jobs), _in_parallel(graded, last, 1)):
             grades[student] = {**made, "fingerprint": prints[student]}
-            write_text(output / "graded" / f"{student}.json", json.dumps(grades[student], indent=1))
+            kept.keep(student, grades[student])
             tell(student)
     return grades
+
+
+def _grade_marked(
+    student: str, path: Path | None, *, prints: dict[str, str], kept: Graded, grade: Callable
+) -> dict[str, Any]:
+    """Grade a submission, with a mark that stays if the grader does not survive it; give it up after some times."""
+    times = kept.begun(student, prints[student])
+    if times >= MOST_BEGUN:
+        return grade(student, path, stop=ended_early(student, times))
+    kept.begin(student, prints[student])
+    made = grade(student, path)
+    kept.end(student)
+    return made
 
 
 def _in_parallel(grade: Callable, left: dict[str, Path | None], jobs: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -156,18 +199,6 @@ def _in_parallel(grade: Callable, left: dict[str, Path | None], jobs: int) -> It
             raise
 
 
-def _stored(output: Path, student: str, wanted: str) -> dict[str, Any] | None:
-    """Return the grade that an earlier call left, if it is of the same submission, source and key."""
-    path = output / "graded" / f"{student}.json"
-    if not path.is_file():
-        return None
-    try:
-        grade = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return None
-    return grade if isinstance(grade, dict) and grade.get("fingerprint") == wanted else None
-
-
 def read_rows(output: Path) -> list[dict[str, Any]]:
     """Return the grades of the last grading; none if there was none, or its file is damaged."""
     try:
@@ -175,12 +206,6 @@ def read_rows(output: Path) -> list[dict[str, Any]]:
         return [row for row in rows if {"student", "questions", "by_hand", "total"} <= set(row)]
     except (FileNotFoundError, ValueError, TypeError):
         return []
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text whole or not at all; half characters, which a submission may contain, are spelt out."""
-    content = text.encode(errors="backslashreplace")
-    write_whole(path, lambda unfinished: unfinished.write_bytes(content))
 
 
 def write_grades(

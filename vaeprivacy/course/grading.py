@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vaeprivacy.course.assignments import Assignment, Question, Test, read_submission
+from vaeprivacy.course.assignments import Assignment, Question, Test
 from vaeprivacy.course.sandbox import AnswerError, Limits, Student
 from vaeprivacy.course.variants import OPTIONS, Variant
 
@@ -31,12 +31,13 @@ class QuestionGrade:
 
 @dataclass
 class Grade:
-    """What a submission gets, and what its student is told."""
+    """What a submission gets, what its student is told, and what a person may have to look at."""
 
     student: str
     assignment: str
     questions: list[QuestionGrade] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    incidents: list[str] = field(default_factory=list)
 
     @property
     def points(self) -> float:
@@ -125,15 +126,14 @@ def grade_submission(
     ValueError
         If the file cannot be read.
     """
-    code, texts = read_submission(path)
     tests = assignment.tests()
     grade = Grade(variant.student, assignment.name)
     options = {"limits": limits or assignment.limits, "noted": assignment.not_to_use}
-    with Student(code, texts, variant=variant, **options) as student:
+    with Student.of(path, variant=variant, **options) as student:
         for question in assignment.questions:
             chosen = [test for test in question.tests if test.public or not public_only]
             grade.questions.append(grade_question(question, chosen, tests, student, variant))
-        grade.notes = notes_of(student)
+        grade.notes, grade.incidents = notes_of(student), student.incidents
     return grade
 
 

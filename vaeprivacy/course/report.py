@@ -1,9 +1,11 @@
 """What came out of a grading, to be read: a report on the class, and a page for each student."""
 
 import re
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from vaeprivacy.course import wall
 from vaeprivacy.course.assignments import Assignment
 from vaeprivacy.course.by_hand import BY_HAND
 
@@ -22,7 +24,8 @@ PAGE = """<!doctype html>
 
 def report(assignment: Assignment, rows: list[dict[str, Any]], remarks: list[str]) -> str:
     """Return a readable report: how each question went, then each student's feedback and what waits for a person."""
-    lines = [f"# {assignment.title}", "", f"{len(rows)} submissions. Each grading writes this file anew.", ""]
+    lines = [f"# {assignment.title}", "", f"{len(rows)} submissions. Each grading writes this file anew."]
+    lines += [wall_sentence(wall.found()), ""]
     if remarks:
         lines += ["## To look at", "", *[f"- {_one_line(each)}" for each in remarks], ""]
     lines += ["| question | possible | mean |", "|---|---|---|"]
@@ -41,6 +44,16 @@ def report(assignment: Assignment, rows: list[dict[str, Any]], remarks: list[str
         for question in row["questions"]:
             lines += _question_lines(question, row["by_hand"].get(question["name"]))
     return "\n".join(lines) + "\n"
+
+
+def wall_sentence(tools: Sequence[str]) -> str:
+    """Return what the wall around submissions is made of, or what it means that there is none."""
+    if tools:
+        return f"Submissions run behind a wall of {', '.join(tools[:-1])} and {tools[-1]}."
+    return (
+        "Accidents only: there is no wall around submissions here. One that means harm can read the key, change grades "
+        "and end the grader. Install bubblewrap (on Linux), or grade a class that you do not trust in a container."
+    )
 
 
 def _question_lines(question: dict[str, Any], by_hand: float | None) -> list[str]:

@@ -3,8 +3,8 @@
 import contextlib
 import json
 import os
+import re
 import signal
-import stat
 import subprocess
 import sys
 import tempfile
@@ -16,18 +16,20 @@ from typing import Any
 import numpy as np
 
 from vaeprivacy.compute.extras import extra
-from vaeprivacy.course import sandbox_runner
+from vaeprivacy.course import sandbox_files as files
+from vaeprivacy.course import sandbox_runner, wall
+from vaeprivacy.course.sandbox_files import MIB, TOO_LARGE, AnswerError, read_answer, texts_of
 from vaeprivacy.course.variants import Variant, write_files
 
 with extra("course", work="Coursework"):
     import psutil
 
-MIB = 2**20
 SPARE_THREADS = 64  # that a submission may start
-
-
-class AnswerError(Exception):
-    """What is wrong with an answer, in words for the student."""
+MOST_CELLS = 4 * TOO_LARGE  # bytes of JSON that a submission's cells may be
+READ_SECONDS = 20.0  # for reading them from a file, which is no time of the student's
+# Of what it may not, or of a file that is not its own: behind bubblewrap, there is none.
+REFUSALS = re.compile(r"PermissionError|Permission denied|not permitted|'/.*No such file|No such file.*'/", re.DOTALL)
+LOOK_AGAIN = 0.2  # seconds, after which the size of its folder is looked at
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,37 @@ class Student:
         self.noted, self.uses = noted, set()
         self.errors: list[str] = []
         self.notes: list[str] = []  # lines that did nothing
+        self.incidents: list[str] = []  # what a person may have to look at
         self._failed: dict[str, str] = {}
         self._process: subprocess.Popen | None = None
-        self._n_asked, self._spent = 0, 0.0
+        self._loaded, self._n_asked, self._spent = False, 0, 0.0
+
+    @classmethod
+    def of(cls, path: Path, **options: Any) -> "Student":
+        """Return the submission in a file, which its own process has read, within its limits.
+
+        Raises
+        ------
+        ValueError
+            If it is too large, or cannot be read.
+        """
+        content = files.read_content(path)
+        if len(content) > TOO_LARGE:
+            raise ValueError(f"{path.name} is larger than {TOO_LARGE // MIB} MiB: clear its outputs.")
+        student = cls([], [], **options)
+        try:
+            student._launch(file=f"submission{path.suffix.lower()}", content=content)
+            reply = student._wait("read", READ_SECONDS, MOST_CELLS)
+            student._spent = 0.0
+        except AnswerError as error:
+            student._end()
+            raise ValueError(f"{path.name} cannot be read: {error}") from None
+        if "error" in reply:
+            student._end()
+            what = str(reply["error"])[:100]
+            raise ValueError(f"{path.name} cannot be read as a notebook or Python file ({what}).")
+        student.cells, student.texts = (texts_of(reply.get(name), most=TOO_LARGE) for name in ("cells", "texts"))
+        return student
 
     def __enter__(self) -> "Student":
         return self
@@ -138,26 +168,44 @@ class Student:
         try:
             reply = self._exchange(self._n_asked, request)
         except AnswerError as error:  # the process is lost; the next question gets a new one
-            self._failed[name] = f"`{name}`: {error}"
-            self._end()
-            raise AnswerError(self._failed[name]) from None
+            raise self._lost(name, f"`{name}`: {error}") from None
         if "error" in reply:
+            self._look_at([str(reply["error"])[:1000]])
             raise AnswerError(str(reply["error"])[:1000])
         return reply.get("value")
+
+    def _look_at(self, errors: list[str]) -> None:
+        """Note errors of a submission that say that it was refused something."""
+        self.incidents += [each for each in errors if REFUSALS.search(each) and each not in self.incidents]
 
     def _start(self) -> None:
         """Start a process and run the submission's cells, unless one is waiting; what fails once is not tried again."""
         if "" in self._failed:
             raise AnswerError(self._failed[""])
-        if self._process:
+        if self._loaded:
             return
+        if not self._process:
+            self._launch()
+        try:
+            reply = self._wait("0", self.limits.load_seconds)
+        except AnswerError as error:
+            raise self._lost("", f"Running the submission from top to bottom: {error}") from None
+        self.errors, self.notes = (texts_of(reply.get(name))[:20] for name in ("value", "notes"))
+        self._look_at(self.errors)
+        self._loaded = True
+
+    def _launch(self, *, file: str = "", content: bytes = b"") -> None:
+        """Start a process in a folder of its own, behind a wall; if there is a file, it reads its cells from that."""
         self._folder = tempfile.TemporaryDirectory(prefix="submission-", ignore_cleanup_errors=True)
-        folder = Path(self._folder.name)
+        folder = Path(self._folder.name).resolve()
         write_files(self.variant, folder)
-        (folder / "job.json").write_text(json.dumps(self._job()), encoding="utf-8")
+        if file:
+            (folder / file).write_bytes(content)
+        (folder / "job.json").write_text(json.dumps(self._job() | {"file": file}), encoding="utf-8")
         self._n_asked = 0
+        command = [sys.executable, "-I", "-B", "-X", "utf8", sandbox_runner.__file__, str(folder)]
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-X", "utf8", sandbox_runner.__file__, str(folder)],
+            [*wall.around(wall.found(), folder), *command],
             cwd=folder,
             env=clean_environment(folder),
             stdin=subprocess.PIPE,
@@ -165,46 +213,57 @@ class Student:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        try:
-            reply = self._wait(0, self.limits.load_seconds)
-            self.errors, self.notes = (texts_of(reply.get(name))[:20] for name in ("value", "notes"))
-        except AnswerError as error:
-            self._failed[""] = f"Running the submission from top to bottom: {error}"
-            self._end()
-            raise AnswerError(self._failed[""]) from None
+
+    def _lost(self, name: str, why: str) -> AnswerError:
+        """End the process, remember why, and return it as an error."""
+        self._failed[name] = why
+        self.incidents.append(why)
+        self._end()
+        return AnswerError(why)
 
     def _job(self) -> dict[str, Any]:
         limits = self.limits
         of_process = {"memory": limits.memory, "seconds": int(limits.total_seconds) + 1, "file_size": limits.file_size}
         of_process["processes"] = own_threads() + SPARE_THREADS
-        return {"cells": self.cells, "parent": os.getpid(), "limits": of_process, "noted": self.noted}
+        job = {"cells": self.cells, "limits": of_process, "noted": self.noted}
+        return {**job, "parent": os.getpid(), "wall": wall.found()}
 
     def _exchange(self, number: int, request: dict[str, Any]) -> dict[str, Any]:
         folder = Path(self._folder.name)
         try:
-            write_new(folder / f"ask-{number}.json", json.dumps(request))
+            files.write_new(folder / f"ask-{number}.json", json.dumps(request))
             self._process.stdin.write(f"{number}\n".encode())
             self._process.stdin.flush()
         except OSError:
             raise AnswerError("the process has ended before it was asked.") from None
-        return self._wait(number, self.limits.call_seconds)
+        return self._wait(str(number), self.limits.call_seconds)
 
-    def _wait(self, number: int, seconds: float) -> dict[str, Any]:
+    def _wait(self, what: str, seconds: float, most: int = 0) -> dict[str, Any]:
         """Wait for an answer, at most so long, and within what is left of the total time."""
-        begin, path = time.monotonic(), Path(self._folder.name) / f"answer-{number}.json"
-        allowed = min(seconds, self.limits.total_seconds - self._spent)
+        begin, path = time.monotonic(), Path(self._folder.name) / f"answer-{what}.json"
+        allowed, look = min(seconds, self.limits.total_seconds - self._spent), begin + LOOK_AGAIN
         try:
             while not os.path.lexists(path):
                 if self._process.poll() is not None and not os.path.lexists(path):
-                    raise AnswerError(how_it_ended(self._process.returncode))
+                    raise AnswerError(files.how_it_ended(self._code()))
+                if time.monotonic() > look:
+                    files.check_folder(path.parent)
+                    look = time.monotonic() + LOOK_AGAIN
                 if time.monotonic() - begin > allowed:
                     raise AnswerError(f"it took longer than {max(allowed, 0):.0f} seconds and was stopped.")
                 time.sleep(0.002)
         finally:
             self._spent += time.monotonic() - begin
-        reply = read_answer(path, self.limits.answer_size)
+        reply = read_answer(path, most or self.limits.answer_size)
         self.uses.update(name for name in self.noted if name in texts_of(reply.get("uses")))
+        tried = [f"it tried {each}" for each in texts_of(reply.get("tried"))[:20]]
+        self.incidents += [each for each in tried if each not in self.incidents]
         return reply
+
+    def _code(self) -> int:
+        """Return how the process ended, as Python says it: minus the signal. bubblewrap says 128 plus the signal."""
+        code = self._process.returncode
+        return 128 - code if code > 128 and "bubblewrap" in wall.found() else code
 
     def _end(self) -> None:
         """End the process and all that it started in its group, and delete its folder."""
@@ -216,13 +275,8 @@ class Student:
         self._process.kill()
         self._process.stdin.close()
         self._process.wait()
-        self._process = None
-        self._folder.cleanup()
-
-
-def texts_of(value: Any) -> list[str]:
-    """Return a list of texts that a submission's process sent, or nothing if it sent something else."""
-    return [str(each)[:1000] for each in value] if isinstance(value, list) else []
+        self._process, self._loaded = None, False
+        files.remove(self._folder)
 
 
 def own_threads() -> int:
@@ -243,45 +297,3 @@ def clean_environment(folder: Path) -> dict[str, str]:
     # joblib, and scikit-learn with it, then does in one process what it is asked to do in many.
     threads |= {"JOBLIB_MULTIPROCESSING": "0", "LOKY_MAX_CPU_COUNT": "1"}
     return {**kept, **folders, **threads, "MPLBACKEND": "agg", "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-def how_it_ended(code: int) -> str:
-    """Return in words why a process is no longer there."""
-    if code == -getattr(signal, "SIGXCPU", 24):
-        return "it used more processor time than it may, and was stopped."
-    if code < 0:
-        return f"the process was stopped by signal {-code}; did it use too much memory?"
-    return f"the process ended itself with code {code} (by os._exit or the like)."
-
-
-def write_new(path: Path, text: str) -> None:
-    """Write a file that must not be there yet, so that nothing the student put there is followed."""
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text)
-
-
-def read_answer(path: Path, limit: int) -> dict[str, Any]:
-    """Read an answer, which may be anything that a hostile process leaves there.
-
-    Raises
-    ------
-    AnswerError
-        If it is no regular file, too long, or no JSON object.
-    """
-    try:
-        number = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(number, "rb") as file:
-            if not stat.S_ISREG(os.fstat(number).st_mode):
-                raise AnswerError("its answer is no file.")
-            content = file.read(limit + 1)
-    except OSError:
-        raise AnswerError("its answer cannot be read.") from None
-    if len(content) > limit:
-        raise AnswerError(f"its answer is larger than {limit // MIB} MiB.")
-    try:
-        reply = json.loads(content)
-    except (ValueError, RecursionError, MemoryError):
-        raise AnswerError("its answer cannot be read.") from None
-    if not isinstance(reply, dict):
-        raise AnswerError("its answer has not the form of an answer.")
-    return reply

@@ -8,7 +8,7 @@ import __future__
 import ast
 import inspect
 import linecache
-from collections.abc import Callable
+import re
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -19,6 +19,8 @@ SILENT = {"matplotlib", "config", "load_ext", "reload_ext", "autoreload", "timei
 SILENT |= {"html", "javascript", "js", "latex", "markdown", "svg", "precision", "xmode", "who", "whos"}
 WITHOUT_SIGN = {"pip", "conda", "mamba", "uv", "ls", "cd", "pwd", "matplotlib", "load_ext", "autoreload"}
 MOST_NOTES = 20
+# What may stand above a notebook in the percent format: jupytext would read it as YAML, which can go on for ever.
+HEADER = re.compile(r"\A((?:#!.*\n)?(?:#.*coding[:=].*\n)?)# *---+[ \t]*\n(?:#.*\n)*?# *---+[ \t]*(?:\n|\Z)")
 
 
 class Notebook:
@@ -82,12 +84,22 @@ class Notebook:
         self._note(f"!{command}")
         return []
 
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return nothing
+    def __getattr__(self, name: str) -> "Nothing":
+        return Nothing()
 
     def _note(self, line: str) -> None:
         if line not in self.notes and len(self.notes) < MOST_NOTES:
             self.notes.append(line.strip()[:200])
+
+
+class Nothing:
+    """What else Jupyter has: it can be called, has whatever is asked of it (``events.register``), and does nothing."""
+
+    def __call__(self, *_: Any, **__: Any) -> None:
+        """Do nothing."""
+
+    def __getattr__(self, name: str) -> "Nothing":
+        return Nothing()
 
 
 def nothing(*_: Any, **__: Any) -> None:
@@ -102,3 +114,19 @@ def as_python(source: str) -> str:
     if len(lines) == 1 and lines[0].split()[0] in WITHOUT_SIGN:  # Jupyter takes these without their %, too
         source = f"%{lines[0]}"
     return TransformerManager().transform_cell(source)
+
+
+def read_submission(path: Path) -> tuple[list[str], list[str]]:
+    """Return the code cells and the texts of a notebook or Python file; nothing of it is run.
+
+    It may take for ever on some files, and raise anything: a student's process does it, within its limits.
+    """
+    import jupytext  # only here: few who run cells read them from a file
+
+    text = path.read_text(encoding="utf-8-sig")
+    if path.suffix.lower() == ".ipynb":
+        cells = jupytext.reads(text, fmt="ipynb").cells
+    else:
+        cells = jupytext.reads(HEADER.sub(r"\1", text), fmt="py:percent").cells
+    code = [str(cell.source) for cell in cells if cell.cell_type == "code"]
+    return code, [str(cell.source) for cell in cells if cell.cell_type != "code"]

@@ -11,12 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-
-import numpy as np
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Events that change files, and which of their arguments are numbers of open directories (-1 if there is none).
@@ -28,20 +26,19 @@ CHANGES = {
     "os.chown": (3,),
     "os.utime": (3,),
     "os.rename": (2, 3),
-    "os.link": (2, 3),
-    "os.symlink": (2,),
     "os.truncate": (),
     "os.setxattr": (),
     "os.removexattr": (),
 }
-LOOKS = {"os.listdir", "os.scandir", "os.chdir"}
-REFUSED = {"os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.kill", "os.killpg"}
-REFUSED |= {"os.startfile", "os.startfile/2", "subprocess.Popen", "pty.spawn", "socket.bind", "socket.connect"}
-MAX_FILES = 200  # opened for writing
+LOOKS = frozenset({"os.listdir", "os.scandir", "os.chdir"})
+REFUSED = frozenset({"os.kill", "os.killpg", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn"})
+REFUSED |= {"os.system", "os.link", "os.symlink", "os.startfile", "os.startfile/2", "subprocess.Popen", "pty.spawn"}
+REFUSED |= {"socket.bind", "socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "resource.prlimit"}
+MOST_OPEN = 256  # files at a time
 #: The assignments that come with the package: what it reads of it, a submission may read, but not these.
 SOURCES = os.path.realpath(Path(__file__).with_name("sources"))
-READABLE = ["/usr", "/lib", "/lib64", "/bin", "/sys", "/dev/null", "/dev/urandom", "/dev/random", "/proc/cpuinfo"]
-READABLE += ["/proc/meminfo", "/proc/stat", "/etc/localtime", "/etc/fonts", "/etc/mime.types", "/etc/os-release"]
+# Where packages look for what a machine may have: nobody is named for that, nor for a program that one asks.
+SYSTEM = ("/dev", "/etc", "/proc", "/run", "/sys", "/usr", "/var")
 
 
 def beside(name: str) -> ModuleType:
@@ -52,7 +49,8 @@ def beside(name: str) -> ModuleType:
     return module
 
 
-Notebook = beside("sandbox_cells").Notebook  # read before the guard is there
+cells_of, wall = beside("sandbox_cells"), beside("wall")  # read before the guard is there
+Notebook = cells_of.Notebook
 
 
 def set_limits(*, memory: int, seconds: int, file_size: int, processes: int) -> None:
@@ -65,7 +63,7 @@ def set_limits(*, memory: int, seconds: int, file_size: int, processes: int) -> 
     except ImportError:  # Windows
         return
     wanted = {"RLIMIT_AS": memory, "RLIMIT_CPU": seconds, "RLIMIT_FSIZE": file_size, "RLIMIT_CORE": 0}
-    wanted["RLIMIT_NPROC"] = processes
+    wanted |= {"RLIMIT_NPROC": processes, "RLIMIT_NOFILE": MOST_OPEN}
     for name, limit in wanted.items():
         with contextlib.suppress(ValueError, OSError):  # macOS refuses some
             resource.setrlimit(getattr(resource, name), (limit, limit))
@@ -82,19 +80,17 @@ def end_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def readable_folders() -> list[str]:
-    """Return the folders that Python and its packages are in, this package's among them."""
-    spec = find_spec("vaeprivacy")
-    own = [str(Path(spec.origin).parent)] if spec and spec.origin else []
-    folders = [sys.prefix, sys.base_prefix, sys.exec_prefix, *own, f"/proc/{os.getpid()}", *READABLE]
-    # A folder of the path may hold a whole project (an editable installation): only packages are let in.
-    folders += [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages", "lib-dynload")]
-    return sorted({os.path.realpath(folder) for folder in folders})
+def make_guard(
+    folder: str, readable: list[str], *, tried: list[str], walled: bool = False
+) -> Callable[[str, tuple], None]:
+    """Return an audit hook that lets Python write only below `folder`, and start no other process.
 
-
-def make_guard(folder: str, readable: list[str]) -> Callable[[str, tuple], None]:
-    """Return an audit hook that lets a process write only below `folder`, and start no other process."""
-    n_written, realpath, decode = 0, os.path.realpath, os.fsdecode  # as they are before a submission can patch them
+    It speaks in sentences, where a wall only says no, and notes in `tried` what a person should know of. Where there is
+    no wall, it keeps off accidents; then it also refuses changes by a folder's number, of which it cannot see the path.
+    """
+    realpath, decode = os.path.realpath, os.fsdecode  # as they are before a submission can patch them
+    refused, changes, looks = REFUSED, dict(CHANGES), LOOKS
+    of_python, no_incident = {os.path.realpath(each) for each in sys.path}, [*SYSTEM, *readable]
 
     def below(path: Any, folders: list[str]) -> bool:
         real = realpath(decode(path))
@@ -102,35 +98,40 @@ def make_guard(folder: str, readable: list[str]) -> Callable[[str, tuple], None]
             return False
         return any(real == each or real.startswith(each + os.sep) for each in folders)
 
+    def refuse(sentence: str, attempt: str, path: Any = "/") -> None:
+        if attempt != "subprocess.Popen" and not below(path, no_incident) and realpath(decode(path)) not in of_python:
+            tried.append(f"{attempt} {'' if path == '/' else decode(path)}".strip()[:200])
+        raise PermissionError(sentence)
+
     def check_open(path: Any, flags: int) -> None:
-        nonlocal n_written
         writes = bool((flags or 0) & WRITING)
-        n_written += writes
-        if writes and path == os.devnull:
-            return
-        if not below(path, [folder] if writes else [folder, *readable]):
-            raise PermissionError(f"{decode(path)} is outside of the submission's folder.")
-        if n_written > MAX_FILES:
-            raise PermissionError(f"A submission may open at most {MAX_FILES} files for writing.")
+        if not (writes and path == os.devnull) and not below(path, [folder] if writes else [folder, *readable]):
+            sentence = f"{decode(path)} is outside of the submission's folder."
+            refuse(sentence, "to write" if writes else "to read", path)
 
     def guard(event: str, arguments: tuple) -> None:
         if event == "open" and not isinstance(arguments[0], int):
             check_open(arguments[0], arguments[2])
-        elif event in REFUSED:
-            raise PermissionError(f"A submission may not start processes, send signals or use the network ({event}).")
-        elif event in LOOKS and not below(arguments[0] or ".", [folder, *readable]):
+        elif event in refused:
+            what = "start processes, send signals, make links or use the network"
+            refuse(f"A submission may not {what} ({event}).", event)
+        elif (
+            event in looks and not isinstance(arguments[0], int) and not below(arguments[0] or ".", [folder, *readable])
+        ):
             raise PermissionError(f"{arguments[0]} is outside of the submission's folder.")
-        elif event in CHANGES:
+        elif event in changes:
             paths = [each for each in arguments[:2] if isinstance(each, str | bytes | os.PathLike)]
-            by_number = any(arguments[i] not in (-1, None) for i in CHANGES[event])
+            by_number = not walled and any(arguments[i] not in (-1, None) for i in changes[event])
             if by_number or not all(below(path, [folder]) for path in paths):
-                raise PermissionError(f"A submission may change files only in its own folder ({event}).")
+                refuse(f"A submission may change files only in its own folder ({event}).", event, *paths[:1])
 
     return guard
 
 
 def decode(value: Any) -> Any:
     """Return what JSON stands for: arrays and generators are written as objects with one special key."""
+    import numpy as np  # behind the wall: it may start threads, which would stay outside
+
     if isinstance(value, dict) and "__array__" in value:
         return np.array(value["__array__"], dtype=value["dtype"]).reshape(value["shape"])
     if isinstance(value, dict) and "__seed__" in value:
@@ -220,25 +221,47 @@ def write_answer(content: dict[str, Any], path: Path, dump: Callable[[Any], str]
     os.replace(unfinished, path)
 
 
+def read(path: Path) -> dict[str, Any]:
+    """Return the cells of a submission's file and the texts with an answer, or the name of what went wrong."""
+    try:
+        cells, texts = cells_of.read_submission(path)
+    except Exception as error:  # whatever a broken file makes its readers raise
+        return {"error": type(error).__name__}
+    return {"cells": cells, "texts": [text for text in texts if "<!-- answer:" in text]}
+
+
 def main(exchange: Path) -> None:
-    """Read the job, run the submission, then answer requests until there are no more."""
+    """Go behind the wall, read the submission, run it, then answer requests until there are no more."""
     job = json.loads((exchange / "job.json").read_text(encoding="utf-8"))
     requests = os.fdopen(os.dup(0), encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    end_with_parent(job["parent"])
-    readable = readable_folders()
+    folder, readable = os.path.realpath(exchange), wall.readable_folders()
     set_limits(**job["limits"])
-    sys.addaudithook(make_guard(os.path.realpath(exchange), readable))
+    wall.go_behind(job["wall"], folder, readable)
+    if "bubblewrap" not in job["wall"]:  # behind it, other processes cannot be seen
+        end_with_parent(job["parent"])
+    cells = job["cells"]
+    if job["file"]:
+        found = read(exchange / job["file"])
+        write_answer(found, exchange / "answer-read.json")
+        if "error" in found:
+            return
+        cells = found["cells"]
+    tried: list[str] = []
+    sys.addaudithook(make_guard(folder, readable, tried=tried, walled=bool(job["wall"])))
     # A module of its own, called as in Jupyter: what pickles, or asks whether it is the main one, finds it.
     sys.modules["__main__"] = ModuleType("__main__")
     sys.path.append(str(exchange))  # for modules that a notebook writes
     namespace, notes = vars(sys.modules["__main__"]), []
-    errors = run_cells(job["cells"], namespace, notes)
-    write_answer({"value": errors, "notes": notes, "uses": loaded(job["noted"])}, exchange / "answer-0.json")
+    errors = run_cells(cells, namespace, notes)
+
+    def also() -> dict[str, Any]:
+        return {"uses": loaded(job["noted"]), "tried": [*dict.fromkeys(tried)][:20]}
+
+    write_answer({"value": errors, "notes": notes} | also(), exchange / "answer-0.json")
     for line in requests:
         request = json.loads((exchange / f"ask-{int(line)}.json").read_text(encoding="utf-8"))
-        reply = answer(request, namespace) | {"uses": loaded(job["noted"])}
-        write_answer(reply, exchange / f"answer-{int(line)}.json")
+        write_answer(answer(request, namespace) | also(), exchange / f"answer-{int(line)}.json")
 
 
 if __name__ == "__main__":

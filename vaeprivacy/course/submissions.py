@@ -49,6 +49,8 @@ def find_submissions(folder: Path, *, roster: Roster | None = None) -> tuple[dic
         if path.name.startswith((".", "__")) or path.name in NOT_SUBMISSIONS:
             continue
         try:
+            if path.is_symlink():  # one in an archive could lead to the key, and its text into the feedback
+                raise ValueError("It is a link: put the file itself there")
             if not path.is_dir() and path.suffix.lower() not in SUFFIXES:
                 raise ValueError("A submission is a notebook (.ipynb) or a Python file (.py)")
             places.setdefault(student_of(path, roster, submitters), []).append(path)
@@ -132,7 +134,7 @@ def _file(path: Path) -> Path | None:
         files = [
             each
             for each in sorted(path.iterdir())
-            if each.suffix.lower() == suffix and each.name not in NOT_SUBMISSIONS
+            if each.suffix.lower() == suffix and each.name not in NOT_SUBMISSIONS and not each.is_symlink()
         ]
         if len(files) == 1:
             return files[0]
