@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 #: What the extras bring, and what the package has no use for.
 EXTRAS = (
-    "opacus", "kymatio", "matplotlib", "seaborn", "jupytext", "nbformat", "pyarrow", "statsmodels", "IPython",
+    "opacus", "matplotlib", "seaborn", "jupytext", "nbformat", "pyarrow", "statsmodels", "IPython",
     "psutil", "yaml", "distributed", "dask",
 )  # fmt: skip
 # Python imports a module of this name at its start.
