@@ -1,8 +1,8 @@
 """Images made by a recipe from random numbers alone: no record of anybody enters, so they cost no privacy.
 
-What the recipe knows of the domain must be declared with whatever uses it: *one object on black*. The object stands in
-the middle, fills a good part of the image, has a smooth outline, is often its own mirror image, and has one grey with
-some texture. :func:`dead_leaves` know nothing but that things have edges and hide each other.
+What the recipe knows of the domain must be declared with whatever uses it: *one object on black*, in the middle, large,
+of a smooth outline, often its own mirror image, of one grey with some texture. :func:`dead_leaves` know nothing but
+that things have edges and hide each other.
 """
 
 import torch
@@ -20,7 +20,7 @@ def silhouettes(n: int, *, image_shape: tuple[int, int], generator: torch.Genera
     image_shape : tuple of int
         Height and width.
     generator : torch.Generator
-        Source of all random numbers, on the CPU.
+        Source of all random numbers.
 
     Returns
     -------
@@ -43,10 +43,9 @@ def silhouettes(n: int, *, image_shape: tuple[int, int], generator: torch.Genera
 
 
 def dead_leaves(n: int, *, image_shape: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
-    """Return images of boxes and ellipses that lie over each other, of random size, angle and grey.
+    """Return images of boxes and ellipses that hide each other; for parameters and result see :func:`silhouettes`.
 
-    Few are large: sides have a heavy-tailed distribution, so that edges occur at all scales. Parameters and result are
-    those of :func:`silhouettes`.
+    Few are large: sides have a heavy-tailed distribution, so that edges occur at all scales.
     """
     rows, columns = _grid(image_shape)
     images, leaves = torch.zeros(n, *image_shape), torch.randint(3, 25, (n, 1, 1), generator=generator)

@@ -9,9 +9,8 @@ import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reade
 
 from vaeprivacy.arrays import check_table
 
-SCALES = 2  # averages over 2**2 x 2**2 pixels, as in the source
-ANGLES = 8
-BLOCK = 2**SCALES
+SCALES, ANGLES = 2, 8
+BLOCK = 2**SCALES  # pixels: averages are over 4 x 4, as in the source
 PI = 3.1415  # of the first implementation, kymatio, whose features these are to five digits
 GROUPS = 27  # of 3 channels each
 CHUNK = 50  # images at a time: what is between them and their features takes 160 times their memory
@@ -21,10 +20,9 @@ def scattering(x: torch.Tensor, *, image_shape: tuple[int, int]) -> torch.Tensor
     """Return normalised scattering features of images.
 
     The transform (Bruna and Mallat, arXiv 1203.1513) takes moduli of wavelet coefficients, twice, and averages them
-    locally. Nothing in it is learned, and the normalisation is of each record by itself (group
-    normalisation: mean 0 and variance 1 over the values of three channels). So the features of a record depend on no
-    other record, and training on them with DP-SGD spends no more than training on the records. Source: Tramèr and
-    Boneh (ICLR 2021, arXiv 2011.11660), who train a linear model on them.
+    locally. Nothing in it is learned, and the normalisation is of each record by itself (group normalisation: mean 0
+    and variance 1 over three channels). So the features of a record depend on no other record, and training on them
+    with DP-SGD spends no more than training on the records, as Tramèr and Boneh do (ICLR 2021, arXiv 2011.11660).
 
     Parameters
     ----------
@@ -59,17 +57,8 @@ def coefficients(images: torch.Tensor) -> torch.Tensor:
     """Return the scattering coefficients of images, before normalisation.
 
     With u = |x * psi|, the modulus of a wavelet coefficient at each pixel, and A a local average, they are A x; A u for
-    each wavelet; and A |u * psi'| for each fine wavelet and each coarse one after it.
-
-    Parameters
-    ----------
-    images : torch.Tensor
-        Shape (images, height, width), float32.
-
-    Returns
-    -------
-    torch.Tensor
-        Shape (images, 81, height // 4, width // 4): 1 channel, then 16, then 64.
+    each wavelet; and A |u * psi'| for each fine wavelet and each coarse one after it: 1 + 16 + 64 channels. Images of
+    shape (images, height, width), float32, become (images, 81, height // 4, width // 4).
     """
     height, width = images.shape[1:]
     rows, columns = (_reflected(n).to(images.device) for n in (height, width))
@@ -96,8 +85,7 @@ def _halved(spectrum: torch.Tensor) -> torch.Tensor:
 def wavelets(rows: int, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the spectra of fine and of coarse Morlet wavelets, each of shape (angles, rows, columns), float32.
 
-    A Morlet wavelet is a wave under an elongated Gaussian, made to sum to zero: it answers to edges of one direction
-    and one width. Its spectrum is real.
+    A Morlet wavelet, a wave under an elongated Gaussian that sums to zero, answers to edges of one direction and width.
     """
     angles = [(ANGLES // 2 - 1 - i) * math.pi / ANGLES for i in range(ANGLES)]
     found = [[_morlet(rows, columns, scale=2**j, angle=angle) for angle in angles] for j in range(SCALES)]
@@ -117,14 +105,9 @@ def _morlet(rows: int, columns: int, *, scale: int, angle: float) -> np.ndarray:
 
 
 def averages(maps: torch.Tensor, *, step: int = 1) -> torch.Tensor:
-    """Return Gaussian averages at every fourth pixel of the image, without those of its padding.
+    """Return Gaussian averages of maps at every fourth pixel of the image, without those of its padding.
 
-    Parameters
-    ----------
-    maps : torch.Tensor
-        Shape (images, maps, rows, columns), float32: a value at every pixel, or at every second one.
-    step : int
-        Pixels from one value to the next: 1 or 2.
+    Maps, shape (images, maps, rows, columns), float32, have a value at every pixel, or (with step 2) every second one.
     """
     down, right = (_averaging(step * n, step).to(maps.device) for n in maps.shape[2:])
     return down @ maps @ right.T
