@@ -50,7 +50,7 @@ modules to read first, in an order in which none needs one that comes later. Wha
 SECOND = """
 ## Another evening: noisy moments
 
-A generative model whose encoder, decoder and classes follow from a few noisy sums, and the features in which that works.
+A generative model that follows from a few noisy sums, without any training, and the features in which that works.
 
 """
 

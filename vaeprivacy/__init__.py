@@ -14,7 +14,6 @@ The modules of this folder are the idea, in the order of the paper; every other 
     bounds           how well two distributions can be told apart: bounds on any attack, and conversions
     gaussian_bounds  the same for normal distributions, and so for Gaussian noise
     guarantee        what a release promises, and what it leaves out
-    whole_guarantee  a promise for everything that is published at once
     vae              the variational autoencoder
     vae_training     its training
     trainers         ways to train encoder and decoder, and what each lets a guarantee say
@@ -27,6 +26,7 @@ The modules of this folder are the idea, in the order of the paper; every other 
     dp_classifier    the target model, trained with DP-SGD
     scattering       fixed features of images on which linear models are strong
     procedural       images made of random numbers alone
+    whole_guarantee  a promise for everything that is published at once
     feature_maps     fixed transforms of records that no record had a part in
     moments          a generative model from noisy sums of features
     moment_files     its files
