@@ -30,6 +30,7 @@ The modules of this folder are the idea, in the order of the paper; every other 
     feature_maps     fixed transforms of records that no record had a part in
     moments          a generative model from noisy sums of features
     moment_files     its files
+    transfer         a classifier turned into a release of images
     relax_loss       a loss that keeps members' losses near a level
 
     mechanisms/      noise for codes and labels, and what may be done to noisy codes
