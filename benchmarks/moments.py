@@ -73,28 +73,35 @@ def main() -> None:
     torch.set_num_threads(1)
     for seed in given.seeds:
         mine, fresh = chosen(seed, given.members)
-        x, y, test_x, test_y = data.x[mine], data.y[mine], data.x[fresh], data.y[fresh]
+        records = (data.x[mine], data.y[mine], data.x[fresh], data.y[fresh])
         if given.what == "raw":
-            start = time.time()
-            tell(
-                "raw records", float("inf"), seed, accuracy(student(x, y, epochs=60, seed=seed), test_x, test_y), start
-            )
-        elif given.what == "transfer":
-            transfer(given, seed, x, y, test_x, test_y)
+            start, (x, y, *test) = time.time(), records
+            tell("raw records", float("inf"), seed, accuracy(student(x, y, epochs=60, seed=seed), *test), start)
         else:
-            scattered = given.what == "scattering"
-            of_map = scattering_map(SHAPE, directions=given.directions) if scattered else cosine_map(SHAPE)
-            name = f"{given.what}-{of_map.basis.shape[1]}-{given.members}-{seed}"
-            file = lambda part, name=name: given.directory / f"{name}-{part}.npz"  # noqa: E731
-            start, h = time.time(), features(of_map, x, file("members"))
-            seen = features(of_map, test_x, file("fresh")) if scattered else test_x
-            print(f"features: {time.time() - start:.1f} s", flush=True)
-            for epsilon in given.epsilons:
-                start, options = time.time(), {"epsilon": epsilon, "delta": given.delta, "n_classes": 10}
-                model = fit_moments(h, y, of_map, generator=seeded_generator(seed, "noise"), **options)
-                release = model.sample(given.rows or len(x), generator=seeded_generator(seed, "samples"))
-                found = student(release.x, release.y, epochs=given.epochs, seed=seed)
-                tell(given.what, epsilon, seed, accuracy(found, seen, test_y), start)
+            (transfer if given.what == "transfer" else moments)(given, seed, *records)
+
+
+def moments(
+    given: argparse.Namespace,
+    seed: int,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    test_x: torch.Tensor,
+    test_y: torch.Tensor,
+) -> None:
+    """Print accuracies of students on samples of noisy moments."""
+    scattered = given.what == "scattering"
+    of_map = scattering_map(SHAPE, directions=given.directions) if scattered else cosine_map(SHAPE)
+    name = given.directory / f"{given.what}-{of_map.basis.shape[1]}-{given.members}-{seed}"
+    start, h = time.time(), features(of_map, x, Path(f"{name}-members.npz"))
+    seen = features(of_map, test_x, Path(f"{name}-fresh.npz")) if scattered else test_x
+    print(f"features: {time.time() - start:.1f} s", flush=True)
+    for epsilon in given.epsilons:
+        start, options = time.time(), {"epsilon": epsilon, "delta": given.delta, "n_classes": 10}
+        model = fit_moments(h, y, of_map, generator=seeded_generator(seed, "noise"), **options)
+        release = model.sample(given.rows or len(x), generator=seeded_generator(seed, "samples"))
+        found = student(release.x, release.y, epochs=given.epochs, seed=seed)
+        tell(given.what, epsilon, seed, accuracy(found, seen, test_y), start)
 
 
 def transfer(

@@ -30,9 +30,9 @@ def overspends(fault: str, generator: torch.Generator) -> bool:
     noise, what a query then spends is the squared distance of the two sums, in standard deviations.
     """
     x = normals((N, 4), generator=generator)
-    x[0] *= 100  # one record that stands out, and in the neighbouring set another on the opposite side
+    x[0] *= 100  # one record that stands out, and in the neighbouring set another at 120 degrees: step 2's worst pair
     neighbour, y = x.clone(), F.one_hot(torch.arange(N) % 2).double()
-    neighbour[0] = -x[0]
+    neighbour[0] = -x[0] / 2 + math.sqrt(3) / 2 * torch.stack([-x[0, 1], x[0, 0], -x[0, 3], x[0, 2]])
     sigma = SETTINGS.deviations(MU)
     if fault == "root 2":
         sigma["centre"] /= math.sqrt(2)
