@@ -43,7 +43,7 @@ def test_the_synthesizer_is_imported_in_little_more_time_than_pytorch() -> None:
 
 
 def test_what_only_some_work_needs_is_not_imported() -> None:
-    needless = {"opacus", "kymatio", "matplotlib", "seaborn", "jupytext", "IPython", "sklearn", "scipy.stats"}
+    needless = {"opacus", "matplotlib", "seaborn", "jupytext", "IPython", "sklearn", "scipy.stats"}
     code = f"import sys; from vaeprivacy import Synthesizer; print(sorted({needless!r} & set(sys.modules)))"
     assert cpu_seconds(code)[1] == "[]"
 

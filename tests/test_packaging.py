@@ -20,7 +20,7 @@ from newcomer import COMMANDS, COURSE, MADE, PROGRAM, SUBMISSION  # noqa: E402 (
 
 #: What the extras bring, and what the package has no use for.
 EXTRAS = (
-    "opacus", "kymatio", "matplotlib", "seaborn", "jupytext", "nbformat", "pyarrow", "statsmodels", "IPython",
+    "opacus", "matplotlib", "seaborn", "jupytext", "nbformat", "pyarrow", "statsmodels", "IPython",
     "psutil", "yaml", "distributed", "dask",
 )  # fmt: skip
 #: What "course" brings, and what that brings.

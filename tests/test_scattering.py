@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from seeding import seeded
@@ -10,7 +12,10 @@ from seeding import seeded
 from vaeprivacy.classifiers import accuracy
 from vaeprivacy.datasets import Dataset
 from vaeprivacy.dp_classifier import LINEAR_SETTINGS, fit_dp_classifier
-from vaeprivacy.scattering import CHUNK, scattering
+from vaeprivacy.scattering import CHUNK, averages, coefficients, scattering, wavelets
+
+#: Images and their coefficients as kymatio 0.3.0 gave them: ScatteringTorch2D(J=2, shape=...).
+RECORDED = Path(__file__).parent / "golden" / "kymatio.npz"
 
 
 def images(n: int, height: int = 8, width: int = 12) -> torch.Tensor:
@@ -60,7 +65,37 @@ def test_a_blank_image_has_coefficients_of_order_zero_alone() -> None:
     assert features[3:].abs().max() < 0.05
 
 
+@pytest.mark.parametrize("size", ["4x5", "8x8", "9x11", "28x28"])
+def test_the_coefficients_are_those_of_kymatio(size: str) -> None:
+    with np.load(RECORDED) as recorded:
+        images, expected = (torch.from_numpy(recorded[f"{what} {size}"]) for what in ("images", "coefficients"))
+    found = coefficients(images)
+    assert found.shape == expected.shape
+    # Of each order by itself: those of the second are a tenth of those of the first.
+    for order in (slice(1), slice(1, 17), slice(17, None)):
+        assert (found[:, order] - expected[:, order]).abs().max() < 1e-5 * expected[:, order].abs().max()
+
+
+def test_averages_of_a_constant_are_that_constant() -> None:
+    for step in (1, 2):
+        found = averages(torch.ones(1, 1, 36 // step, 36 // step), step=step)
+        assert torch.allclose(found, torch.ones(1, 1, 7, 7), atol=1e-3)
+
+
 # Properties
+
+
+def test_wavelets_have_mean_zero_and_each_angle_is_another() -> None:
+    for psi in wavelets(36, 36):
+        assert psi[:, 0, 0].abs().max() < 1e-6
+        assert torch.cdist(psi.flatten(1), psi.flatten(1)).add(torch.eye(8)).min() > 0.5
+
+
+def test_a_coarse_wavelet_answers_to_wider_stripes_than_a_fine_one() -> None:
+    stripes = [torch.cos(math.pi * torch.arange(28.0) * f).expand(28, 28) for f in (0.75, 0.375)]
+    fine, coarse = (coefficients(each[None]).mean(dim=(0, 2, 3))[1:17].split(8) for each in stripes)
+    assert fine[0].max() > 4 * fine[1].max()
+    assert coarse[1].max() > 1.5 * coarse[0].max()
 
 
 def test_each_group_of_three_channels_of_a_record_has_mean_zero_and_variance_one() -> None:

@@ -28,6 +28,17 @@ MODULES = (
 )
 #: Lines, with docstrings, that the list may have.
 MOST_LINES = 3000
+#: A model from noisy sums in place of training, in the order in which to read it; it builds on the first list.
+MOMENTS = (
+    "vaeprivacy.scattering",
+    "vaeprivacy.procedural",
+    "vaeprivacy.feature_maps",
+    "vaeprivacy.moments",
+)
+MOST_LINES_OF_MOMENTS = 600
+TABLE = """| | module | lines | what it holds |
+|---:|---|---:|---|
+"""
 HEAD = """# The code in one evening
 
 The framework, its guarantee and one strong attack on it, from checks of arguments to the likelihood-ratio attack: the
@@ -35,8 +46,12 @@ modules to read first, in an order in which none needs one that comes later. Wha
 (devices, files, DP-SGD, other networks) can wait: each name says what it does. Names lead to the API, numbers of lines
 (docstrings and blank lines are counted) to the source.
 
-| | module | lines | what it holds |
-|---:|---|---:|---|
+"""
+SECOND = """
+## Another evening: noisy moments
+
+A generative model that follows from a few noisy sums, without any training, and the features in which that works.
+
 """
 
 
@@ -55,12 +70,17 @@ def imports_of(module: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def page() -> str:
-    """Return the page in MyST Markdown."""
+def table(modules: tuple[str, ...]) -> str:
+    """Return a table of modules, with the sum of their lines."""
     rows = []
-    for number, module in enumerate(MODULES, 1):
+    for number, module in enumerate(modules, 1):
         name, file = module.removeprefix("vaeprivacy."), path_of(module).relative_to(ROOT).as_posix()
         source = f"[{lines_of(module)}]({REPOSITORY}/blob/main/{file})"
         rows.append(f"| {number} | {{py:obj}}`{name} <{module}>` | {source} | {summary_of(module)} |")
-    total = sum(map(lines_of, MODULES))
-    return HEAD + "\n".join([*rows, f"| | together | {total:,} | |", ""])
+    total = sum(map(lines_of, modules))
+    return TABLE + "\n".join([*rows, f"| | together | {total:,} | |", ""])
+
+
+def page() -> str:
+    """Return the page in MyST Markdown."""
+    return HEAD + table(MODULES) + SECOND + table(MOMENTS)

@@ -25,6 +25,12 @@ The modules of this folder are the idea, in the order of the paper; every other 
     dp_sgd           training with DP-SGD, and a trainer that uses it
     dp_classifier    the target model, trained with DP-SGD
     scattering       fixed features of images on which linear models are strong
+    procedural       images made of random numbers alone
+    whole_guarantee  a promise for everything that is published at once
+    feature_maps     fixed transforms of records that no record had a part in
+    moments          a generative model from noisy sums of features
+    moment_files     its files
+    transfer         a classifier turned into a release of images
     relax_loss       a loss that keeps members' losses near a level
 
     mechanisms/      noise for codes and labels, and what may be done to noisy codes

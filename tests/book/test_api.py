@@ -115,7 +115,8 @@ def test_pages_are_built_without_a_warning_and_each_module_can_be_linked_at_one_
 
 
 def test_the_list_of_what_to_read_first_is_short():
-    assert sum(len(api.path_of(name).read_text().splitlines()) for name in reading_list.MODULES) <= 3000
+    for modules, most in ((reading_list.MODULES, 3000), (reading_list.MOMENTS, 600)):
+        assert sum(len(api.path_of(name).read_text().splitlines()) for name in modules) <= most
 
 
 def test_the_list_has_what_the_idea_consists_of_once():
@@ -125,8 +126,9 @@ def test_the_list_has_what_the_idea_consists_of_once():
 
 
 def test_no_module_of_the_list_needs_a_later_one():
-    for number, module in enumerate(reading_list.MODULES):
-        later = set(reading_list.MODULES[number + 1 :])
+    both = reading_list.MODULES + reading_list.MOMENTS
+    for number, module in enumerate(both):
+        later = set(both[number + 1 :])
         assert later & set(reading_list.imports_of(module)) == set(), module
 
 
@@ -139,8 +141,9 @@ def test_imports_are_seen_wherever_they_stand(monkeypatch):
 def test_the_page_has_each_module_its_source_and_the_sum():
     text = reading_list.page()
     rows = re.findall(r"^\| \d+ \| \{py:obj\}`[\w.]+ <([\w.]+)>` \| \[(\d+)\]\((.+?)\) \| (.+) \|$", text, flags=re.M)
-    assert [module for module, *_ in rows] == list(reading_list.MODULES)
-    assert f"| together | {sum(int(lines) for _, lines, *_ in rows):,} |" in text
+    assert [module for module, *_ in rows] == [*reading_list.MODULES, *reading_list.MOMENTS]
+    for modules in (reading_list.MODULES, reading_list.MOMENTS):
+        assert f"| together | {sum(int(lines) for module, lines, *_ in rows if module in modules):,} |" in text
     for _, lines, link, holds in rows:
         source = (ROOT / link.removeprefix(f"{REPOSITORY}/blob/main/")).read_text(encoding="utf-8")
         assert source.count("\n") == int(lines) and holds.endswith(".")

@@ -3,6 +3,17 @@
 #: Of :data:`vaeprivacy.datasets.LOADERS`.
 DATASETS = ("fashion-mnist", "digits", "fair")
 #: Of :data:`vaeprivacy.defences.DEFENCES`.
-DEFENCES = ("none", "framework", "prior", "record-noise", "regularised", "dp-sgd")
+DEFENCES = (
+    "none",
+    "framework",
+    "prior",
+    "record-noise",
+    "regularised",
+    "dp-sgd",
+    "moments-dct",
+    "moments-table",
+    "moments-scattering",
+    "transfer",
+)
 #: Of ``FORMATS`` in ``vaeprivacy.course.assignments``.
 FORMATS = ("ipynb", "py")

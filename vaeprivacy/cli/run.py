@@ -27,7 +27,10 @@ def run(
     defence: Annotated[str, typer.Option(help=f"One of {', '.join(DEFENCES)}.")] = "framework",
     epsilon: Annotated[
         float | None,
-        typer.Option(help="Of framework (per unit of latent distance; without it, no noise) and dp-sgd (default 8)."),
+        typer.Option(
+            help="Of framework (per unit of latent distance; without it, no noise), dp-sgd (default 8), moments "
+            "(default 10, for everything) and transfer (default 5)."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides the split, all training and the noise.")] = 0,
     members: Annotated[int, typer.Option(help="Number of members of each model, and of non-members.")] = 2500,

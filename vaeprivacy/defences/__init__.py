@@ -3,6 +3,7 @@
 from vaeprivacy.defences.base import Defence, NoDefence
 from vaeprivacy.defences.dp_sgd import DPSGD
 from vaeprivacy.defences.framework import Framework
+from vaeprivacy.defences.moments import Moments, MomentsDCT, MomentsScattering, MomentsTable, Transfer
 from vaeprivacy.defences.prior_sampling import PriorSampling
 from vaeprivacy.defences.record_noise import RecordNoise
 from vaeprivacy.defences.regularised import Regularised
@@ -15,6 +16,24 @@ DEFENCES: dict[str, type[Defence]] = {
     "record-noise": RecordNoise,
     "regularised": Regularised,
     "dp-sgd": DPSGD,
+    "moments-dct": MomentsDCT,
+    "moments-table": MomentsTable,
+    "moments-scattering": MomentsScattering,
+    "transfer": Transfer,
 }
 
-__all__ = ["DEFENCES", "DPSGD", "Defence", "Framework", "NoDefence", "PriorSampling", "RecordNoise", "Regularised"]
+__all__ = [
+    "DEFENCES",
+    "DPSGD",
+    "Defence",
+    "Framework",
+    "Moments",
+    "MomentsDCT",
+    "MomentsScattering",
+    "MomentsTable",
+    "NoDefence",
+    "PriorSampling",
+    "RecordNoise",
+    "Regularised",
+    "Transfer",
+]

@@ -149,6 +149,11 @@ class Defence(SeedNamed):
         """Whether features take so long that they are computed once for all runs; only if records are not changed."""
         return False
 
+    @property
+    def releases_features(self) -> bool:
+        """Whether a release holds features in place of records: what the classifier looks at, and an adversary too."""
+        return False
+
     def settings(self, settings: ClassifierSettings) -> ClassifierSettings:
         """Return the classifier's settings with the changes of this defence: here, none."""
         return settings

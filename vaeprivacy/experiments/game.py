@@ -104,6 +104,12 @@ class Game:
         knowledge = Knowledge(population=self.population, release=release, synthesizer=synthesizer)
         return self._run(wanted, knowledge, self.candidates)
 
+    def seeing(self, x: torch.Tensor) -> "Game":
+        """Return the game on features in place of records, shape (candidates and then population, features)."""
+        n = len(self.candidates.y)
+        population = None if self.population is None else replace(self.population, x=x[n:])
+        return replace(self, candidates=replace(self.candidates, x=x[:n]), population=population, image_shape=None)
+
     def attack_vae(
         self, x: torch.Tensor, *, synthesizer: Synthesizer, references: Sequence[VAE], in_references: torch.Tensor
     ) -> Found:
@@ -188,7 +194,8 @@ def attack_target(
         found |= {f"{prefix}{name}": value for name, value in game.attack_classifier(**options).items()}
         fits[prefix] = ShadowFit.between(theirs.about(slice(len(y))), said[: len(y)], y, is_member)
     if "release" in pool.defence.publishes and target in ATTACKED_RELEASES:
-        found |= game.attack_release(pool.release(target), synthesizer=pool.synthesizer(target))
+        seen = game.seeing(pool.features_of_queries) if pool.defence.releases_features else game
+        found |= seen.attack_release(pool.release(target), synthesizer=pool.synthesizer(target))
     if "vae" in pool.defence.publishes:
         found |= _attack_vae(pool, target, game)
     return found, fits

@@ -208,10 +208,11 @@ class Pool:
 
     def training_set(self, number: int) -> Release:
         """Return what one classifier is trained on, as features."""
-        release = self.release(number)
-        if self.defence.keeps_features:
-            return replace(release, x=self.features_of_queries[: self.is_member.shape[1]][self.is_member[number]])
-        return replace(release, x=self.features(release.x))
+        release, mine = self.release(number), self.is_member[number]
+        if self.defence.releases_features:
+            return release
+        kept = self.features_of_queries[: len(mine)][mine] if self.defence.keeps_features else None
+        return replace(release, x=self.features(release.x) if kept is None else kept)
 
     # What the models say
 

@@ -23,6 +23,10 @@ FAMILIES = {
     "record-noise": ("noise on records", COLOURS[3], "D"),
     "regularised": ("regularisation", COLOURS[4], "v"),
     "dp-sgd": ("DP-SGD", COLOURS[1], "s"),
+    "moments-dct": ("moments of waves", COLOURS[5], "P"),
+    "moments-table": ("moments of columns", COLOURS[5], "P"),
+    "moments-scattering": ("moments of scattering", COLOURS[5], "X"),
+    "transfer": ("transfer set", COLOURS[3], "<"),
 }
 # Where a label may stand: directions from its point, nearest first, in points of 1/72 inch.
 DISTANCES = (6, 13, 22, 32, 44, 58)

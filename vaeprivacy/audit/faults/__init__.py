@@ -6,9 +6,11 @@ counts how often it does.
 """
 
 from vaeprivacy.audit.faults.fault import Fault
+from vaeprivacy.audit.faults.moments import MOMENT_FAULTS
 from vaeprivacy.audit.faults.noise import NOISE_FAULTS
 from vaeprivacy.audit.faults.releases import RELEASE_FAULTS
 
+#: Those of the framework, in the table of the audit chapter; :data:`MOMENT_FAULTS` stand beside them.
 ALL_FAULTS = NOISE_FAULTS + RELEASE_FAULTS
 
-__all__ = ["ALL_FAULTS", "NOISE_FAULTS", "RELEASE_FAULTS", "Fault"]
+__all__ = ["ALL_FAULTS", "MOMENT_FAULTS", "NOISE_FAULTS", "RELEASE_FAULTS", "Fault"]
