@@ -115,7 +115,7 @@ def transfer(
     """Print accuracies of teachers that were trained with DP-SGD, and of students on images that they labelled."""
     for epsilon in given.epsilons:
         # Of a budget for replacing a record, half is what may be spent for adding or removing one (group privacy).
-        start, budget = time.time(), {"epsilon": epsilon / 2, "delta": 1e-8, "n_classes": 10}
+        start, budget = time.time(), {"epsilon": epsilon, "delta": given.delta, "n_classes": 10, "adjacency": "replace"}
         teacher, _ = fit_dp_classifier(x, y, generator=seeded_generator(seed, "teacher"), **budget)
         tell("teacher", epsilon, seed, accuracy(teacher, test_x, test_y), start)
         images = silhouettes(given.rows or 10_000, image_shape=SHAPE, generator=seeded_generator(seed, "images"))

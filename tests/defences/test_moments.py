@@ -11,7 +11,7 @@ from torch import nn
 from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.datasets import Dataset
-from vaeprivacy.defences import DEFENCES, DPSGD, Moments, MomentsDCT, MomentsScattering, MomentsTable, Transfer
+from vaeprivacy.defences import DEFENCES, Moments, MomentsDCT, MomentsScattering, MomentsTable, Transfer
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.game import attack_target
 from vaeprivacy.experiments.pool import Pool

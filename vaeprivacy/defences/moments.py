@@ -79,7 +79,7 @@ class Moments(Defence):
         return self.epsilon
 
     def total_guarantee(self, n: int, *, delta: float | None = None) -> Indistinguishability:
-        """Return the promise for everything that is published, at its own delta; see :meth:`Defence.total_guarantee`."""
+        """Return the promise for everything that is published; see :meth:`Defence.total_guarantee`."""
         return Indistinguishability(self.epsilon, self.delta)
 
     @abstractmethod
