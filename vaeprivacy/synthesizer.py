@@ -191,7 +191,7 @@ class Synthesizer:
 
         Raises
         ------
-        RuntimeError
+        RuntimeError, FloatingPointError
             If the synthesizer is not fitted, or its encoder gives codes that are not finite.
         """
         vae, x = self._fitted_vae(), check_records(x, features=self._size("features"))
@@ -236,7 +236,7 @@ class Synthesizer:
 
         Raises
         ------
-        RuntimeError
+        RuntimeError, FloatingPointError
             If the synthesizer is not fitted, or a value of the release would not be finite: then nothing is released.
         TypeError, ValueError
             If `x` is not a table with values in [0, 1] like that of :meth:`fit`, `y` not one label a record, or some of
