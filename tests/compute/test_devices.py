@@ -15,7 +15,7 @@ from vaeprivacy.classifiers import ClassifierSettings, accuracy, fit_classifier,
 from vaeprivacy.compute.devices import best_device, device_name, exact_device, memory_of, to_double, workers
 from vaeprivacy.compute.ensemble import models_that_fit
 from vaeprivacy.datasets import load
-from vaeprivacy.defences import DPSGD, Framework, PriorSampling, RecordNoise
+from vaeprivacy.defences import DPSGD, Framework, MomentsScattering, PriorSampling, RecordNoise
 from vaeprivacy.dp_classifier import fit_dp_classifier
 from vaeprivacy.dp_sgd import DPSGDTrainer
 from vaeprivacy.experiments.config import Config
@@ -117,6 +117,7 @@ DEFENCES = [
     PriorSampling(vae=SMALL, trainer=PublicTrainer()),
     RecordNoise(8.0),
     DPSGD(8.0, 1e-5, scattering=True),
+    MomentsScattering(20.0),
 ]
 
 
