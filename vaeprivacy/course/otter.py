@@ -12,14 +12,20 @@ from typing import Any
 import numpy as np
 
 from vaeprivacy.course.assignments import Assignment, Question, Test, student_checks, student_version, tags
-from vaeprivacy.course.grading import BOOK, verdict
+from vaeprivacy.course.grading import read_again, verdict
+from vaeprivacy.course.published import PUBLISHED, VERSION
 from vaeprivacy.course.sandbox import AnswerError, encode_answer
 from vaeprivacy.course.sandbox_runner import answer, decode
 from vaeprivacy.course.variants import Variant, read_variant, write_files
 
 TESTS, CONFIG, REQUIREMENTS, HANDOUT = "tests", "otter_config.json", "requirements.txt", "handout"
 CHECKS = "checks.py"
-PACKAGE = "vaeprivacy[course] @ git+https://github.com/vaeprivacy/vaeprivacy"
+#: If there is no release, otter's container takes the package from among the files that ``otter generate`` was given.
+WHEEL = f"""\
+# There is no release yet: `pip wheel --no-deps --wheel-dir . REPOSITORY` makes this wheel.
+# Name it to `otter generate` among its files.
+vaeprivacy[course] @ file:///autograder/source/files/vaeprivacy-{VERSION}-py3-none-any.whl"""
+PACKAGE = PUBLISHED.requirement("course") or WHEEL
 HEAD = '''"""{title}: {question}, for otter-grader. Made by `vaeprivacy course export`; do not hand it out."""
 
 import functools
@@ -89,7 +95,7 @@ def check(test: Any, names: dict[str, Any], *, section: str, hidden: str) -> Non
     parts = decode(json.loads(hidden))
     variant = replace(read_variant(Path()), hidden={**parts, "seed": bytes.fromhex(parts["seed"])})
     wrong = verdict(test, SameProcess(names), variant)
-    assert not wrong, f"{wrong} Read again: {BOOK}{section}"
+    assert not wrong, f"{wrong} {read_again(section)}"
 
 
 def hidden_text(variant: Variant) -> str:
