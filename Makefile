@@ -19,7 +19,7 @@ export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: book idea test fuzz check-pages versions lock pdf notebooks pair pin changes serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework benchmark-contest record-convolutional record-paper clean help
+.PHONY: book idea test fuzz check-pages versions lock pdf notebooks pair picture pin changes serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework benchmark-contest record-convolutional record-paper clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
@@ -54,12 +54,17 @@ notebooks: $(INSTALLED) ## run every changed notebook
 	$(BIN)/python tools/ensure_data.py
 	$(BIN)/python tools/execute.py
 
-pair: $(INSTALLED) ## write the .ipynb for Colab from the text sources of the notebooks
+pair: $(INSTALLED) ## write the .ipynb for Colab, and what README says of chapters, from the text sources of the notebooks
 	$(BIN)/python tools/pair.py
+	$(BIN)/python tools/readme.py
 
-pin: notebooks ## keep what the notebooks report as the reference that later runs are compared with
+picture: $(INSTALLED) ## draw README's picture from the saved runs
+	$(BIN)/python tools/picture.py
+
+pin: notebooks ## keep what the notebooks report, and how long they take, as what later runs are compared with
 	$(BIN)/python tools/values.py
 	$(BIN)/python tools/pair.py
+	$(BIN)/python tools/readme.py --times
 
 changes: $(INSTALLED) ## list the pages and numbers that differ from another checkout of the repository (BASE=folder)
 	@$(BIN)/python tools/changes.py $(BASE)

@@ -17,6 +17,7 @@ FIRST = (
     "test_golden.py",
     "mechanisms/test_denoisers.py",
     "compute/test_parallel.py",
+    "test_readme.py",
     "course/test_hostile.py",
     "course/test_assignments.py",
     "test_repository.py",

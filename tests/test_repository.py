@@ -159,14 +159,6 @@ def test_the_version_is_the_same_everywhere():
     assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def test_the_address_of_the_repository_is_the_same_everywhere():
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    address = config["repository"]["url"]
-    assert PROJECT["urls"]["Repository"] == address
-    assert f"git clone {address}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"git clone {address}\n" in (ROOT / "book" / "running.md").read_text(encoding="utf-8")
-
-
 def test_ruff_has_nothing_to_say():
     for command in (["check"], ["format", "--check"]):
         ruff = [sys.executable, "-m", "ruff", *command, str(ROOT)]

@@ -1,5 +1,6 @@
 """What GitHub runs: valid and safe workflows that call what a laptop calls. Each check is seen to refuse a bad one."""
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from systems import posix_only
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".github" / "workflows"
@@ -24,6 +26,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import versions  # noqa: E402 (found by the line above)
 
+from vaeprivacy.course.published import Published  # noqa: E402
+
 
 def load(name: str) -> dict[str, Any]:
     return yaml.safe_load((FOLDER / f"{name}.yml").read_text(encoding="utf-8"))
@@ -31,16 +35,25 @@ def load(name: str) -> dict[str, Any]:
 
 def commands(workflow: dict[str, Any]) -> dict[str, list[str]]:
     """Return what each job has the shell do, in order."""
-    return {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in workflow["jobs"].items()}
+    return {name: [step["run"] for step in steps_of(job) if "run" in step] for name, job in workflow["jobs"].items()}
+
+
+def steps_of(job: dict[str, Any], *, using: str = "") -> list[dict[str, Any]]:
+    """Return the steps of a job, those that use an action if one is named; a job that calls a workflow has none."""
+    return [step for step in job.get("steps", []) if step.get("uses", "").startswith(using)]
 
 
 def problems(text: str) -> Iterator[str]:
     """Say what is wrong with a workflow by this repository's own rules."""
     workflow = yaml.safe_load(text)
-    yield from (line.strip() for line in text.splitlines() if "uses:" in line and not PINNED.search(line))
-    jobs = workflow["jobs"].items()
+    used = (line.strip() for line in text.splitlines() if "uses:" in line and "uses: $/" not in line)
+    yield from (line for line in used if not PINNED.search(line))
+    jobs = [(name, job) for name, job in workflow["jobs"].items() if "uses" not in job]
     yield from (f"{name} has no limit of time" for name, job in jobs if "timeout-minutes" not in job)
-    steps = [step for _, job in jobs for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")]
+    uploads = [step for _, job in jobs for step in steps_of(job, using="actions/upload-artifact@")]
+    if any("retention-days" not in step["with"] for step in uploads):
+        yield "an artifact is kept for three months"
+    steps = [step for _, job in jobs for step in steps_of(job, using="actions/checkout@")]
     if any(step.get("with", {}).get("persist-credentials") is not False for step in steps):
         yield "a checkout keeps the credentials"
     yield from (f"{run!r} is put together" for runs in commands(workflow).values() for run in runs if "${{" in run)
@@ -67,6 +80,7 @@ def audit(path: Path) -> subprocess.CompletedProcess[str]:
 
 # What a bad workflow looks like: what to replace in that of the tests, and by what
 CHECKOUT = re.search(r"actions/checkout@\S+ # \S+", TESTS)[0]
+UPLOAD = CHECKOUT.replace("checkout", "upload-artifact")
 TITLE = "run: echo ${{ github.event.pull_request.title }}"
 UNSAFE = {
     "unpinned-uses": (CHECKOUT, "actions/checkout@v7"),
@@ -86,6 +100,7 @@ AGAINST_OUR_RULES = {
     "is put together": ("run: make test", TITLE),
     "more is permitted": ("contents: read", "contents: write"),
     "do not wait": ("concurrency:", "env:"),
+    "three months": ("run: make test", f"uses: {UPLOAD}\n        with:\n          path: dist"),
     "is a folder of one machine": ("run: make test", "run: make test PYTHON=/home/me/python"),
 }
 
@@ -100,10 +115,19 @@ def test_the_workflow_fits_the_schema_and_our_rules(path: Path) -> None:
     assert list(problems(path.read_text(encoding="utf-8"))) == []
 
 
-def test_other_files_fit_their_schemas() -> None:
-    for kind, path in (("dependabot", ".github/dependabot.yml"), ("citation-file-format", "CITATION.cff")):
-        done = schema(kind, ROOT / path)
-        assert done.returncode == 0, done.stdout
+FORMS = {"fault": "issue-forms", "question": "issue-forms", "new_attack": "issue-forms", "config": "issue-config"}
+OTHERS = {f".github/ISSUE_TEMPLATE/{name}.yml": f"github-{kind}" for name, kind in FORMS.items()}
+OTHERS |= {".github/dependabot.yml": "dependabot", "CITATION.cff": "citation-file-format"}
+
+
+@pytest.mark.parametrize("path", OTHERS)
+def test_other_files_fit_their_schemas(path: str) -> None:
+    done = schema(OTHERS[path], ROOT / path)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_form_for_issues_is_checked() -> None:
+    assert {path.stem for path in (ROOT / ".github" / "ISSUE_TEMPLATE").iterdir()} == set(FORMS)
 
 
 def test_zizmor_finds_no_weakness() -> None:
@@ -113,8 +137,10 @@ def test_zizmor_finds_no_weakness() -> None:
 
 
 def test_all_workflows_pin_an_action_to_the_same_commit() -> None:
-    found = {pin for path in WORKFLOWS for pin in re.findall(r"uses: (.+)", path.read_text(encoding="utf-8"))}
-    assert len({pin.split("@")[0] for pin in found}) == len(found)
+    found = {pin for path in WORKFLOWS for pin in re.findall(r"uses: ([^$].+)", path.read_text(encoding="utf-8"))}
+    # Parts of an action, such as actions/cache/save, are of its repository.
+    whole = {re.sub(r"^([\w-]+/[\w-]+)/[\w-]+@", r"\1@", pin) for pin in found}
+    assert len({pin.split("@")[0] for pin in whole}) == len(whole)
 
 
 # What a bad workflow meets
@@ -156,7 +182,6 @@ def test_linux_and_macos_run_the_commands_of_a_laptop() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     release = load("release")
     assert commands(release)["pdf"] == ["make pdf"]
-    assert release["jobs"]["github"]["needs"] == ["pypi", "pdf"]
     assert "dist/* pdf/*" in commands(release)["github"][0]  # what is attached
     assert all(f"\n{name}: " in makefile for name in ("test", "book", "check-pages", "versions", "pdf", "changes"))
 
@@ -181,13 +206,102 @@ def test_jobs_without_a_gpu_take_pytorch_from_where_the_readme_says() -> None:
         assert load(name)["jobs"][job]["env"] == {"TORCH_INDEX": index}
 
 
-def test_the_weekly_book_takes_over_no_notebook_and_only_main_is_published() -> None:
+def test_the_weekly_book_takes_over_nothing_and_what_has_run_is_kept_even_if_the_build_fails() -> None:
     book = load("book")
-    [cache] = [step for step in book["jobs"]["build"]["steps"] if step.get("uses", "").startswith("actions/cache@")]
-    assert cache["if"] == "github.event_name != 'schedule'"
-    assert cache["with"]["path"] == "_build/executed"
-    assert book["jobs"]["publish"]["if"] == "github.ref == 'refs/heads/main'"
+    data, notebooks, kept = steps_of(book["jobs"]["build"], using="actions/cache")
+    assert data["if"] == notebooks["if"] == "github.event_name != 'schedule'"
+    assert data["with"]["path"] == "~/.cache/vaeprivacy"
+    assert notebooks["with"]["path"] == kept["with"]["path"] == "_build/executed"
+    assert notebooks["with"]["key"] == kept["with"]["key"] and kept["if"] == "always()"
+    assert kept["with"]["key"].startswith(notebooks["with"]["restore-keys"]) and "run_id" in kept["with"]["key"]
+    steps = steps_of(book["jobs"]["build"])
+    assert steps.index(notebooks) < steps.index(kept) == [step.get("run") for step in steps].index("make book") + 1
     assert "schedule" in book[True]  # YAML reads the key "on" as true
+
+
+def test_data_are_cached_where_the_package_downloads_them() -> None:
+    [data] = steps_of(load("book")["jobs"]["build"], using="actions/cache@")
+    code = "import pooch; print(pooch.os_cache('vaeprivacy'))"
+    environment = {name: value for name, value in os.environ.items() if name != "XDG_CACHE_HOME"} | {"HOME": "/home"}
+    found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    if sys.platform == "linux":
+        assert found.stdout.strip() == data["with"]["path"].replace("~", "/home")
+
+
+def test_nothing_is_published_before_the_tests_the_book_and_the_build_have_succeeded() -> None:
+    jobs = load("release")["jobs"]
+    assert jobs["test"]["uses"].endswith("/.github/workflows/tests.yml") and "workflow_call" in load("tests")[True]
+    assert set(jobs["pypi"]["needs"]) == {"test", "build", "pdf"}
+    assert jobs["github"]["needs"] == jobs["pages"]["needs"] == "pypi"
+    publishing = {name for name, job in jobs.items() if set(job["permissions"].values()) != {"read"}}
+    assert publishing == {"pypi", "github", "pages"}
+
+
+def test_only_a_release_publishes_the_book_so_that_its_notebooks_install_that_release() -> None:
+    deploying = [path.stem for path in WORKFLOWS if "actions/deploy-pages@" in path.read_text(encoding="utf-8")]
+    assert deploying == ["release"]
+    assert steps_of(load("release")["jobs"]["pdf"], using="actions/upload-pages-artifact@")
+    published = Published("https://github.com/someone/something", "https://book.example", "vaeprivacy")
+    if "dev" not in PROJECT["version"]:
+        assert published.requirement("notebooks") == f"vaeprivacy[notebooks]=={PROJECT['version']}"
+        assert f"/blob/v{PROJECT['version']}/" in published.colab("x.ipynb")
+
+
+@posix_only
+@pytest.mark.parametrize("on_main", [True, False])
+def test_a_tag_that_is_not_on_main_is_not_released(tmp_path: Path, on_main: bool) -> None:
+    def git(*arguments: str, folder: Path) -> None:
+        who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+        subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+
+    (tmp_path / "host").mkdir()
+    git("init", "--initial-branch", "main", folder=tmp_path / "host")
+    git("commit", "--allow-empty", "--message", "one", folder=tmp_path / "host")
+    if not on_main:
+        git("switch", "--create", "other", folder=tmp_path / "host")
+        git("commit", "--allow-empty", "--message", "two", folder=tmp_path / "host")
+    git("tag", "v1.0", folder=tmp_path / "host")
+    git("clone", "--branch", "v1.0", "host", "clone", folder=tmp_path)
+    command = ["bash", "-e", "-c", commands(load("release"))["build"][0]]
+    environment = os.environ | {"GITHUB_REF_NAME": "v1.0"}
+    done = subprocess.run(command, cwd=tmp_path / "clone", env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == ((0, "") if on_main else (1, "The tag v1.0 is not on main.\n"))
+    assert load("release")["jobs"]["build"]["steps"][0]["with"]["fetch-depth"] == 0
+
+
+def test_macos_computes_on_the_cpu() -> None:
+    assert load("tests")["jobs"]["macos"]["env"] == {"VAEPRIVACY_DEVICE": "cpu"}
+
+
+@posix_only
+@pytest.mark.parametrize(("known", "does"), [("", "issue create --title"), ("7", "issue comment 7 --body")])
+def test_a_failure_that_nobody_sees_opens_one_issue(tmp_path: Path, known: str, does: str) -> None:
+    (tmp_path / "gh").write_text(f"""#!/bin/sh
+[ "$2" = list ] && echo "{known}" || echo "$@"
+""")
+    (tmp_path / "gh").chmod(0o755)
+    report = load("latest")["jobs"]["report"]
+    assert report["needs"] == ["test", "faults"] and report["if"] == "failure()"
+    step = steps_of(report)[-1]
+    environment = os.environ | step["env"] | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    command = ["bash", "-e", "-c", step["run"]]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(does) and "failed." in done.stdout
+
+
+def test_codespaces_get_a_python_that_is_tested_and_what_make_installs() -> None:
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    assert container["image"].rpartition(":")[2] in load("tests")["jobs"]["linux"]["strategy"]["matrix"]["python"]
+    assert container["postCreateCommand"] == "make .venv/.installed"
+    assert container["containerEnv"] == load("tests")["jobs"]["linux"]["env"]
+    assert "INSTALLED := $(VENV)/.installed\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_the_form_for_faults_asks_for_versions_by_a_command_that_works() -> None:
+    form = (ROOT / ".github" / "ISSUE_TEMPLATE" / "fault.yml").read_text(encoding="utf-8")
+    code = re.search(r"`python -c \"(.+)\"`", form)[1]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{PROJECT['version']} ")
 
 
 def test_a_pull_request_is_compared_with_its_base_even_if_the_book_was_not_built() -> None:
@@ -205,7 +319,7 @@ def test_no_pull_request_waits_for_the_weekly_reports() -> None:
 
 @pytest.mark.parametrize(("tag", "status"), [(f"v{PROJECT['version']}", 0), (PROJECT["version"], 1), ("v99.0", 1)])
 def test_a_tag_that_is_not_the_version_is_not_released(tag: str, status: int) -> None:
-    code = commands(load("release"))["build"][0]
+    code = commands(load("release"))["build"][1]
     environment = os.environ | {"GITHUB_REF_NAME": tag}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

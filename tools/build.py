@@ -16,7 +16,16 @@ import equations
 import nbformat
 import reading_list
 import yaml
-from common import CONFIG, EXECUTED, ROOT, notebook_sources, read_source, with_outputs, write_notebook
+from common import (
+    CONFIG,
+    EXECUTED,
+    ROOT,
+    notebook_sources,
+    read_source,
+    with_outputs,
+    with_published_links,
+    write_notebook,
+)
 from inserts import duration, insert, machine, minutes_to_read
 from nbformat import NotebookNode
 
@@ -76,7 +85,8 @@ def lay_out(executed: Path, folder: Path, results: "dict[str, Results]") -> None
     shutil.copy(ROOT / "book" / "_toc.yml", folder)
     shutil.copytree(ROOT / "book", folder / "book")
     for page in (folder / "book").glob("*.md"):
-        page.write_text(filled(page.read_text(encoding="utf-8"), page.stem, results), encoding="utf-8")
+        text = with_published_links(page.read_text(encoding="utf-8"))
+        page.write_text(filled(text, page.stem, results), encoding="utf-8")
     dissolving.put_into(folder / "book" / "intro.md")
     (folder / "book" / "_static" / "in-one-picture.png").write_bytes(picture(executed, "fig-in-one-picture"))
     (folder / "book" / "_static" / "noise-clouds.png").write_bytes(picture(executed, "fig-four-clouds"))
@@ -89,6 +99,9 @@ def lay_out(executed: Path, folder: Path, results: "dict[str, Results]") -> None
         took = {"seconds": run.metadata.papermill.duration, "hardware": run.metadata.hardware}
         chapters.append((read_source(source), took | {"name": source.stem}))
         page = with_times(with_outputs(read_source(source), run), **took)
+        for cell in page.cells:
+            if cell.cell_type == "markdown":
+                cell.source = with_published_links(cell.source)
         page = explorer.with_explorers(filled_notebook(page, source.stem, results))
         write_notebook(page, folder / "notebooks" / f"{source.stem}.ipynb")
     for page in (folder / "book").glob("*.md"):

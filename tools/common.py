@@ -14,14 +14,37 @@ from nbformat import NotebookNode
 from versions import locked
 
 from vaeprivacy.compute.source import BOOK_ROOMS, code_hash
+from vaeprivacy.course.published import COLAB, PUBLISHED, Published
 
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTED = ROOT / "_build" / "executed"
-CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-REPOSITORY = CONFIG["repository"]["url"]
 #: The first line of a cell that Colab shows folded.
 FORM_TITLE = re.compile(r"\A# @title .*\n")
-BOOK_URL = CONFIG["html"]["baseurl"].rstrip("/")
+#: A link from a page to a file of the repository that is no page of the book.
+TO_REPOSITORY = re.compile(r"\[([^][]+)\]\(\.\./((?:benchmarks|vaeprivacy|notebooks/profiles|README\.md)[^)]*)\)")
+
+
+def config(published: Published) -> dict[str, Any]:
+    """Return what Jupyter Book reads: `_config.yml`, and what follows from where the project is published."""
+    read = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    buttons = ("use_repository_button", "use_issues_button", "use_edit_page_button")
+    read["html"] |= {"baseurl": published.page("")} | dict.fromkeys(buttons, bool(published.repository))
+    read["repository"] = {"url": published.repository, "path_to_book": "", "branch": published.ref}
+    read["launch_buttons"]["colab_url"] = COLAB if published.repository else ""
+    return read
+
+
+def linked(text: str, address: str) -> str:
+    """Return a link in Markdown, or only its text if what it would lead to is not published."""
+    return f"[{text}]({address})" if address else text
+
+
+def with_published_links(text: str) -> str:
+    """Let links of a page to files of the repository that are no pages lead to where these are published."""
+    return TO_REPOSITORY.sub(lambda link: linked(link[1], PUBLISHED.file(link[2])), text)
+
+
+CONFIG = config(PUBLISHED)
 
 
 def book_pages() -> list[str]:

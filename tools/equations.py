@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from common import REPOSITORY, ROOT, notebook_sources
+from common import PUBLISHED, ROOT, linked, notebook_sources
 
 LABEL = re.compile(r"^(?:\$\$ \((?P<equation>[\w-]+)\)|```\{prf:(?P<kind>\w+)\}.*\n:label: (?P<theorem>[\w-]+))$", re.M)
 ROW = re.compile(r"^\| \{(?:eq|prf:ref)\}`([\w-]+)` \| (.*) \|$", flags=re.MULTILINE)
@@ -65,7 +65,7 @@ def callers_of(function: str, tests: list[tuple[Path, str, set[str]]]) -> list[s
     calling = calling or [(path, name) for path, name, names in tests if parts[-1] in names]  # by way of an object
     calling.sort(key=lambda test: (module not in test[0].stem, str(test[0])))
     return [
-        f"[{name.removeprefix('test_').replace('_', ' ')}]({REPOSITORY}/blob/main/{path.relative_to(ROOT)})"
+        linked(name.removeprefix("test_").replace("_", " "), PUBLISHED.file(path.relative_to(ROOT).as_posix()))
         for path, name in calling[:SHOWN]
     ]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import nbformat
 import yaml
 from build import jupyter_book, with_times, without_warnings
-from common import BOOK_URL, CONFIG, EXECUTED, ROOT, read_source, with_outputs, write_notebook
+from common import CONFIG, EXECUTED, ROOT, read_source, with_outputs, write_notebook
 from execute import LAPTOP, execute
 from nbformat import NotebookNode
-from pair import plain_role
+from pair import plain_links, plain_role
 from values import filled_notebook, results_of
 
 SOURCE = ROOT / "notebooks" / "one_page.md"
@@ -20,13 +20,12 @@ LIMIT_S = 900
 
 
 def alone(notebook: NotebookNode) -> NotebookNode:
-    """Let whatever leads to other pages of the book lead to the published ones."""
+    """Let whatever leads to other pages of the book lead to the published ones, or nowhere if none are."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             roles = r"\{(cite:[pt]|py:obj|term)\}`([^`]+)`"
             cell.source = re.sub(roles, lambda match: plain_role(match, "notebooks/one_page"), cell.source)
-            cell.source = re.sub(r"\]\((\w+)\.ipynb", rf"]({BOOK_URL}/notebooks/\1.html", cell.source)
-            cell.source = re.sub(r"\]\(\.\./book/(\w+)\.md", rf"]({BOOK_URL}/book/\1.html", cell.source)
+            cell.source = plain_links(cell.source)
     return notebook
 
 

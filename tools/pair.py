@@ -13,18 +13,45 @@ from pathlib import Path
 
 import nbformat
 from api import page_of
-from common import BOOK_URL, REPOSITORY, ROOT, notebook_sources, read_source, write_notebook
+from common import PUBLISHED, ROOT, linked, notebook_sources, read_source, with_published_links, write_notebook
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from pybtex.database import parse_file
 from values import Results, filled_notebook, pinned_results
 
-INSTALL = f"""\
+from vaeprivacy.course.published import COLAB
+
+INSTALL = """\
+import importlib.util
 import sys
 
 if "google.colab" in sys.modules:  # elsewhere the package is installed already
-    %pip install --quiet "vaeprivacy[notebooks] @ git+{REPOSITORY}"
+    %pip install --quiet "{requirement}"
+    importlib.invalidate_caches()
+if importlib.util.find_spec("vaeprivacy") is None:
+    raise ImportError(
+        "vaeprivacy is not installed: on Colab, pip says above what went wrong; "
+        "elsewhere, run pip install '{requirement}' first."
+    )
 """
+#: The same as long as nothing is published: the reader brings the package.
+INSTALL_WHEEL = """\
+import importlib.util
+import sys
+from pathlib import Path
+
+wheel = max(map(str, Path().glob("vaeprivacy-*.whl")), default="")
+if "google.colab" in sys.modules and wheel:  # elsewhere the package is installed already
+    %pip install --quiet "./{wheel}[notebooks]"
+    importlib.invalidate_caches()
+if importlib.util.find_spec("vaeprivacy") is None:
+    raise ImportError(
+        "vaeprivacy is not installed: run pip wheel --no-deps . in a clone of its "
+        "repository, upload the wheel beside this notebook, and run this cell again."
+    )
+"""
+#: Chapters in which a GPU pays (README.md, "PyTorch"): Colab is asked for one there, and only there.
+ON_GPU = ("gpu",)
 COMPARE = """\
 ## Your numbers beside the book's
 
@@ -50,14 +77,21 @@ def citation(key: str, *, in_text: bool) -> str:
     names = [" ".join([*person.prelast_names, *person.last_names]) for person in entry.persons["author"]]
     who = names[0] if len(names) == 1 else " and ".join(names) if len(names) == 2 else f"{names[0]} et al."
     year = entry.fields["year"]
-    return (
-        f"[{who} ({year})]({link('book/bibliography')})" if in_text else f"[{who}, {year}]({link('book/bibliography')})"
-    )
+    without_link = f"{who}, {year}" if PUBLISHED.book else f"({who}, {year})"
+    return link(f"{who} ({year})" if in_text else without_link, "book/bibliography")
 
 
-def link(page: str, anchor: str = "") -> str:
-    """Return the address of a page in the published book."""
-    return f"{BOOK_URL}/{page}.html{anchor}"
+def link(text: str, page: str, anchor: str = "") -> str:
+    """Return a text that leads to a page of the published book; the text alone, if none is."""
+    return linked(text, PUBLISHED.page(f"{page}.html{anchor}"))
+
+
+def plain_links(text: str) -> str:
+    """Let links to other pages of the book lead to the published ones."""
+    chapter, page = r"\[([^][]+)\]\((\w+)\.ipynb(#[\w-]+)?\)", r"\[([^][]+)\]\(\.\./book/(\w+)\.md(#[\w-]+)?\)"
+    text = re.sub(chapter, lambda m: link(m[1], f"notebooks/{m[2]}", m[3] or ""), text)
+    text = re.sub(page, lambda m: link(m[1], f"book/{m[2]}", m[3] or ""), text)
+    return with_published_links(text)
 
 
 def plain_role(match: re.Match, page: str) -> str:
@@ -68,15 +102,15 @@ def plain_role(match: re.Match, page: str) -> str:
     if role in ("cite:p", "cite:t"):
         return "; ".join(citation(key.strip(), in_text=role == "cite:t") for key in text.split(","))
     if role == "eq":
-        return f"[equation *{text}*]({link(PAGES[target], f'#equation-{target}')})"
+        return link(f"equation *{text}*", PAGES[target], f"#equation-{target}")
     if role == "term":
-        return f"[{text}]({link('book/glossary', ANCHORS[target.lower()])})"
+        return link(text, "book/glossary", ANCHORS[target.lower()])
     if role == "py:obj":
         path = ROOT / target.replace(".", "/")  # Sphinx calls the places of modules otherwise than those of names
         kind = "module-" if path.is_dir() or path.with_suffix(".py").is_file() else ""
-        return f"[`{text}`]({link(page_of(target), f'#{kind}{target}')})"
+        return link(f"`{text}`", page_of(target), f"#{kind}{target}")
     if role in ("prf:ref", "numref"):
-        return f"[{text.replace('-', ' ')}]({link(PAGES[target], f'#{target}')})"
+        return link(text.replace("-", " "), PAGES[target], f"#{target}")
     raise ValueError(f"{page}: the role {{{role}}} has no plain form yet; add one to tools/pair.py.")
 
 
@@ -98,7 +132,7 @@ def plain_markdown(text: str, page: str) -> str:
     text = re.sub(r"^\([\w-]+\)=\n", "", text, flags=re.MULTILINE)  # labels
     text = re.sub(
         r"^<!-- ([a-z]+-explorer) -->$",
-        lambda match: f"[A figure to play with]({link(page, f'#{match[1]}')}) stands here in the book.",
+        lambda match: f"{link('A figure to play with', page, f'#{match[1]}')} stands here in the book.",
         text,
         flags=re.MULTILINE,
     )
@@ -106,10 +140,8 @@ def plain_markdown(text: str, page: str) -> str:
     directive = r"^(?P<fence>:{3,}|`{3,})\{(?P<name>[\w:-]+)\}(?P<title>.*)\n(?P<body>(?:.*\n)*?)(?P=fence)$"
     text = re.sub(directive, plain_directive, text, flags=re.MULTILINE)
     text = re.sub(r"\{([\w:]+)\}`([^`]+)`", lambda match: plain_role(match, page), text)
-    text = re.sub(r"\]\((\w+)\.ipynb(#[\w-]+)?\)", lambda m: f"]({link(f'notebooks/{m[1]}', m[2] or '')})", text)
-    text = re.sub(r"\]\((#[\w-]+)\)", lambda m: f"]({link(page, m[1])})", text)
-    text = re.sub(r"\]\(\.\./book/(\w+)\.md(#[\w-]+)?\)", lambda m: f"]({link(f'book/{m[1]}', m[2] or '')})", text)
-    return text
+    text = re.sub(r"\[([^][]+)\]\((#[\w-]+)\)", lambda m: link(m[1], page, m[2]), text)
+    return plain_links(text)
 
 
 def fold(cell: NotebookNode, page: str) -> None:
@@ -135,18 +167,18 @@ def for_colab(source: Path, results: dict[str, Results]) -> NotebookNode:
         if cell.cell_type == "markdown":
             cell.source = plain_markdown(cell.source, page)
         fold(cell, page)
-    badge = (
-        "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
-        f"(https://colab.research.google.com/github/{REPOSITORY.split('github.com/')[1]}/blob/main/{page}.ipynb)"
-    )
-    head = new_markdown_cell(f"{badge} This notebook is a [page of the book]({link(page)}).", id="head")
-    install = new_code_cell(INSTALL.strip(), id="install", metadata={"tags": ["install"]})
+    colab = PUBLISHED.colab(f"{page}.ipynb")
+    badge = f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]({colab}) " if colab else ""
+    head = new_markdown_cell(f"{badge}This notebook is a {link('page of the book', page)}.", id="head")
+    requirement = PUBLISHED.requirement("notebooks")
+    code = INSTALL.replace("{requirement}", requirement) if requirement else INSTALL_WHEEL
+    install = new_code_cell(code.strip(), id="install", metadata={"tags": ["install"]})
     heading = new_markdown_cell(COMPARE.strip(), id="compare-head")
     compare = new_code_cell("chapter.compare()", id="compare", metadata={"tags": ["compare"]})
     notebook.cells = [head, install, *notebook.cells, heading, compare]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
-    if "best_device" in source.read_text(encoding="utf-8"):
+    if source.stem in ON_GPU:
         notebook.metadata["accelerator"] = "GPU"
     return notebook
 

@@ -14,7 +14,7 @@ from shutil import which
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
-from common import BOOK_URL, CONFIG, ROOT, book_pages
+from common import CONFIG, PUBLISHED, ROOT, book_pages
 from playwright.sync_api import sync_playwright
 from pypdf import PdfWriter
 from pypdf.generic import DictionaryObject, NameObject, TextStringObject
@@ -49,8 +49,10 @@ def article_of(html: Path, page: str, pages: list[str]) -> Tag:
         target = path.removesuffix(".html")
         if target in pages:
             link["href"] = f"#{anchor(target, unquote(parts.fragment))}"
-        else:  # such as the source of a function, which is not in the PDF
-            link["href"] = f"{BOOK_URL}/{path}" + (f"#{parts.fragment}" if parts.fragment else "")
+        elif PUBLISHED.book:  # such as the source of a function, which is not in the PDF
+            link["href"] = PUBLISHED.page(path) + (f"#{parts.fragment}" if parts.fragment else "")
+        else:
+            link.unwrap()
     article["id"], article["class"] = anchor(page), "on-paper"  # without the theme's style, which hides titles in print
     return article
 

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from api import path_of, summary_of, tree_of
-from common import REPOSITORY, ROOT
+from common import PUBLISHED, ROOT, linked
 
 #: The idea and one attack on it, in the order in which to read them.
 MODULES = (
@@ -75,7 +75,7 @@ def table(modules: tuple[str, ...]) -> str:
     rows = []
     for number, module in enumerate(modules, 1):
         name, file = module.removeprefix("vaeprivacy."), path_of(module).relative_to(ROOT).as_posix()
-        source = f"[{lines_of(module)}]({REPOSITORY}/blob/main/{file})"
+        source = linked(str(lines_of(module)), PUBLISHED.file(file))
         rows.append(f"| {number} | {{py:obj}}`{name} <{module}>` | {source} | {summary_of(module)} |")
     total = sum(map(lines_of, modules))
     return TABLE + "\n".join([*rows, f"| | together | {total:,} | |", ""])

@@ -17,7 +17,7 @@ from browser import (
     serving,
     spilled,
 )
-from common import REPOSITORY, book_pages
+from common import PUBLISHED, book_pages
 from conftest import ROOT
 from pdf import CHROMIUM, NO_CHROMIUM
 
@@ -71,17 +71,18 @@ def test_the_first_load_of_a_page_is_small(reader, page):
 @pytest.mark.parametrize("page", [page for page in PAGES if (ROOT / page).with_suffix(".md").is_file()])
 def test_buttons_lead_to_files_that_exist(html, reader, page):
     buttons = reader.look(page).buttons
-    name = REPOSITORY.removeprefix("https://github.com/")
     roots = {  # where an address stands for a file, and the folder that the file must be in
-        f"https://colab.research.google.com/github/{name}/blob/main/": ROOT,
-        f"{REPOSITORY}/edit/main/": ROOT,
+        PUBLISHED.colab(""): ROOT,
+        PUBLISHED.repository and f"{PUBLISHED.repository}/edit/{PUBLISHED.ref}/": ROOT,
         f"{reader.site}/": html,
     }
+    roots.pop("", None)  # what is not published has no button
     files = {root: [unquote(link.removeprefix(root)) for link in buttons if link.startswith(root)] for root in roots}
     missing = [file for root, folder in roots.items() for file in files[root] if not (folder / file).is_file()]
     assert missing == []
     # A notebook has all three buttons, a page that is only read has no Colab.
-    assert [len(found) for found in files.values()] == [int(page.startswith("notebooks/")), 1, 1]
+    of_repository = [int(page.startswith("notebooks/")), 1] if PUBLISHED.repository else []
+    assert [len(found) for found in files.values()] == [*of_repository, 1]
 
 
 @pytest.mark.parametrize(

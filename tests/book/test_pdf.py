@@ -2,11 +2,14 @@
 
 import shutil
 
+import pdf
 import pytest
-from common import BOOK_URL, book_pages
+from common import book_pages
 from conftest import NOTEBOOKS, ROOT
 from pdf import CHROMIUM, NO_CHROMIUM, print_pdf, whole
 from pypdf import PdfReader
+
+from vaeprivacy.course.published import Published
 
 PAGES = ["book/one", "notebooks/two"]
 FIRST = """<h1>One</h1><p>See <a href="../notebooks/two.html#later">later</a>, <a href="../notebooks/two.html">two</a>,
@@ -39,10 +42,14 @@ def test_the_book_has_all_pages_once():
     assert len(set(book_pages())) == len(book_pages())
 
 
-def test_links_lead_within_the_whole_or_to_the_published_book(html):
+@pytest.mark.parametrize("book", ["https://book.example", ""])
+def test_links_lead_within_the_whole_or_to_the_published_book(html, monkeypatch, book):
+    monkeypatch.setattr(pdf, "PUBLISHED", Published(book=book))
     text = whole(html, PAGES)
-    links = ["#notebooks-two--later", "#notebooks-two--", "#book-one--top", f"{BOOK_URL}/_modules/source.html"]
-    assert [text.count(f'href="{link}"') for link in [*links, "https://example.org"]] == [1] * 5
+    links = ["#notebooks-two--later", "#notebooks-two--", "#book-one--top", "https://example.org"]
+    assert [text.count(f'href="{link}"') for link in links] == [1] * 4
+    source = f'<a href="{book}/_modules/source.html">the source</a>' if book else "the source"
+    assert f", {source} and " in text
     assert [text.count(f'id="{link[1:]}"') for link in links[:3]] == [1] * 3
     assert text.index("<h1>One</h1>") < text.index("<h1>Two</h1>")
 

@@ -8,6 +8,7 @@ import pytest
 from course.test_gradebook import HAND, PROOF, run
 from course.test_hostile import RIGHT, SOURCE
 
+from vaeprivacy.course import report
 from vaeprivacy.course.roster import read_roster
 from vaeprivacy.course.submissions import find_submissions
 
@@ -259,7 +260,13 @@ def test_each_student_gets_a_page_of_their_own(graded):
     assert {path.name for path in (graded.folder / "feedback").iterdir()} == {"1001.html", "1002.html"}
     one, two = ((graded.folder / "feedback" / f"{number}.html").read_text() for number in ("1001", "1002"))
     assert "1002" not in one and "6.3 points" in one and "4 of 4 points" in one and "&lt;b&gt;&amp;" in one
-    assert "not complete" in two and html.escape("Twice 3 is 6.") in two and '<a href="https://' in two
+    assert "not complete" in two and html.escape("Twice 3 is 6.") in two and "Read again: " in two
+
+
+def test_the_way_to_the_book_can_be_followed_once_it_is_published():
+    address = "https://book.example/notebooks/vae.html#training"
+    assert report._linked(f"Read again: {address}") == f'Read again: <a href="{address}">{address}</a>'
+    assert report._linked("Read again: notebooks/vae.html#training") == "Read again: notebooks/vae.html#training"
 
 
 def test_a_submission_cannot_write_into_a_page(graded):

@@ -17,6 +17,7 @@ from vaeprivacy.cli.app import app
 from vaeprivacy.course import gradebook
 from vaeprivacy.course.assignments import read_assignment
 from vaeprivacy.course.gradebook import grade_folder
+from vaeprivacy.course.published import PUBLISHED
 from vaeprivacy.course.submissions import find_submissions
 
 HAND = '# %% [markdown] tags=["question"] name="proof" title="Proof" section="book/running.html" by_hand=4\n'
@@ -108,7 +109,7 @@ def test_feedback_says_what_is_wrong_and_leads_to_the_book(folder):
     feedback = grade(folder)[1]["questions"][0]["feedback"]
     assert feedback == [
         "Twice 3 is 6.",
-        "Read again: https://vaeprivacy.github.io/vaeprivacy/book/running.html",
+        f"Read again: {PUBLISHED.page('')}book/running.html",
     ]
 
 
@@ -152,7 +153,7 @@ def test_a_course_from_making_to_grading(tmp_path, name):
     assert made.exit_code == 0, made.output
     file = tmp_path / "77" / f"{name.replace('-', '_')}.ipynb"
     checked = run("check", file)
-    assert checked.exit_code == 1 and "something is wrong" in checked.output and "https://" in checked.output
+    assert checked.exit_code == 1 and "something is wrong" in checked.output and "Read again: " in checked.output
     solved = run("make", name, "--student", "77", "--output", tmp_path / "s", *options, "--solution", "--format", "py")
     assert solved.exit_code == 0
     solution = tmp_path / "s" / f"{name.replace('-', '_')}.py"

@@ -40,6 +40,7 @@ from vaeprivacy.course.contest import Contest, make_contest, open_contest
 from vaeprivacy.course.contest_entries import baseline_scores, read_scores
 from vaeprivacy.course.grading import grade_submission
 from vaeprivacy.course.leaderboard import Entry, as_json, as_markdown, standings
+from vaeprivacy.course.published import PUBLISHED
 from vaeprivacy.course.variants import make_variant, read_key
 from vaeprivacy.datasets import Dataset, load, split
 from vaeprivacy.defences import DPSGD, Defence, Framework, NoDefence, PriorSampling, RecordNoise, Regularised
@@ -93,6 +94,7 @@ NEW_WORDS: dict[str, str] = {
     "'fair', 'randhie', 'gaussian-mixture'": "'fair'",
     "digits, mnist, cifar-10, cifar-100, adult, purchase-100, texas-100, location-30, fair, randhie, "
     "gaussian-mixture": "digits, fair",
+    "Read again: https://vaeprivacy.github.io/vaeprivacy/": f"Read again: {PUBLISHED.page('')}",
 }
 
 HERE = Path(__file__).resolve().parent

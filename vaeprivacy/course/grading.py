@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from vaeprivacy.course.assignments import Assignment, Question, Test
+from vaeprivacy.course.published import PUBLISHED
 from vaeprivacy.course.sandbox import AnswerError, Limits, Student
 from vaeprivacy.course.variants import OPTIONS, Variant
 
 USES = "It uses `{name}`, which the assignment asks to do without: for a person to judge; no points were taken off."
-BOOK = "https://vaeprivacy.github.io/vaeprivacy/"
 
 
 @dataclass
@@ -182,10 +182,15 @@ def grade_question(
     if question.by_hand and not answer:
         complaints.append(f"There is no answer below the mark <!-- answer: {question.name} -->.")
     if complaints:
-        complaints.append(f"Read again: {BOOK}{question.section}")
+        complaints.append(read_again(question.section))
     grade = QuestionGrade(question.name, question.title, points, possible, question.by_hand, question.section)
     grade.feedback, grade.answer = complaints, answer[:20_000]
     return grade
+
+
+def read_again(section: str) -> str:
+    """Return the way to a section of the book: its address, or, if there is none yet, its place among the pages."""
+    return f"Read again: {PUBLISHED.page(section) or section}"
 
 
 def verdict(test: Callable[[Student, Variant], None], student: Student, variant: Variant) -> str:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from vaeprivacy.course.assignments import Assignment, Question, Test, student_checks, student_version, tags
-from vaeprivacy.course.grading import BOOK, USES, verdict
+from vaeprivacy.course.grading import USES, read_again, verdict
+from vaeprivacy.course.published import PUBLISHED, VERSION
 from vaeprivacy.course.sandbox import AnswerError, encode_answer
 from vaeprivacy.course.sandbox_runner import answer, decode
 from vaeprivacy.course.variants import Variant, read_variant, write_files
@@ -26,7 +27,12 @@ CHECKS = "checks.py"
 #: Modules that were there before this one, that is before the first test: the submission has loaded them.
 BEFORE = [name for name in takewhile(lambda name: name != __name__, sys.modules) if f"{name}." not in f"{__name__}."]
 BEFORE = [name for name in BEFORE if not name.endswith("._lazy")]  # of the package's root, which solves nothing
-PACKAGE = "vaeprivacy[course] @ git+https://github.com/vaeprivacy/vaeprivacy"
+#: If there is no release, otter's container takes the package from among the files that ``otter generate`` was given.
+WHEEL = f"""\
+# There is no release yet: `pip wheel --no-deps --wheel-dir . REPOSITORY` makes this wheel.
+# Name it to `otter generate` among its files.
+vaeprivacy[course] @ file:///autograder/source/files/vaeprivacy-{VERSION}-py3-none-any.whl"""
+PACKAGE = PUBLISHED.requirement("course") or WHEEL
 HEAD = '''"""{title}: {question}, for otter-grader. Made by `vaeprivacy course export`; do not hand it out."""
 
 import functools
@@ -111,7 +117,7 @@ def check(test: Any, names: dict[str, Any], *, section: str, hidden: str) -> Non
     parts = decode(json.loads(hidden))
     variant = replace(read_variant(Path()), hidden={**parts, "seed": bytes.fromhex(parts["seed"])})
     wrong = verdict(test, SameProcess(names), variant)
-    assert not wrong, f"{wrong} Read again: {BOOK}{section}"
+    assert not wrong, f"{wrong} {read_again(section)}"
 
 
 def note_uses(packages: Sequence[str], names: dict[str, Any]) -> None:
