@@ -2,8 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
-# Empty (`make test CONSTRAINTS=`, in a new environment): the newest versions that pyproject.toml allows.
-CONSTRAINTS ?= -c requirements.lock
+# `make test NEWEST=1`, in a new environment: the newest versions that pyproject.toml allows, not those of requirements.lock.
+NEWEST ?=
+# The index that PyTorch comes from (README.md, "PyTorch"); empty: that of everything else.
+TORCH_INDEX ?=
+export TORCH_INDEX
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BENCHMARK_INSTALLED := .venv-benchmark/.installed
@@ -16,7 +19,7 @@ export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: book idea test fuzz check-pages versions pdf notebooks pair picture pin changes serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework benchmark-contest record-convolutional record-paper clean help
+.PHONY: book idea test fuzz check-pages versions lock pdf notebooks pair picture pin changes serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework benchmark-contest record-convolutional record-paper clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
@@ -39,6 +42,13 @@ check-pages: book ## build the book, then test its pages: links, anchors, pictur
 
 versions: ## show which installed packages are not in the version of requirements.lock
 	@$(BIN)/python tools/versions.py
+
+lock: ## write requirements.lock, with hashes for every supported Python (UPGRADE=--upgrade: in the newest versions)
+	@$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	.venv-lock/bin/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 $(UPGRADE) \
+	  --fork-strategy fewest --generate-hashes --no-annotate --no-emit-package torch \
+	  --custom-compile-command 'make lock' --output-file requirements.lock
 
 notebooks: $(INSTALLED) ## run every changed notebook
 	$(BIN)/python tools/ensure_data.py
@@ -98,17 +108,18 @@ clean: ## delete the book, executed notebooks and results; the environment stays
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
-$(INSTALLED): pyproject.toml requirements.lock
+$(INSTALLED): pyproject.toml requirements.lock tools/install.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed, but $(PYTHON) is older; set PYTHON, e.g. make book PYTHON=python3.12."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "$(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv."; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) -e '.[book,test]'
+	$(BIN)/python tools/install.py $(if $(NEWEST),--newest)
 	@touch $@
 
 $(BENCHMARK_INSTALLED): pyproject.toml requirements.lock benchmarks/requirements.txt
 	@$(PYTHON) -m venv .venv-benchmark
-	grep -v '^scikit-learn==' requirements.lock > .venv-benchmark/constraints.txt
+	{ sed -nE 's/^([a-z0-9.-]+==[^ ;]+).*/\1/p' requirements.lock; grep -o 'torch==[0-9.]*' pyproject.toml; } | \
+	  grep -v '^scikit-learn==' > .venv-benchmark/constraints.txt
 	.venv-benchmark/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-benchmark/constraints.txt \
 	  -e . -r benchmarks/requirements.txt
 	@touch $@

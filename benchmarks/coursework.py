@@ -20,13 +20,12 @@ from vaeprivacy.course.gradebook import GRADES
 from vaeprivacy.course.variants import TRIAL_KEY
 
 HERE = Path(__file__).parent
-SOURCES = HERE.parent / "coursework"
 HOSTILE = ["while True: pass", "np.ones(50 * 2**27)", "import os; os._exit(0)"]
 
 
 def write_submissions(name: str, folder: Path, n: int) -> None:
     """Write solutions for students 1 to n; the first ones end with something hostile."""
-    assignment = find_assignment(name, folder=SOURCES)
+    assignment = find_assignment(name)
     folder.mkdir()
     for number in range(1, n + 1):
         variant = assignment.variant(str(number), key=TRIAL_KEY)
@@ -37,7 +36,7 @@ def write_submissions(name: str, folder: Path, n: int) -> None:
 
 def grade(name: str, folder: Path) -> dict[str, Any]:
     """Grade a folder by the command, and return seconds and how many submissions got all points."""
-    command = [sys.executable, "-m", "vaeprivacy.cli.app", "course", "grade", str(folder), "--coursework", str(SOURCES)]
+    command = [sys.executable, "-m", "vaeprivacy", "course", "grade", str(folder)]
     begin = time.perf_counter()
     done = {"capture_output": True, "check": True, "env": os.environ | {"OMP_NUM_THREADS": "1"}}
     subprocess.run([*command, "--assignment", name], **done)
@@ -58,7 +57,7 @@ def main() -> None:
     if options.assignment and options.output.is_file():
         found = json.loads(options.output.read_text(encoding="utf-8"))["assignments"]
     with tempfile.TemporaryDirectory() as folder:
-        for name in options.assignment or find_assignments(SOURCES):
+        for name in options.assignment or find_assignments():
             write_submissions(name, Path(folder) / name, options.submissions)
             found[name] = grade(name, Path(folder) / name)
             print(f"{name}: {found[name]}")

@@ -21,7 +21,7 @@ from order import pytest_collection_modifyitems  # noqa: F401 (a hook: long file
 from seeding import seeded
 
 from vaeprivacy.classifiers import ClassifierSettings
-from vaeprivacy.datasets import Dataset, load
+from vaeprivacy.datasets import Dataset, load, sources
 from vaeprivacy.defences import Framework, NoDefence
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.sweeps import sweep
@@ -41,6 +41,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise AssertionError("A test tried to download something.")
 
     monkeypatch.setattr(pooch, "retrieve", no_network)
+    monkeypatch.setattr(sources, "unpack_package", no_network)
     monkeypatch.delenv("VAEPRIVACY_DATA", raising=False)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

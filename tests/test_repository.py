@@ -1,11 +1,14 @@
 """The repository's promises about itself: versions agree, and no file depends on one machine."""
 
+import ast
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
 import tomllib
+import warnings
 from pathlib import Path
 
 import pytest
@@ -17,10 +20,15 @@ from packaging.utils import canonicalize_name
 from vaeprivacy.reporting.results import FOLDER
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LOCK = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").split())
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT, TOOLS = PYPROJECT["project"], PYPROJECT["tool"]
+sys.path.insert(0, str(ROOT / "tools"))
 
+from install import torch_requirement  # noqa: E402 (found by the line above)
+from versions import locked  # noqa: E402
 
+LOCK = locked()
+PYTHONS = [one.rpartition(" ")[2] for one in PROJECT["classifiers"] if re.search(r"Python :: \d", one)]
 EXTRAS = {name: [Requirement(text) for text in group] for name, group in PROJECT["optional-dependencies"].items()}
 
 
@@ -43,8 +51,41 @@ def test_each_dependency_has_both_bounds_and_the_lock_satisfies_them(requirement
 
 
 def test_the_lock_leaves_the_build_of_torch_to_the_user():
-    assert "+" not in LOCK["torch"]
-    assert not [name for name in LOCK if name.startswith(("nvidia", "cuda", "triton"))]
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert not re.findall(r"^(?:torch|nvidia|cuda|triton)\b.*", text, flags=re.MULTILINE)
+    assert re.fullmatch(r"torch==[\d.]+", torch_requirement(newest=False))
+    # What `make lock` takes for what PyTorch asks for is of the version that is installed.
+    [known] = TOOLS["uv"]["dependency-metadata"]
+    assert f"{known['name']}=={known['version']}" == torch_requirement(newest=False)
+
+
+def test_the_lock_has_one_version_of_each_package_with_hashes_and_no_address():
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    names = [re.match(r"([\w.-]+)==", line)[1] for line in lines if line[0] not in "# "]
+    assert len(set(names)) == len(names) > 150
+    for before, line in itertools.pairwise(lines):
+        if before[0] not in "# ":
+            assert re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}(?: \\)?", line), before
+    assert not [line for line in lines if "://" in line or line.startswith("--")]
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+def test_the_lock_has_what_each_python_on_each_system_needs(python, system):
+    environment = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": system}
+    here = locked(environment)
+    for requirement in requirements():
+        assert requirement.specifier.contains(here[canonicalize_name(requirement.name)]), requirement
+    assert ("colorama" in here, "appnope" in here) == (system == "win32", system == "darwin")
+
+
+def test_the_code_is_in_the_words_of_the_oldest_python_and_of_all_later_ones():
+    oldest = tuple(map(int, PYTHONS[0].split(".")))
+    assert PROJECT["requires-python"] == f">={PYTHONS[0]}" and sorted(PYTHONS, key=lambda one: int(one[2:])) == PYTHONS
+    with warnings.catch_warnings(action="error"):  # such as of an escape that a later Python refuses
+        for folder in ("vaeprivacy", "tools", "benchmarks", "tests"):
+            for path in (ROOT / folder).rglob("*.py"):
+                ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=oldest)
 
 
 def test_the_core_needs_a_dozen_packages_and_what_make_installs_is_everything():
@@ -59,10 +100,11 @@ def test_each_extra_that_a_message_names_is_there():
     assert {name for pair in named for name in pair if name} <= set(EXTRAS)
 
 
-def test_conda_users_get_the_locked_versions():
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    pip = environment["dependencies"][-1]["pip"]
-    assert pip == ["-c requirements.lock", "-e .[book,test]"]
+def test_conda_users_get_python_and_pip_and_install_what_make_does():
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["dependencies"] == [f"python={PYTHONS[0]}", "pip"]
+    assert "python tools/install.py" in text
+    assert "$(BIN)/python tools/install.py" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def test_the_book_shows_the_record_of_the_attack_benchmark():

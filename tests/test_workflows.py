@@ -178,7 +178,7 @@ def test_linux_and_macos_run_the_commands_of_a_laptop() -> None:
     changes = 'make changes BASE=_build/base >> "$GITHUB_STEP_SUMMARY"'
     assert book["build"] == ["make book", "make check-pages", changes]
     latest = commands(load("latest"))["test"]
-    assert latest == ["make test CONSTRAINTS=", 'make versions CONSTRAINTS= >> "$GITHUB_STEP_SUMMARY"']
+    assert latest == ["make test NEWEST=1", 'make versions NEWEST=1 >> "$GITHUB_STEP_SUMMARY"']
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     release = load("release")
     assert commands(release)["pdf"] == ["make pdf"]
@@ -189,8 +189,7 @@ def test_linux_and_macos_run_the_commands_of_a_laptop() -> None:
 def test_windows_runs_what_make_test_runs() -> None:
     install, test = commands(load("tests"))["windows"]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert install == 'python -m pip install -c requirements.lock -e ".[book,test]"'
-    assert "CONSTRAINTS ?= -c requirements.lock\n" in makefile and "$(CONSTRAINTS) -e '.[book,test]'\n" in makefile
+    assert f"\t$(BIN)/{install} $(if $(NEWEST),--newest)\n" in makefile
     assert f"\t$(BIN)/{test}\n" in makefile
 
 
@@ -202,9 +201,9 @@ def test_the_tests_run_with_every_python_that_is_supported() -> None:
 
 
 def test_jobs_without_a_gpu_take_pytorch_from_where_the_readme_says() -> None:
-    index = re.search(r"PIP_EXTRA_INDEX_URL=(\S+)", (ROOT / "README.md").read_text(encoding="utf-8"))[1]
+    index = re.search(r"TORCH_INDEX=(https:[^\s`]+)", (ROOT / "README.md").read_text(encoding="utf-8"))[1]
     for name, job in (("tests", "linux"), ("book", "build"), ("latest", "test"), ("release", "pdf")):
-        assert load(name)["jobs"][job]["env"] == {"PIP_EXTRA_INDEX_URL": index}
+        assert load(name)["jobs"][job]["env"] == {"TORCH_INDEX": index}
 
 
 def test_the_weekly_book_takes_over_nothing_and_what_has_run_is_kept_even_if_the_build_fails() -> None:

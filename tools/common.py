@@ -11,6 +11,7 @@ import nbformat
 import papermill
 import yaml
 from nbformat import NotebookNode
+from versions import locked
 
 from vaeprivacy.compute.source import BOOK_ROOMS, code_hash
 from vaeprivacy.course.published import COLAB, PUBLISHED, Published
@@ -97,7 +98,7 @@ def execution_key(notebook: NotebookNode, parameters: dict[str, Any]) -> str:
     """Return a hash of all that the outputs of a notebook depend on: code, parameters, package and locked versions."""
     # Of the metadata only tags: captions and alternative texts are prose.
     cells = [[cell.source, cell.metadata.get("tags", [])] for cell in code_cells(notebook)]
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    lock = "".join(f"{name}=={version}\n" for name, version in locked().items())
     return hashlib.sha256(
         json.dumps([cells, parameters, code_hash(BOOK_ROOMS), lock], sort_keys=True).encode()
     ).hexdigest()

@@ -1,9 +1,7 @@
-"""See to it that Fashion-MNIST is on this machine: find it, download it, or install Debian's package of it."""
+"""See to it that Fashion-MNIST is on this machine: find it or download it, and check it."""
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -39,31 +37,13 @@ def find_and_check() -> None:
     CHECKED.write_text(json.dumps(state(files), indent=1), encoding="utf-8")
 
 
-def install_debian_package() -> bool:
-    """Install dataset-fashion-mnist if this is Debian and we are root; say whether that was tried."""
-    if not shutil.which("apt-get") or os.geteuid() != 0:
-        return False
-    print("Fashion-MNIST cannot be downloaded; installing Debian's package dataset-fashion-mnist.", flush=True)
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update"], ["install", "--yes", "dataset-fashion-mnist"]):
-        subprocess.run(["apt-get", "-qq", *arguments], env=environment, stdout=subprocess.DEVNULL, check=False)
-    return True
-
-
 def main() -> None:
     """Find the data set and check it, unless that was done before."""
     if is_checked():
         return
     try:
         find_and_check()
-    except FileNotFoundError as error:
-        if not install_debian_package():
-            sys.exit(str(error))
-        try:
-            find_and_check()
-        except (FileNotFoundError, ValueError) as still:
-            sys.exit(str(still))
-    except ValueError as error:
+    except (FileNotFoundError, ValueError) as error:
         sys.exit(str(error))
 
 

@@ -3,16 +3,28 @@
 from importlib.metadata import distributions
 from pathlib import Path
 
+from install import torch_requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-ROOT = Path(__file__).resolve().parent.parent
+LOCK = Path(__file__).resolve().parent.parent / "requirements.lock"
 OURS = {"vaeprivacy", "pip"}  # pip comes with the environment, and nothing asks for it
 
 
-def locked(path: Path = ROOT / "requirements.lock") -> dict[str, str]:
-    """Return the version that the lock has of each package."""
-    return dict(line.split("==") for line in path.read_text(encoding="utf-8").split())
+def locked(environment: dict[str, str] | None = None) -> dict[str, str]:
+    """Return the version of each package by the lock, and PyTorch's, which stands beside it.
+
+    Parameters
+    ----------
+    environment : dict or None
+        What a marker such as ``sys_platform == 'win32'`` looks at; what is not given is as on this machine.
+    """
+    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    asked = [line.rstrip("\\ ") for line in lines if line[:1].isalnum()]
+    asked = [Requirement(text) for text in (*asked, torch_requirement(newest=False))]
+    here = [one for one in asked if one.marker is None or one.marker.evaluate(environment)]
+    return dict(sorted((one.name, str(one.specifier).removeprefix("==")) for one in here))
 
 
 def installed() -> dict[str, str]:

@@ -44,7 +44,7 @@ def each_answer(
 
 @cache
 def assignment_of(name: str) -> Assignment:
-    return find_assignment(name, folder=ROOT / "coursework")
+    return find_assignment(name)
 
 
 @cache

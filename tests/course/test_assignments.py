@@ -116,7 +116,7 @@ def test_the_book_lists_assignments_with_their_points(name):
 
 
 def test_no_assignment_is_left_out():
-    assert set(NAMES) == set(find_assignments(ROOT / "coursework"))
+    assert set(NAMES) == set(find_assignments())
 
 
 def test_marks_are_those_of_otter_grader():
@@ -173,7 +173,7 @@ def test_unknown_limits_are_refused(tmp_path):
 
 def test_unknown_assignments_and_folders_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"choose one of .*measure-a-leak, metric-privacy"):
-        find_assignment("contest", folder=ROOT / "coursework")
+        find_assignment("contest")
     with pytest.raises(FileNotFoundError, match="holds no assignments"):
         find_assignment("contest", folder=tmp_path)
 

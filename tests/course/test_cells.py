@@ -5,9 +5,9 @@ import json
 import jupytext
 import nbformat
 import pytest
-from course.answers import ROOT, solution_of, variant_of
+from course.answers import solution_of, variant_of
 
-from vaeprivacy.course.assignments import read_assignment, read_submission, student_checks
+from vaeprivacy.course.assignments import SOURCES, read_assignment, read_submission, student_checks
 from vaeprivacy.course.grading import grade_submission
 from vaeprivacy.course.sandbox import Limits, Student
 from vaeprivacy.course.variants import Variant
@@ -197,9 +197,7 @@ FIRST = "display(1)\nget_ipython()\n%matplotlib inline\n!pip install vaeprivacy\
 def graded(tmp_path, code: str, name: str = LEAK):
     path = tmp_path / "1001.py"
     path.write_text(code, encoding="utf-8")
-    return grade_submission(
-        read_assignment(ROOT / "coursework" / f"{name.replace('-', '_')}.py"), path, variant_of(name)
-    )
+    return grade_submission(read_assignment(SOURCES / f"{name.replace('-', '_')}.py"), path, variant_of(name))
 
 
 def test_a_whole_solution_with_all_that_jupyter_knows_gets_all_points(tmp_path):
@@ -241,7 +239,7 @@ def test_the_packages_own_solution_is_noted_as_the_assignment_says(tmp_path, wha
 
 
 def test_students_see_what_is_noted_in_their_own_check(tmp_path):
-    assignment = read_assignment(ROOT / "coursework" / "measure_a_leak.py")
+    assignment = read_assignment(SOURCES / "measure_a_leak.py")
     (tmp_path / "checks.py").write_text(student_checks(assignment), encoding="utf-8")
     assert read_assignment(tmp_path / "checks.py").not_to_use == assignment.not_to_use == ("vaeprivacy",)
     assert read_assignment(tmp_path / "checks.py").limits == assignment.limits

@@ -5,7 +5,6 @@ import html
 import json
 
 import pytest
-from course.answers import ROOT
 from course.test_gradebook import HAND, PROOF, run
 from course.test_hostile import RIGHT, SOURCE
 
@@ -158,7 +157,7 @@ def test_rosters_that_are_none_are_told_in_a_sentence(tmp_path, text, message):
 
 def test_a_class_is_made_in_one_go(tmp_path):
     roster_of(tmp_path, "canvas")
-    options = ["--output", tmp_path / "out", "--coursework", ROOT / "coursework"]
+    options = ["--output", tmp_path / "out"]
     made = run("make", "metric-privacy", "--roster", tmp_path / "roster.csv", *options)
     assert made.exit_code == 0, made.output
     given = {path.name: json.loads((path / "variant.json").read_text()) for path in (tmp_path / "out").iterdir()}

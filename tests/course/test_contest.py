@@ -121,9 +121,13 @@ def test_three_submissions_are_ranked_by_their_strength(made, tmp_path):
         ("reads-all", likelihood(made)),
     ):
         write_scores(scores.nan_to_num(), tmp_path / f"{name}.csv")
-    result = run("rank", tmp_path, "--contest", made, "--key", made.parent / "key", "--output", tmp_path / ".out")
+    options = ["--contest", made, "--key", made.parent / "key", "--output", tmp_path / ".out", "--json"]
+    result = run("rank", tmp_path, *options)
     assert result.exit_code == 0, result.output
     board = json.loads((tmp_path / ".out" / "leaderboard.json").read_text())
+    assert json.loads(result.stdout) == board
+    [line] = [line for line in result.stderr.splitlines() if "reads-all " in line]
+    assert f"{board['rows'][0]['tpr']:.1%}" in line and len(line) <= 80
     ranked = {row["name"]: row for row in board["rows"]}
     order = [row["name"] for row in board["rows"] if not row["baseline"]]
     assert order == ["reads-all", "reads-some", "guesses"]

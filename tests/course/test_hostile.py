@@ -9,9 +9,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from course.answers import ROOT
 
-from vaeprivacy.course.assignments import Assignment, read_assignment
+from vaeprivacy.course.assignments import SOURCES, Assignment, read_assignment
 from vaeprivacy.course.gradebook import GRADES, grade_folder
 from vaeprivacy.course.sandbox import AnswerError, Limits, Student, read_answer
 from vaeprivacy.course.submissions import find_submissions
@@ -167,7 +166,7 @@ def double(x):
 def test_the_graders_files_cannot_be_read(small, tmp_path):
     (tmp_path / "teacher.key").write_text("a key that nobody may see")
     wanted = [tmp_path / "teacher.key", tmp_path / "in" / "2.py", tmp_path / "sources" / "small.py"]
-    wanted += [ROOT / "coursework" / "measure_a_leak.py"]
+    wanted += [SOURCES / "measure_a_leak.py"]
     code = f"""
 import os, glob
 seen = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import pytest
-from course.answers import ROOT, assignment_of, solution_of, variant_of
+from course.answers import assignment_of, solution_of, variant_of
 from typer.testing import CliRunner
 
 from vaeprivacy.cli.app import app
@@ -93,7 +93,7 @@ def test_what_students_get_has_no_hidden_test_and_no_hidden_answer(folder):
 def test_the_command_says_how_to_go_on_and_overwrites_nothing(tmp_path):
     (tmp_path / "key").write_text("a key that only the teacher has")
     output = tmp_path / "out"
-    options = ["--output", output, "--key", tmp_path / "key", "--coursework", ROOT / "coursework"]
+    options = ["--output", output, "--key", tmp_path / "key"]
     arguments = ["course", "export", "metric-privacy", *map(str, options)]
     made = CliRunner().invoke(app, arguments)
     assert made.exit_code == 0, made.output

@@ -9,7 +9,7 @@ import pytest
 import torch
 from data_files import IDX_FILES, LABELS, PIXELS, damaged, failing_with, sha256, write_idx_files
 
-from vaeprivacy.datasets import LOADERS, Dataset, find_fashion_mnist, images, load
+from vaeprivacy.datasets import LOADERS, Dataset, find_fashion_mnist, images, load, sources
 
 FILE = "train-images-idx3-ubyte"
 
@@ -56,9 +56,11 @@ def test_a_chosen_folder_without_the_files_is_named(folder: Path, empty: Path, m
 @pytest.mark.parametrize("error", [OSError("no network"), ValueError("wrong hash"), PermissionError("read-only cache")])
 def test_a_failing_download_ends_in_advice(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr(pooch, "retrieve", failing_with(error))
-    with pytest.raises(
-        FileNotFoundError, match=f"{FILE}.gz.*{images.FASHION_MNIST.url}.*{type(error).__name__}"
-    ) as caught:
+    monkeypatch.setattr(sources, "unpack_package", failing_with(OSError("there is no apt-get")))
+    match = (
+        f"{FILE}.gz.*{images.FASHION_MNIST.url}.*{type(error).__name__}.*Debian's package of it .there is no apt-get"
+    )
+    with pytest.raises(FileNotFoundError, match=match) as caught:
         load("fashion-mnist")
     assert str(caught.value).endswith(images.FASHION_MNIST.advice)
     assert caught.value.__cause__ is error

@@ -99,7 +99,7 @@ NEW_WORDS: dict[str, str] = {
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-COURSEWORK, RECORDS = ROOT / "coursework", ROOT / "vaeprivacy" / "reporting" / "results"
+COURSEWORK, RECORDS = (ROOT / "vaeprivacy" / room for room in ("course/sources", "reporting/results"))
 ARRAYS, TEXTS, SEED_NAMES = HERE / "arrays.npz", HERE / "texts.json", HERE / "seed_names.json"
 #: Results of one group: arrays, and texts (or lists and mappings of texts) for JSON. Those whose names begin with
 #: "exact" are compared only on the machine where they were recorded.

@@ -1,5 +1,8 @@
 """The ``vaeprivacy`` command."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from vaeprivacy.cli.attack import attack
@@ -10,15 +13,26 @@ from vaeprivacy.cli.data import data
 from vaeprivacy.cli.run import run
 from vaeprivacy.cli.sweep import sweep
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (data, run, sweep, attack, audit):
     app.command()(command)
 course.add_typer(contest, name="contest")
 app.add_typer(course, name="course")
 
 
+def show_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        typer.echo(f"vaeprivacy {version('vaeprivacy')}")
+        raise typer.Exit
+
+
 @app.callback()
-def main() -> None:
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Train on synthetic data instead of private records, and measure what still leaks."""
 
 

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from vaeprivacy.cli.errors import reports_errors
-from vaeprivacy.cli.tables import print_attacks
+from vaeprivacy.cli.tables import AsJson, as_json, print_attacks
 from vaeprivacy.cli.threads import one_thread
 from vaeprivacy.compute.extras import extra
 
@@ -28,6 +28,7 @@ def attack(
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of shadow models, if SOURCE is a file.")] = 60,
     seed: Annotated[int, typer.Option(help="Decides all random numbers, if SOURCE is a file.")] = 0,
     directory: Annotated[Path, typer.Option(help="Where scores, table and figure go.")] = Path("attacks"),
+    json: AsJson = False,
 ) -> None:
     """Run every attack on a run of ours, or on a target and records in files; print one table, draw one figure."""
     import pandas as pd
@@ -42,12 +43,14 @@ def attack(
     else:
         options = {"n_shadows": shadows, "epochs": epochs, "seed": seed, "directory": directory}
         arrays, rows, notes, title = attack_file(source, target, **options)
-    console = Console()
+    console = Console(stderr=json)
     results = pd.DataFrame([{"attack": name, **row} for name, row in rows.items()])
     print_attacks(console, results, title)
     for note in notes:
         console.print(note)
     console.print(write_attacks(arrays, results, directory), markup=False)
+    if json:
+        print(as_json(results))
 
 
 def write_attacks(arrays: dict[str, "np.ndarray"], results: "pd.DataFrame", directory: Path) -> str:

@@ -1,13 +1,17 @@
 """``vaeprivacy audit``: claimed against measured epsilon."""
 
+from dataclasses import asdict
+from json import dumps
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vaeprivacy.cli.errors import reports_errors
+from vaeprivacy.cli.tables import AsJson
 from vaeprivacy.cli.threads import one_thread
 
 if TYPE_CHECKING:
+    from vaeprivacy.audit.report import AuditReport
     from vaeprivacy.mechanisms.base import Mechanism
 
 # Of the mechanisms by name, those with an epsilon whose noise can be tested by its law.
@@ -33,6 +37,7 @@ def audit(
         float, typer.Option(min=0.5, max=0.999999, help="Of each lower bound: how seldom a true claim is refuted.")
     ] = 0.999,
     seed: Annotated[int, typer.Option(help="Decides all random numbers of the audit.")] = 0,
+    json: AsJson = False,
 ) -> None:
     """Print claimed against measured epsilon, of a mechanism or a whole release; exit with 1 if a claim is refuted."""
     from vaeprivacy.audit.report import audit_by_name
@@ -48,8 +53,15 @@ def audit(
         level=confidence,
         seed=seed,
     )
-    print(report)
+    print(audit_as_json(report) if json else report)
     raise typer.Exit(int(report.refuted))
+
+
+def audit_as_json(report: "AuditReport") -> str:
+    """Return each audit, the test of the noise's law, and whether any claim is refuted."""
+    audits = [{"what": what, **asdict(one), "refuted": one.violated} for what, one in report.audits.items()]
+    law = {"dimension": report.dimension, "p_values": report.law, "refuted": report.law_refuted}
+    return dumps({"audits": audits, "law": law, "level": report.level, "refuted": report.refuted}, indent=1)
 
 
 def mechanism_of(name: str, *, epsilon: float, sigma: float, radius: float) -> "Mechanism":

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from vaeprivacy.cli.course import KeyFile, warn_without_key
 from vaeprivacy.cli.errors import reports_errors
 from vaeprivacy.cli.names import DATASETS
+from vaeprivacy.cli.tables import AsJson, print_table
 from vaeprivacy.cli.threads import one_thread
 
 BOARD = "leaderboard"
@@ -50,13 +52,14 @@ def rank(
         str,
         typer.Option(help="Candidates that decide: all, or public while it runs and hidden (the others) at the end."),
     ] = "all",
+    json: AsJson = False,
 ) -> None:
     """Rank all submissions of a folder, beside the baselines; a broken one costs only itself."""
     from vaeprivacy.checks import check_choice
     from vaeprivacy.course.contest import read_contest
     from vaeprivacy.course.contest_entries import baselines, read_entries
     from vaeprivacy.course.gradebook import write_text
-    from vaeprivacy.course.leaderboard import PARTS, as_json, as_markdown, part_of, rounded, standings
+    from vaeprivacy.course.leaderboard import PARTS, as_json, as_markdown, board, part_of, rounded, standings
     from vaeprivacy.course.variants import read_key
 
     one_thread()
@@ -75,5 +78,11 @@ def rank(
     texts = {"md": page, "csv": table.to_csv(index=False), "json": as_json(made, table, refused)}
     for suffix, text in texts.items():
         write_text(output / f"{BOARD}.{suffix}", text)
-    print(page)
-    print(f"{output}: {', '.join(f'{BOARD}.{suffix}' for suffix in texts)}.")
+    console = Console(stderr=json)
+    title = f"Leaderboard of {made.name}, on {int(chosen.sum()):,} candidates of hidden membership{PARTS[part]}"
+    print_table(console, board(table), words=("name", "surely above"), spare=("surely above", "AUC"), title=title)
+    for name, why in refused.items():
+        console.print(f"Not ranked: {name}: {why}", markup=False)
+    typer.echo(f"{output}: {', '.join(f'{BOARD}.{suffix}' for suffix in texts)}. {BOARD}.md explains.", err=json)
+    if json:
+        print(texts["json"])

@@ -9,6 +9,7 @@ from rich.progress import Progress
 
 from vaeprivacy.cli.errors import reports_errors
 from vaeprivacy.cli.names import FORMATS
+from vaeprivacy.cli.tables import AsJson
 from vaeprivacy.cli.threads import one_thread
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 CHECKS = "checks.py"
 ROSTER = "Who is in the class: a CSV of Canvas, Moodle or Gradescope, or one with the column student."
 app = typer.Typer(help="Assignments: make a student's version, check a submission, grade a folder of them.")
-Sources = Annotated[Path, typer.Option("--coursework", help="Folder with the sources of the assignments.")]
+Sources = Annotated[
+    Path | None, typer.Option("--coursework", help="Folder of assignments; by default those of the package.")
+]
 KeyFile = Annotated[Path | None, typer.Option("--key", help="File with the teacher's key; without it, a known one.")]
 
 
@@ -34,7 +37,7 @@ def make_assignment(
     student: Annotated[str | None, typer.Option(help="The student's number.")] = None,
     roster: Annotated[Path | None, typer.Option(help=ROSTER)] = None,
     key: KeyFile = None,
-    coursework: Sources = Path("coursework"),
+    coursework: Sources = None,
     suffix: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")] = "ipynb",
     solution: Annotated[bool, typer.Option("--solution", help="Leave the solutions in (for the teacher).")] = False,
 ) -> None:
@@ -114,11 +117,12 @@ def grade_submissions(
     output: Annotated[Path | None, typer.Option(help="Folder for the grades; by default FOLDER-grades.")] = None,
     roster: Annotated[Path | None, typer.Option(help=f"{ROSTER} Grades are written for it, too.")] = None,
     key: KeyFile = None,
-    coursework: Sources = Path("coursework"),
+    coursework: Sources = None,
     jobs: Annotated[int, typer.Option(min=1, help="Submissions graded at a time.")] = 2,
     late_penalty: Annotated[
         float, typer.Option(min=0, max=100, help="Per cent of all points that a late day costs (column late_days).")
     ] = 0.0,
+    json: AsJson = False,
 ) -> None:
     """Grade all submissions of a folder. Interrupted or killed, the same command goes on."""
     from vaeprivacy.course.assignments import find_assignment, find_assignments
@@ -137,7 +141,7 @@ def grade_submissions(
     warn_without_key(key)
     output = output or folder.resolve().with_name(f"{folder.resolve().name}-grades")
     remarks: list[str] = []
-    with Progress(console=Console()) as progress:
+    with Progress(console=Console(stderr=json)) as progress:
         task = progress.add_task(made.title, total=len(submissions))
         rows = grade_folder(
             made,
@@ -155,9 +159,11 @@ def grade_submissions(
         typer.echo(f"vaeprivacy: {sentence}", err=True)
     mean = sum(row["points"] for row in rows) / max(1, len(rows))
     possible = sum(question.points - question.by_hand for question in made.questions)
-    print(f"{len(rows)} submissions, on average {mean:.1f} of {possible:g} points that the machine gives.")
     files = [GRADES, TABLE, REPORT, f"{FEEDBACK}/", *write_upload(made, rows, people, output)]
-    print(f"{output}: {', '.join(files)}.")
+    said = f"{len(rows)} submissions, on average {mean:.1f} of {possible:g} points that the machine gives."
+    typer.echo(f"{said}\n{output}: {', '.join(files)}.", err=json)
+    if json:
+        print((output / GRADES).read_text(encoding="utf-8"))
 
 
 def write_upload(assignment: "Assignment", rows: list[dict], roster: "Roster | None", output: Path) -> list[str]:
@@ -183,7 +189,7 @@ def export(
     output: Annotated[Path, typer.Option(help="Folder for the files; it is made.")],
     student: Annotated[str, typer.Option(help="Whose variant all students get; any name.")] = "class",
     key: KeyFile = None,
-    coursework: Sources = Path("coursework"),
+    coursework: Sources = None,
 ) -> None:
     """Write an assignment in the form that otter-grader takes, and through it Gradescope."""
     from vaeprivacy.course.assignments import find_assignment

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from vaeprivacy.cli.errors import reports_errors
 from vaeprivacy.cli.names import DEFENCES
-from vaeprivacy.cli.tables import print_attacks, run_title
+from vaeprivacy.cli.tables import AsJson, as_json, print_attacks, run_title
 from vaeprivacy.cli.threads import one_thread
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def run(
     members: Annotated[int, typer.Option(help="Number of members of each model, and of non-members.")] = 2500,
     models: Annotated[int, typer.Option(help="Number of models in the pool, each the target once; even.")] = 8,
     directory: Annotated[Path, typer.Option(help="Where results and intermediate files go.")] = Path("runs"),
+    json: AsJson = False,
 ) -> None:
     """Train a pool of models with a defence, attack each, print a table of averages, append a row to the results."""
     from vaeprivacy.experiments.config import Config
@@ -40,7 +41,10 @@ def run(
     one_thread()
     made = defence_of(defence, epsilon)
     config = Config(dataset=dataset, defence=made, seed=seed, n_members=members, n_models=models)
-    _print_run(config, compute_run(config, directory), directory)
+    results = compute_run(config, directory)
+    _print_run(config, results, directory, console=Console(stderr=json))
+    if json:
+        print(as_json(results))
 
 
 def defence_of(name: str, epsilon: float | None) -> "Defence":
@@ -73,11 +77,11 @@ def compute_run(config: "Config", directory: Path) -> "pd.DataFrame":
     return tidy(compute([config], directory=directory, executor=OnThisMachine(), progress=True).values())
 
 
-def _print_run(config: "Config", results: "pd.DataFrame", directory: Path) -> None:
+def _print_run(config: "Config", results: "pd.DataFrame", directory: Path, *, console: Console) -> None:
     """Print what came out; exit with 1 if the run failed."""
     from vaeprivacy.compute.files import RESULTS
 
-    console, first = Console(), results.iloc[0]
+    first = results.iloc[0]
     if first.error:
         typer.echo(f"vaeprivacy: {first.error}", err=True)
         raise typer.Exit(1)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from vaeprivacy.cli.errors import reports_errors
+from vaeprivacy.cli.tables import AsJson, as_json, needed_width, print_table
 from vaeprivacy.cli.threads import one_thread
 from vaeprivacy.compute.extras import extra
 
@@ -30,14 +30,17 @@ def sweep(
         ),
     ] = -1,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to compute on its workers.")] = None,
+    json: AsJson = False,
 ) -> None:
     """Compute all runs of a grid, print a summary, write one table; exit with 1 if some failed."""
     one_thread()
-    failed = sweep_file(grid, directory=directory, n_jobs=jobs, dask=dask, console=Console())
-    raise typer.Exit(int(failed > 0))
+    results = sweep_file(grid, directory=directory, n_jobs=jobs, dask=dask, console=Console(stderr=json))
+    if json:
+        print(as_json(results))
+    raise typer.Exit(int((results.error != "").any()))
 
 
-def sweep_file(grid: Path, *, directory: Path, n_jobs: int, dask: str | None, console: Console) -> int:
+def sweep_file(grid: Path, *, directory: Path, n_jobs: int, dask: str | None, console: Console) -> "pd.DataFrame":
     """Compute the runs of a grid file and print their summary.
 
     Parameters
@@ -51,8 +54,8 @@ def sweep_file(grid: Path, *, directory: Path, n_jobs: int, dask: str | None, co
 
     Returns
     -------
-    int
-        Number of runs that failed.
+    pandas.DataFrame
+        As of :func:`vaeprivacy.experiments.sweeps.sweep`.
 
     Raises
     ------
@@ -77,7 +80,7 @@ def sweep_file(grid: Path, *, directory: Path, n_jobs: int, dask: str | None, co
     if len(failed):
         console.print(f"{len(failed)} of {len(configs)} runs failed; the same command tries them again.")
     console.print(f"The table of all runs and attacks is {directory / sweeps.TABLE}.")
-    return len(failed)
+    return results
 
 
 def print_summary(results: "pd.DataFrame", console: Console) -> None:
@@ -91,12 +94,18 @@ def print_summary(results: "pd.DataFrame", console: Console) -> None:
     common = [name for name in COMMON if len(values[name]) <= 1]
     words = [f"{name} {values[name][0]}" for name in common if values[name]]
     console.print(f"Averages over seeds, and the highest AUC of an attack on each part ({', '.join(words)}):")
-    table = Table()
-    for column in summary.columns.drop(common):
-        table.add_column(column, justify="left" if column in ("data set", "setting", "VAE trained on") else "right")
-    for row in summary.drop(columns=common).itertuples(index=False, name=None):
-        table.add_row(*map(_cell, row))
-    console.print(table)
+    texts, words = summary.drop(columns=common).map(_cell), ("data set", "setting", "VAE trained on")
+    if needed_width(texts, words=words) > console.width:
+        texts = _settings_in_one_column(texts)
+    print_table(console, texts, words=words)
+
+
+def _settings_in_one_column(texts: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a summary for a narrow window: what tells its lines apart stands in one column, which can be wrapped."""
+    others = [name for name in COMMON if name in texts and name != "seeds"]
+    parts = texts[others].apply(lambda row: [f"{name} {value}" for name, value in row.items() if value], axis=1)
+    setting = [", ".join([first, *more]) for first, more in zip(texts.setting, parts, strict=True)]
+    return texts.drop(columns=others).assign(setting=setting)
 
 
 def _cell(value: object) -> str:

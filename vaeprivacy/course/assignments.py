@@ -37,6 +37,8 @@ TESTS = ("public-test", "hidden-test")
 NOT_FOR_STUDENTS = {*TESTS, "helper", "teacher", "rubric"}
 FORMATS = ("ipynb", "py")
 TOO_LARGE = 5 * 2**20
+#: The assignments that come with the package.
+SOURCES = Path(__file__).with_name("sources")
 
 
 @dataclass(frozen=True)
@@ -107,22 +109,23 @@ class Assignment:
         return make_variant(self.name, student, key=key, make=self.tests()["make"])
 
 
-def find_assignments(folder: Path) -> dict[str, Path]:
-    """Return the sources in a folder by their assignments' names.
+def find_assignments(folder: Path | None = None) -> dict[str, Path]:
+    """Return the sources in a folder, or those of the package, by their assignments' names.
 
     Raises
     ------
     FileNotFoundError
         If it has none.
     """
+    folder = folder or SOURCES
     found = {path.stem.replace("_", "-"): path for path in sorted(folder.glob("*.py"))}
     if not found:
-        raise FileNotFoundError(f"{folder} holds no assignments: name the folder `coursework` of the repository.")
+        raise FileNotFoundError(f"{folder} holds no assignments: leave --coursework out to take those of the package.")
     return found
 
 
-def find_assignment(name: str, *, folder: Path) -> Assignment:
-    """Read the assignment of a name from a folder of sources.
+def find_assignment(name: str, *, folder: Path | None = None) -> Assignment:
+    """Read the assignment of a name from a folder of sources, or from those of the package.
 
     Raises
     ------
@@ -131,7 +134,7 @@ def find_assignment(name: str, *, folder: Path) -> Assignment:
     """
     found = find_assignments(folder)
     if name not in found:
-        raise ValueError(f"There is no assignment {name!r} in {folder}; choose one of {', '.join(found)}.")
+        raise ValueError(f"There is no assignment {name!r} in {folder or SOURCES}; choose one of {', '.join(found)}.")
     return read_assignment(found[name])
 
 

@@ -14,6 +14,7 @@ from vaeprivacy.metrics import LEVEL, auc, tpr_at_fpr
 
 RESAMPLES = 1000
 DIGITS = 3  # of what is shown
+BOARD = ("rank", "could be", "name", f"TPR at {FPR:.0%} FPR", "AUC", "surely above")  # columns to read
 PARTS = {"all": "", "public": ", the public half of them", "hidden": ", the half that no board has shown"}
 
 
@@ -165,9 +166,12 @@ def as_markdown(
         f"membership{PARTS[part]}. Of {others:,} non-members, {int(FPR * others)} may be accused; the smallest rate "
         f"that can be told from none is 1 in {others:,}. Intervals: 95%, over the choice of candidates.",
         "",
-        "| rank | could be | name | TPR at 1% FPR | AUC | surely above |",
+        f"| {' | '.join(BOARD)} |",
         "|---|---|---|---|---|---|",
-        *[_line(row) for row in table.to_dict("records")],
+        *[
+            f"|{'|'.join(f' {cell} ' if cell else ' ' for cell in cells)}|"
+            for cells in board(table, mark="*").to_numpy()
+        ],
         "",
         "*Could be*: the ranks that fit to the data, for all pairs at once (a bootstrap of the candidates, 95%). Who "
         "has a rank in common is not told apart. Rows in italics are baselines, which have no rank.",
@@ -177,14 +181,20 @@ def as_markdown(
     return "\n".join(lines) + "\n"
 
 
-def _line(row: dict[str, Any]) -> str:
+def board(table: pd.DataFrame, *, mark: str = "") -> pd.DataFrame:
+    """Return a leaderboard as a table to read, of texts; `mark` stands around the names of baselines."""
+    return pd.DataFrame([_cells(row, mark) for row in table.to_dict("records")], columns=BOARD)
+
+
+def _cells(row: dict[str, Any], mark: str) -> list[str]:
+    """Return the texts of one line of the board."""
     tpr = f"{row['tpr']:.1%} ({row['tpr_low']:.1%} to {row['tpr_high']:.1%})"
     area = f"{row['auc']:.3f} ({row['auc_low']:.3f} to {row['auc_high']:.3f})"
     if row["baseline"]:
-        return f"| | | *{row['name']}* | {tpr} | {area} | {row['above']} |"
+        return ["", "", f"{mark}{row['name']}{mark}", tpr, area, row["above"]]
     best, worst = row["rank_best"], row["rank_worst"]
     could_be = f"{best}" if best == worst else f"{best} to {worst}"
-    return f"| {row['rank']} | {could_be} | {row['name']} | {tpr} | {area} | {row['above']} |"
+    return [f"{row['rank']}", could_be, row["name"], tpr, area, row["above"]]
 
 
 def as_json(contest: Contest, table: pd.DataFrame, refused: dict[str, str]) -> str:

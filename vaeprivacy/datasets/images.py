@@ -18,6 +18,7 @@ FASHION_MNIST = Source(
     "environment variable VAEPRIVACY_DATA to it.",
     url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     folders=(Path("/usr/share/datasets/fashion-mnist"),),
+    package="dataset-fashion-mnist",
 )
 # File name -> checksum of the authors' .gz file (what is downloaded) and of the bytes inside it (what is checked
 # whatever the source: Debian re-compresses the files, so their .gz differ while their contents do not).
