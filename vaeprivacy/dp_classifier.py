@@ -89,14 +89,12 @@ def fit_dp_classifier(
         Records, shape (records, features), floating point, and labels, shape (records,), int64.
     settings : DPClassifierSettings, optional
         Size and training.
-    epsilon, delta : float
-        Most that may be spent, for adding or removing one record or for replacing one; from 0.05 to 100, and below 1.
+    epsilon, delta, adjacency : float, float, {"add or remove", "replace"}
+        Most that may be spent (from 0.05 to 100, and below 1), and for which two data sets.
     n_classes : int
         Number of outputs; labels are from 0 to ``n_classes - 1``.
     generator : torch.Generator or SystemEntropy
         Source of weights, batches and noise. Whoever knows the seed of a seeded one can compute the noise.
-    adjacency : {"add or remove", "replace"}
-        What epsilon and delta are for.
     progress : bool
         Show a progress bar.
 

@@ -61,8 +61,7 @@ def train_with_dp_sgd(
     n : int
         Number of records.
     sample_rate, steps : float, int
-        Probability with which a step takes a record, and number of steps, see
-        :func:`~vaeprivacy.accounting.dp_sgd_schedule`.
+        Probability with which a step takes a record, and number of steps.
     noise_multiplier : float
         See :func:`~vaeprivacy.accounting.dp_sgd_plan`.
     max_grad_norm : float

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from vaeprivacy.attacks import Candidates, Shadows
 from vaeprivacy.classifiers import ClassifierSettings, models_at_once, predict
@@ -291,7 +290,7 @@ class Pool:
 
 
 @lru_cache(maxsize=2)
-def trained_classifiers(pool: Pool, numbers: tuple[int, ...]) -> list[nn.Module]:
+def trained_classifiers(pool: Pool, numbers: tuple[int, ...]) -> list[torch.nn.Module]:
     """Train some classifiers of a pool, at once where the defence allows it; a process remembers the last ones."""
     return pool.defence.fit_classifiers(
         [pool.training_set(number) for number in numbers],
