@@ -6,15 +6,15 @@ moments. That is a VAE without a single step of training: the best encoder and d
 PCA (Tipping and Bishop, 1999), follow from mean and covariance in closed form, and sums cost less noise than gradients.
 
 What is promised (replace-one; the number of records is public). Features are divided by a clip norm and cut to length
-1, and one record (h, y) is replaced by (h', y'). With 1(y) the one-hot label, these sums are released:
+1, and one record (h, y) is replaced by (h', y'). With e the one-hot label, sums released are:
 
-1. *All features*: |h - h'| <= 2.
-2. *Features by class, second moment and counts together*: the sum of v = (2 h 1(y)^T, 2 h h^T, 1(y)), whose squared
-   length is at most 4 + 4 + 1 = 9. With t = h.h', two of one label have v.v' = 4 t + 4 t^2 + 1 = (1 + 2 t)^2, and two
-   of different labels 4 t^2. Neither is negative, so |v - v'|^2 <= 9 + 9 = 18. (One after the other they would move by
-   4, 2 sqrt(2) and sqrt(2), whose squares are 26 together; but no pair of records is the worst one for all three.)
+1. *All features*: ``|h - h'| <= 2``.
+2. *Features by class, second moment and counts together*: the sum of ``v = (2 h e^T, 2 h h^T, e)``, of squared length
+   at most 4 + 4 + 1 = 9. With ``t = h.h'``, two of one label have ``v.v' = 4 t + 4 t^2 + 1 = (1 + 2 t)^2``, and two
+   of different labels ``4 t^2``. Neither is negative, so ``|v - v'|^2 <= 9 + 9 = 18``. (One after the other they would
+   move by 4, 2 sqrt(2) and sqrt(2), whose squares are 26 together; no pair of records is the worst one for all three.)
 3. *Second moments by class* in some directions, which may depend on what was released before. Of one label
-   |p p^T - p' p'^T|^2 = |p|^4 + |p'|^4 - 2 (p.p')^2 <= 2, and of two labels |p|^4 + |p'|^4 <= 2.
+   ``|p p^T - p' p'^T|^2 = |p|^4 + |p'|^4 - 2 (p.p')^2 <= 2``, and of two labels ``|p|^4 + |p'|^4 <= 2``.
 
 Norms are Frobenius', and all entries of a matrix have noise of their own; to make it symmetric is post-processing.
 Noise of standard deviation sigma on sums that move by at most D is (D / sigma)-GDP; sums that are chosen with what the

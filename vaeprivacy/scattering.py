@@ -56,9 +56,9 @@ def scattering(x: torch.Tensor, *, image_shape: tuple[int, int]) -> torch.Tensor
 def coefficients(images: torch.Tensor) -> torch.Tensor:
     """Return the scattering coefficients of images, before normalisation.
 
-    With u = |x * psi|, the modulus of a wavelet coefficient at each pixel, and A a local average, they are A x; A u for
-    each wavelet; and A |u * psi'| for each fine wavelet and each coarse one after it: 1 + 16 + 64 channels. Images of
-    shape (images, height, width), float32, become (images, 81, height // 4, width // 4).
+    With ``u = |x * psi|``, the modulus of a wavelet coefficient at each pixel, and A a local average, they are ``A x``;
+    ``A u`` for each wavelet; and ``A |u * psi'|`` for each fine wavelet and each coarse one after it: 1 + 16 + 64
+    channels. Images of shape (images, height, width), float32, become (images, 81, height // 4, width // 4).
     """
     height, width = images.shape[1:]
     rows, columns = (_reflected(n).to(images.device) for n in (height, width))

@@ -5,7 +5,20 @@ from dataclasses import asdict
 
 import pytest
 
-from vaeprivacy.defences import DEFENCES, DPSGD, Defence, Framework, NoDefence, PriorSampling, RecordNoise, Regularised
+from vaeprivacy.defences import (
+    DEFENCES,
+    DPSGD,
+    Defence,
+    Framework,
+    MomentsDCT,
+    MomentsScattering,
+    MomentsTable,
+    NoDefence,
+    PriorSampling,
+    RecordNoise,
+    Regularised,
+    Transfer,
+)
 from vaeprivacy.dp_sgd import DPSGDTrainer
 from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
 from vaeprivacy.trainers import TRAINERS, PlainTrainer, PublicTrainer
@@ -58,6 +71,17 @@ TOLD = VAESettings(n_classes=10)
         (RecordNoise(64.0, 2.0), "noise on records, 64, radius 2", "64, radius 2", "noise on records, 64, radius 2"),
         (DPSGD(8.0), "DP-SGD, 8", "8", "DP-SGD, 8"),
         (DPSGD(8.0, scattering=True), "DP-SGD on scattering, 8", "scattering, 8", "DP-SGD on scattering, 8"),
+        *[
+            (kind(4.0), f"moments of {what}, 4", "4", f"moments of {what}, 4")
+            for kind, what in ((MomentsDCT, "waves"), (MomentsTable, "columns"), (MomentsScattering, "scattering"))
+        ],
+        (
+            MomentsDCT(4.0, rows=20_000),
+            "moments of waves, 4, 20,000 rows",
+            "4, 20,000 rows",
+            "moments of waves, 4, 20,000 rows",
+        ),
+        (Transfer(5.0), "transfer set, 5, 10,000 images", "5, 10,000 images", "transfer set, 5, 10,000 images"),
         (Regularised(epochs=3), "3 epochs", "3 epochs", "3 epochs"),
         (Regularised(relax_loss=0.5), "RelaxLoss 0.5", "RelaxLoss 0.5", "RelaxLoss 0.5"),
         (
@@ -75,6 +99,7 @@ def test_a_setting_has_a_label_one_in_few_words_and_one_beside_others(
 
 def test_defences_and_trainers_are_registered_under_their_names_and_keep_them_in_results() -> None:
     made = [NoDefence(), Framework(), PriorSampling(), RecordNoise(), Regularised(epochs=1), DPSGD()]
+    made += [MomentsDCT(), MomentsTable(), MomentsScattering(), Transfer()]
     assert {each.name: type(each) for each in made} == DEFENCES
     trainers = [PlainTrainer(), PublicTrainer(), DPSGDTrainer(8.0)]
     assert {each.name: type(each) for each in trainers} == TRAINERS

@@ -64,12 +64,6 @@ def test_they_promise_their_budget_for_everything() -> None:
     assert 1.98 < Transfer(2.0).promised_epsilon(200) <= 2
 
 
-def test_they_say_what_they_are() -> None:
-    assert MomentsScattering(4.0).label == "moments of scattering, 4"
-    assert MomentsDCT(4.0, rows=20_000).label == "moments of waves, 4, 20,000 rows"
-    assert Transfer(5.0).label == "transfer set, 5, 10,000 images"
-
-
 def test_a_teacher_labels_procedural_images_and_its_promise_is_that_of_the_release() -> None:
     teacher = nn.Sequential(nn.Linear(64, 2))
     promise = WholeGuarantee(Indistinguishability(3.0, 1e-6), 1e-6, "A teacher was trained.", seeded=True)

@@ -10,7 +10,19 @@ import torch
 
 from vaeprivacy.classifiers import ClassifierSettings
 from vaeprivacy.datasets import Dataset
-from vaeprivacy.defences import DEFENCES, DPSGD, Framework, NoDefence, PriorSampling, RecordNoise, Regularised
+from vaeprivacy.defences import (
+    DEFENCES,
+    DPSGD,
+    Framework,
+    MomentsDCT,
+    MomentsScattering,
+    MomentsTable,
+    NoDefence,
+    PriorSampling,
+    RecordNoise,
+    Regularised,
+    Transfer,
+)
 from vaeprivacy.dp_sgd import DPSGDTrainer
 from vaeprivacy.experiments.config import Config, draw_parts
 from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
@@ -141,6 +153,7 @@ def test_the_first_models_are_attacked_and_by_default_all(config: Config) -> Non
 
 # What else a field may be that is None.
 OF_FIELDS = {
+    "rows": [300],
     "denoiser": ["shrink", "project"],
     "labels": [RandomisedResponse(1.0, 10), RandomisedResponse(2.0, 10)],
     "n_population": [100, 200],
@@ -177,7 +190,8 @@ def changes(part: Any) -> Iterator[Any]:
 
 
 def test_the_key_changes_with_every_field_of_every_part(config: Config) -> None:
-    defences = [NoDefence(), Framework(2.0), PriorSampling(), RecordNoise(), DPSGD(), Regularised(epochs=5)]
+    moments = [MomentsDCT(), MomentsTable(), MomentsScattering(), Transfer()]
+    defences = [NoDefence(), Framework(2.0), PriorSampling(), RecordNoise(), DPSGD(), *moments, Regularised(epochs=5)]
     assert {type(defence) for defence in defences} == set(DEFENCES.values())  # a new defence must be added here
     # Regularised is changed by hand: other values than that of epochs are the classifier's business.
     found = [replace(config, defence=each) for each in defences]
