@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from vaeprivacy.accounting import (
-    Adjacency,
     check_adjacency,
     check_budget,
     dp_sgd_plan,
@@ -127,7 +126,7 @@ class DPSGDTrainer(SeedNamed):
     epsilon: float
     delta: float = 1e-8
     max_grad_norm: float = 1.0
-    adjacency: Adjacency = "add or remove"
+    adjacency: str = "add or remove"
     name: str = field(default="dp-sgd", init=False)
 
     @property

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from vaeprivacy.accounting import (
-    Adjacency,
     check_adjacency,
     check_budget,
     dp_sgd_plan,
@@ -46,7 +45,7 @@ class DPSGD(Defence):
     epsilon: float = 8.0
     delta: float = 1e-4
     scattering: bool = False
-    adjacency: Adjacency = "add or remove"
+    adjacency: str = "add or remove"
     name: str = field(default="dp-sgd", init=False)
 
     @property
