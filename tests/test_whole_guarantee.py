@@ -12,7 +12,7 @@ def test_what_is_no_measure_or_no_delta_is_refused() -> None:
         TypeError, match=r"^measure must be a measure, such as Indistinguishability\(1\.0\), not 3\.0\.$"
     ):
         WholeGuarantee(3.0, 1e-5, "Noise was added.")
-    with pytest.raises(ValueError, match="^delta"):
+    with pytest.raises(ValueError, match=r"^delta"):
         WholeGuarantee(Indistinguishability(1.0), 2.0, "Noise was added.")
 
 
