@@ -15,6 +15,7 @@ from vaeprivacy.mechanisms.randomised_response import RandomisedResponse
 from vaeprivacy.randomness import SYSTEM_ENTROPY, RandomSource, uniforms
 from vaeprivacy.trainers import PlainTrainer, PublicTrainer, Trainer, check_trainer
 from vaeprivacy.vae import REPARAMETERISATION, VAE, LatentNoise, VAESettings, check_finite
+from vaeprivacy.whole_guarantee import WholeGuarantee
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,13 @@ class Release:
         Synthetic records, shape (records, features), float32, values in [0, 1].
     y : torch.Tensor
         Their labels, shape (records,): those of the originals, unchanged unless the synthesizer has noise for labels.
-    guarantee : Guarantee or None
+    guarantee : Guarantee, WholeGuarantee or None
         What the noise promises; None if there was no noise, hence no promise.
     """
 
     x: torch.Tensor
     y: torch.Tensor
-    guarantee: Guarantee | None
+    guarantee: Guarantee | WholeGuarantee | None
 
     def __post_init__(self) -> None:
         x = check_records(self.x)
@@ -199,9 +200,8 @@ class Synthesizer:
             y = check_labels(y, of=x, n_classes=self._size("n_classes"))
         mean, _ = vae.encode(x, y)
         check_finite(mean, "codes of records")
-        # A noise-aware encoder uses the whole ball: nothing to warn of.
         project = clip if self.mechanism is None else self.mechanism.project
-        return project(mean, radius=self.radius, warn=not self.noise_aware)
+        return project(mean, radius=self.radius, warn=not self.noise_aware)  # which uses the whole ball
 
     @torch.no_grad()
     def decode(self, codes: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
