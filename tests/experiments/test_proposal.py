@@ -65,7 +65,10 @@ def test_the_cost_counts_what_each_record_was_in(tried: pd.DataFrame) -> None:
     # Three settings, two seeds, four models, of which a record is in two: 2 * 2 * (4 + 32 + 128).
     cost = SearchCost.of(tried)
     assert cost == SearchCost(3, 24, 12, 656.0, on_public_records=False)
-    assert "656" in str(cost) and "no epsilon covers it" in str(cost) and "1.6 bits" in str(cost)
+    assert "656" in str(cost) and "no epsilon covers it" in str(cost)
+    # Three settings, or none of them.
+    assert "one of 4 outcomes" in str(cost) and "at most 2.0 bits" in str(cost)
+    assert SearchCost.of(tried, n_proposals=2).n_outcomes == 16
 
 
 def test_a_search_on_public_records_costs_nothing(tried: pd.DataFrame) -> None:
