@@ -72,7 +72,7 @@ class Store:
     _memory: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def vae(self, name: str, make: Callable[[], VAE], *, sizes: Mapping[str, Any] = NO_SHAPES) -> VAE:
-        """Return a VAE, trained if it is not there in these sizes (of :attr:`vaeprivacy.vae.VAE.sizes`)."""
+        """Return a VAE, trained if it is not there in these sizes (its VAE's ``sizes``)."""
         return self._one("vaes", f"{name}.safetensors", make, VAE.save, partial(_read_vae, sizes=sizes))
 
     def arrays(self, folder: str, name: str, make: Callable[[], Arrays], *, shapes: Shapes = NO_SHAPES) -> Arrays:
