@@ -22,6 +22,7 @@ The modules of this folder are the idea, in the order of the paper; every other 
     metrics          what an attack's scores amount to, with confidence intervals
     intervals        beside it: those intervals
     convolutional    beside it: convolutional networks for images
+    accounting       the accountants of DP-SGD: how much noise a promise needs
     dp_sgd           training with DP-SGD, and a trainer that uses it
     dp_classifier    the target model, trained with DP-SGD
     scattering       fixed features of images on which linear models are strong

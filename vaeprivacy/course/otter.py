@@ -24,7 +24,7 @@ from vaeprivacy.course.variants import Variant, read_variant, write_files
 
 TESTS, CONFIG, REQUIREMENTS, HANDOUT = "tests", "otter_config.json", "requirements.txt", "handout"
 CHECKS = "checks.py"
-#: Modules that were there before this one, that is before the first test: the submission has loaded them.
+# Modules that were there before this one, that is before the first test: the submission has loaded them.
 BEFORE = [name for name in takewhile(lambda name: name != __name__, sys.modules) if f"{name}." not in f"{__name__}."]
 BEFORE = [name for name in BEFORE if not name.endswith("._lazy")]  # of the package's root, which solves nothing
 #: If there is no release, otter's container takes the package from among the files that ``otter generate`` was given.
