@@ -128,5 +128,7 @@ def read_submission(path: Path) -> tuple[list[str], list[str]]:
         cells = jupytext.reads(text, fmt="ipynb").cells
     else:
         cells = jupytext.reads(HEADER.sub(r"\1", text), fmt="py:percent").cells
-    code = [str(cell.source) for cell in cells if cell.cell_type == "code"]
-    return code, [str(cell.source) for cell in cells if cell.cell_type != "code"]
+    if not all(isinstance(cell.source, str) for cell in cells):
+        raise ValueError("It does not say in which version of the format it is.")
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    return code, [cell.source for cell in cells if cell.cell_type != "code"]
