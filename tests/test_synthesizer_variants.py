@@ -22,7 +22,7 @@ SETTINGS = VAESettings(latent_dim=3, hidden=16, epochs=2)
 @pytest.mark.parametrize("name", list(DENOISERS))
 def test_no_denoiser_changes_the_promise(name: str, vae: VAE, x: torch.Tensor, y: torch.Tensor) -> None:
     fitted = Synthesizer(EuclideanLaplace(0.5), SETTINGS, radius=0.26, vae=vae)
-    denoised = replace(fitted, denoiser=DENOISERS[name])
+    denoised = replace(fitted, denoiser=DENOISERS[name]).for_new_records()
     releases = [each.release(x, y, generator=seeded(), shuffle=False) for each in (fitted, denoised)]
     assert releases[0].guarantee == releases[1].guarantee
     assert not torch.equal(releases[0].x, releases[1].x)
@@ -97,7 +97,7 @@ def test_noisy_codes_can_be_projected_back_at_no_cost_to_the_promise(
     decoded = []
     monkeypatch.setattr(Synthesizer, "decode", lambda self, codes, y: decoded.append(codes) or codes)
     plain = Synthesizer(mechanism, SETTINGS, vae=vae)
-    projected = replace(plain, denoiser=Projection())
+    projected = replace(plain, denoiser=Projection()).for_new_records()
     promises = [each.release(x, y, generator=seeded(), shuffle=False).guarantee for each in (plain, projected)]
     outside, inside = (mechanism.metric.norm(codes) for codes in decoded)
     assert (outside > plain.radius).any()
