@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from vaeprivacy.compute.published import PUBLISHED, Published
 from vaeprivacy.course import grading, otter, published
-from vaeprivacy.course.published import PUBLISHED, Published
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))

@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import versions  # noqa: E402 (found by the line above)
 
-from vaeprivacy.course.published import Published  # noqa: E402
+from vaeprivacy.compute.published import Published  # noqa: E402
 
 
 def load(name: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import yaml
 from nbformat import NotebookNode
 from versions import locked
 
+from vaeprivacy.compute.published import COLAB, PUBLISHED, Published
 from vaeprivacy.compute.source import BOOK_ROOMS, code_hash
-from vaeprivacy.course.published import COLAB, PUBLISHED, Published
 
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTED = ROOT / "_build" / "executed"

@@ -19,7 +19,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from pybtex.database import parse_file
 from values import Results, filled_notebook, pinned_results
 
-from vaeprivacy.course.published import COLAB
+from vaeprivacy.compute.published import COLAB
 
 INSTALL = """\
 import importlib.util

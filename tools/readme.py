@@ -14,7 +14,7 @@ import nbformat
 from common import EXECUTED, PUBLISHED, ROOT, linked, notebook_sources, read_source
 from inserts import duration, minutes_to_read, title_of
 
-from vaeprivacy.course.published import COLAB, Published
+from vaeprivacy.compute.published import COLAB, Published
 
 README = ROOT / "README.md"
 TIMES = ROOT / "benchmarks" / "results" / "chapters.json"

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 import scipy  # which loads its parts when they are first used
 
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.checks import check_positive
 from vaeprivacy.compute.extras import extra
 
@@ -157,3 +158,31 @@ def replacing_epsilon(delta: float, *, noise_multiplier: float, sample_rate: flo
         neighboring_relation=pld.NeighborRel.REPLACE_ONE,
     )
     return float(one_step.self_compose(steps).get_epsilon_for_delta(delta))
+
+
+def promise_for_replacing(
+    epsilon: float,
+    delta: float,
+    adjacency: Adjacency,
+    *,
+    n: int,
+    epochs: int,
+    batch_size: int,
+    stated_delta: float | None = None,
+) -> Indistinguishability:
+    """Return what DP-SGD with a budget promises for replacing one of `n` records.
+
+    Parameters
+    ----------
+    epsilon, delta, adjacency : float, float, {"add or remove", "replace"}
+        The budget that its noise is planned for, see :func:`dp_sgd_plan`.
+    n, epochs, batch_size : int
+        Decide the sampling rate and the number of steps, see :func:`dp_sgd_schedule`.
+    stated_delta : float, optional
+        The delta at which the promise is stated; by default that of the budget.
+    """
+    sample_rate, steps = dp_sgd_schedule(n, epochs=epochs, batch_size=batch_size)
+    noise_multiplier, _ = dp_sgd_plan(epsilon, delta, sample_rate, steps, adjacency)
+    stated_delta = stated_delta or delta
+    options = {"noise_multiplier": noise_multiplier, "sample_rate": sample_rate, "steps": steps}
+    return Indistinguishability(replacing_epsilon(stated_delta, **options), stated_delta)

@@ -12,6 +12,7 @@ from vaeprivacy.accounting import (
     check_budget,
     dp_sgd_plan,
     dp_sgd_schedule,
+    promise_for_replacing,
     replacing_epsilon,
 )
 from vaeprivacy.arrays import check_unit_records
@@ -147,9 +148,10 @@ class DPSGDTrainer(SeedNamed):
 
     def coverage(self, n: int, settings: VAESettings, *, delta: float | None = None) -> ModelCoverage:
         """Return what it promises to each of `n` records, at its own delta or another one."""
-        sample_rate, steps = dp_sgd_schedule(n, epochs=settings.epochs, batch_size=settings.batch_size)
-        noise_multiplier, _ = dp_sgd_plan(self.epsilon, self.delta, sample_rate, steps, self.adjacency)
-        return _coverage(delta or self.delta, noise_multiplier, sample_rate, steps)
+        schedule = {"epochs": settings.epochs, "batch_size": settings.batch_size}
+        budget = self.epsilon, self.delta, self.adjacency
+        promise = promise_for_replacing(*budget, n=n, stated_delta=delta, **schedule)
+        return ModelCoverage("DP-SGD", promise)
 
     def __post_init__(self) -> None:
         make_plain(self)
@@ -207,16 +209,9 @@ class DPSGDTrainer(SeedNamed):
         # Opacus leaves lengths of gradients of single records in the weights' attributes: a new VAE has none.
         clean = VAE(**vae.sizes, generator=torch.Generator()).to(x.device)
         clean.load_state_dict(vae.state_dict())
-        seeded = isinstance(generator, torch.Generator)
-        return clean, _coverage(self.delta, noise_multiplier, sample_rate, steps, seeded=seeded)
-
-
-def _coverage(
-    delta: float, noise_multiplier: float, sample_rate: float, steps: int, *, seeded: bool = False
-) -> ModelCoverage:
-    """Return what DP-SGD with this noise promises for replacing a record."""
-    epsilon = replacing_epsilon(delta, noise_multiplier=noise_multiplier, sample_rate=sample_rate, steps=steps)
-    return ModelCoverage("DP-SGD", Indistinguishability(epsilon, delta), seeded)
+        options = {"noise_multiplier": noise_multiplier, "sample_rate": sample_rate, "steps": steps}
+        promise = Indistinguishability(replacing_epsilon(self.delta, **options), self.delta)
+        return clean, ModelCoverage("DP-SGD", promise, seeded=isinstance(generator, torch.Generator))
 
 
 # Larger steps and a smaller network than without noise: the noise on the gradients grows with the number of weights.

@@ -10,10 +10,10 @@ from common import book_pages
 from conftest import ROOT
 
 import vaeprivacy
-from vaeprivacy.course.published import Published
+from vaeprivacy.compute.published import Published
 
 MODULE = re.compile(r"^\.\. automodule:: ([\w.]+)$", flags=re.MULTILINE)
-LARGEST = 420_000  # bytes of a page
+LARGEST = 400_000  # bytes of a page
 #: What the reading list must have at least.
 WANTED = (
     *("checks", "randomness", "networks", "distances", "bounds", "guarantee", "vae", "vae_training", "trainers"),

@@ -9,7 +9,7 @@ from common import notebook_sources
 from conftest import ROOT
 from equations import all_tests, callers_of, labels, page
 
-from vaeprivacy.course.published import Published
+from vaeprivacy.compute.published import Published
 
 LABEL = re.compile(r"^(?:\$\$ \(|:label: )([\w-]+)\)?$", flags=re.MULTILINE)
 ROW = re.compile(r"^\| \{(?:eq|prf:ref)\}`([\w-]+)` \| (.*) \|$", flags=re.MULTILINE)

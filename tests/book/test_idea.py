@@ -7,7 +7,7 @@ import pair
 from build import jupyter_book
 from idea import stage
 
-from vaeprivacy.course.published import Published
+from vaeprivacy.compute.published import Published
 
 
 def test_the_page_is_built_alone_without_a_warning_and_its_links_lead_to_the_published_book(

@@ -17,7 +17,7 @@ from pair import for_colab, plain_markdown
 from values import pinned_results
 
 import vaeprivacy
-from vaeprivacy.course.published import Published
+from vaeprivacy.compute.published import Published
 from vaeprivacy.reporting.results import FOLDER
 
 

@@ -9,7 +9,7 @@ from conftest import NOTEBOOKS, ROOT
 from pdf import CHROMIUM, NO_CHROMIUM, print_pdf, whole
 from pypdf import PdfReader
 
-from vaeprivacy.course.published import Published
+from vaeprivacy.compute.published import Published
 
 PAGES = ["book/one", "notebooks/two"]
 FIRST = """<h1>One</h1><p>See <a href="../notebooks/two.html#later">later</a>, <a href="../notebooks/two.html">two</a>,

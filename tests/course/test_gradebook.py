@@ -14,10 +14,10 @@ from course.test_hostile import FAST, RIGHT, SOURCE
 from typer.testing import CliRunner
 
 from vaeprivacy.cli.app import app
+from vaeprivacy.compute.published import PUBLISHED
 from vaeprivacy.course import gradebook
 from vaeprivacy.course.assignments import read_assignment
 from vaeprivacy.course.gradebook import grade_folder
-from vaeprivacy.course.published import PUBLISHED
 from vaeprivacy.course.submissions import find_submissions
 
 HAND = '# %% [markdown] tags=["question"] name="proof" title="Proof" section="book/running.html" by_hand=4\n'

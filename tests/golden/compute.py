@@ -35,12 +35,12 @@ from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.classifiers import ClassifierSettings, fit_classifier, fit_classifiers, predict
 from vaeprivacy.cli.app import app
 from vaeprivacy.compute.devices import processor
+from vaeprivacy.compute.published import PUBLISHED
 from vaeprivacy.course.assignments import find_assignment, student_checks, student_version
 from vaeprivacy.course.contest import Contest, make_contest, open_contest
 from vaeprivacy.course.contest_entries import baseline_scores, read_scores
 from vaeprivacy.course.grading import grade_submission
 from vaeprivacy.course.leaderboard import Entry, as_json, as_markdown, standings
-from vaeprivacy.course.published import PUBLISHED
 from vaeprivacy.course.variants import make_variant, read_key
 from vaeprivacy.datasets import Dataset, load, split
 from vaeprivacy.defences import DPSGD, Defence, Framework, NoDefence, PriorSampling, RecordNoise, Regularised

@@ -21,8 +21,6 @@ SIGHT = {
     "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
 }  # fmt: skip
 TO_XYZ = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
-#: The defences of the book's figures of utility against leakage; later ones have their own figure, and markers.
-DRAWN_TOGETHER = ("none", "framework", "prior", "record-noise", "regularised", "dp-sgd")
 GRAPHICS, TEXT = 3, 4.5  # contrasts that WCAG 2.2 asks for, 1.4.11 and 1.4.3
 APART = 20  # of CIE 1976; around 2 is a just noticeable difference of large patches, and lines are thin
 
@@ -67,10 +65,20 @@ def test_contrast_and_distance_are_measured_as_they_are_defined():
     assert least_distance(pair, "all cones") > 2 * least_distance(pair, "deuteranopia")
 
 
+#: Of moments, which are one family: markers tell its kinds apart.
+KINDS = ("moments-dct", "moments-table")
+
+
+def test_kinds_of_one_family_share_its_colour_and_have_markers_of_their_own():
+    family = [FAMILIES[name] for name in (*KINDS, "moments-scattering")]
+    assert len({colour for _, colour, _ in family}) == 1
+    assert len({marker for *_, marker in FAMILIES.values()}) == len(FAMILIES)
+
+
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("sight", SIGHT)
 @pytest.mark.parametrize(
-    "colours", [COLOURS, tuple(FAMILIES[name][1] for name in DRAWN_TOGETHER)], ids=["style", "defences"]
+    "colours", [COLOURS, tuple(FAMILIES[name][1] for name in FAMILIES if name not in KINDS)], ids=["style", "defences"]
 )
 def test_any_two_colours_are_far_apart(colours, sight, theme):
     assert least_distance([THEMES[theme](colour) for colour in colours], sight) >= APART
@@ -82,7 +90,8 @@ def test_colours_and_words_stand_out_from_the_ground_of_figures(theme):
     seen = THEMES[theme]
     ground = mpl.rcParams["figure.facecolor"]
     assert to_rgb(ground) == to_rgb(mpl.rcParams["axes.facecolor"]) == (1, 1, 1)  # a picture has its ground with it
-    assert min(contrast(seen(colour), seen(ground)) for colour in COLOURS) >= GRAPHICS
+    colours = {*COLOURS, *(colour for _, colour, _ in FAMILIES.values())}
+    assert min(contrast(seen(colour), seen(ground)) for colour in colours) >= GRAPHICS
     words = ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")
     assert min(contrast(seen(mpl.rcParams[name]), seen(ground)) for name in words) >= TEXT
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from vaeprivacy.compute.published import PUBLISHED
 from vaeprivacy.course.assignments import Assignment, Question, Test
-from vaeprivacy.course.published import PUBLISHED
 from vaeprivacy.course.sandbox import AnswerError, Limits, Student
 from vaeprivacy.course.variants import OPTIONS, Variant
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from vaeprivacy.compute.published import PUBLISHED, VERSION
 from vaeprivacy.course.assignments import Assignment, Question, Test, student_checks, student_version, tags
 from vaeprivacy.course.grading import USES, read_again, verdict
-from vaeprivacy.course.published import PUBLISHED, VERSION
 from vaeprivacy.course.sandbox import AnswerError, encode_answer
 from vaeprivacy.course.sandbox_runner import answer, decode
 from vaeprivacy.course.variants import Variant, read_variant, write_files

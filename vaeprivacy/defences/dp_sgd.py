@@ -6,13 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from vaeprivacy.accounting import (
-    check_adjacency,
-    check_budget,
-    dp_sgd_plan,
-    dp_sgd_schedule,
-    replacing_epsilon,
-)
+from vaeprivacy.accounting import check_adjacency, check_budget, promise_for_replacing
 from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.checks import make_plain
 from vaeprivacy.classifiers import ClassifierSettings
@@ -64,11 +58,8 @@ class DPSGD(Defence):
 
     def total_guarantee(self, n: int, *, delta: float | None = None) -> Indistinguishability:
         """Return the promise for replacing one of `n` records; see :meth:`Defence.total_guarantee`."""
-        sample_rate, steps = dp_sgd_schedule(n, epochs=self.training.epochs, batch_size=self.training.batch_size)
-        noise_multiplier, _ = dp_sgd_plan(self.epsilon, self.delta, sample_rate, steps, self.adjacency)
-        delta = delta or self.delta
-        options = {"noise_multiplier": noise_multiplier, "sample_rate": sample_rate, "steps": steps}
-        return Indistinguishability(replacing_epsilon(delta, **options), delta)
+        training = {"epochs": self.training.epochs, "batch_size": self.training.batch_size}
+        return promise_for_replacing(self.epsilon, self.delta, self.adjacency, n=n, stated_delta=delta, **training)
 
     def promised_epsilon(self, n: int) -> float:
         """Return epsilon of the promise for replacing one of `n` records; see :meth:`Defence.promised_epsilon`."""

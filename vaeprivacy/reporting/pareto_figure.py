@@ -15,6 +15,7 @@ from vaeprivacy.experiments.compare import pareto_front, strongest
 from vaeprivacy.metrics import mean_interval
 from vaeprivacy.reporting.figures import COLOURS, EPSILON_AXIS, MARKERS, setting_ticks
 
+MOMENTS = "#601878"  # one family in three kinds, which markers tell apart
 #: By a defence's name in the table: what the legend calls it, its colour and its marker.
 FAMILIES = {
     "none": ("no defence", "black", "*"),
@@ -23,10 +24,10 @@ FAMILIES = {
     "record-noise": ("noise on records", COLOURS[3], "D"),
     "regularised": ("regularisation", COLOURS[4], "v"),
     "dp-sgd": ("DP-SGD", COLOURS[1], "s"),
-    "moments-dct": ("moments of waves", COLOURS[5], "P"),
-    "moments-table": ("moments of columns", COLOURS[5], "P"),
-    "moments-scattering": ("moments of scattering", COLOURS[5], "X"),
-    "transfer": ("transfer set", COLOURS[3], "<"),
+    "moments-dct": ("moments of waves", MOMENTS, "P"),
+    "moments-table": ("moments of columns", MOMENTS, "h"),
+    "moments-scattering": ("moments of scattering", MOMENTS, "X"),
+    "transfer": ("transfer set", "#545454", "<"),
 }
 # Where a label may stand: directions from its point, nearest first, in points of 1/72 inch.
 DISTANCES = (6, 13, 22, 32, 44, 58)
