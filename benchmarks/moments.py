@@ -3,7 +3,7 @@
 Prints test accuracies on Fashion-MNIST for members and fresh records as the experiments draw them, with the package's
 own classifier. Features are computed once and kept in a file. `python benchmarks/moments.py --help` says what may be
 chosen; with `--members 60000` all training images are members, and the official test images are fresh. Constants were
-chosen on seeds 0 to 2 with 2,500 members; reporting/results/moments.yaml has other seeds, and what they are compared with.
+chosen on seeds 0 to 2 with 2,500 members; the saved runs of moments.yaml have other seeds, and the rivals.
 """
 
 import argparse

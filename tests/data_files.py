@@ -56,3 +56,9 @@ def write_idx_files(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for name, contents in IDX_FILES.items():
         (folder / f"{name}.gz").write_bytes(gzip.compress(contents))
+
+
+def save(folder: Path, text: str | bytes, name: str = "people.csv") -> Path:
+    """Write a file."""
+    (folder / name).write_bytes(text.encode() if isinstance(text, str) else text)
+    return folder / name
