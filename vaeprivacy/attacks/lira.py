@@ -28,8 +28,8 @@ def side_mean(signals: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
 def side_std(signals: torch.Tensor, side: torch.Tensor, *, per_record: bool) -> torch.Tensor:
     """Return the standard deviation of each record's signals over the models of one side.
 
-    Squares are divided by the number of models (not by one less), and roots are averaged over records; the paper's code
-    pools signals of all records. With equally many models on both sides, the AUC is hardly touched by that.
+    Squares are divided by the number of models (not by one less), which ranks records the same if both sides have as
+    many models and share deviations. Roots are averaged over records; the paper's code pools signals of all records.
 
     Parameters
     ----------

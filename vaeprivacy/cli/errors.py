@@ -1,5 +1,6 @@
 """What the ``vaeprivacy`` command says if something is wrong, and the exit status that it ends with."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,8 @@ def _sentence(error: BaseException) -> str:
 
 def _of_memory(error: BaseException) -> bool:
     """Return whether memory ran out; PyTorch says it by an error of another kind."""
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error))
+    told = re.search("(not enough|out of|allocate) memory", str(error)) if isinstance(error, RuntimeError) else None
+    return isinstance(error, MemoryError) or told is not None
 
 
 def _as_note(message: Warning | str, category: type[Warning], *where: object, **more: object) -> str:

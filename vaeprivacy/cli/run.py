@@ -28,8 +28,8 @@ def run(
     epsilon: Annotated[
         float | None,
         typer.Option(
-            help="Of framework (per unit of latent distance; without it, no noise), dp-sgd (default 8), moments "
-            "(default 10, for everything) and transfer (default 5)."
+            help="Of framework (per unit of latent distance; without it, no noise), dp-sgd (default 8), moments and "
+            "transfer (default 10, for everything)."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides the split, all training and the noise.")] = 0,

@@ -219,7 +219,7 @@ class Transfer(Defence):
         """Return labelled images; see :meth:`Defence.release`."""
         side, budget = math.isqrt(x.shape[1]), {"epsilon": self.epsilon, "delta": self.delta, "adjacency": "replace"}
         teacher, total = fit_dp_classifier(x, y, n_classes=n_classes, generator=generator, **budget)
-        how = "A classifier was trained on the records with DP-SGD."
+        how = "A classifier was trained on the records with DP-SGD, whose noise is in single precision."
         guarantee = WholeGuarantee(total, total.delta, how, seeded=isinstance(generator, torch.Generator))
         options = {"image_shape": (side, side), "guarantee": guarantee, "generator": generator}
         return transfer_set(teacher, self.rows, **options)

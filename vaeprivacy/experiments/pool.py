@@ -167,16 +167,16 @@ class Pool:
 
     def vae(self, number: int) -> VAE:
         """Return the VAE behind one classifier, on the device of the records."""
-        public, stage = self.defence.on_public_records, self.defence.vae_stage
-        mine = self.public if public else self.members(number)
-        x, y, n_classes = self.data.x[mine], self.data.y[mine], self.data.n_classes
+        public, stage, data = self.defence.on_public_records, self.defence.vae_stage, self.data
 
         def train() -> VAE:
+            mine = self.public if public else self.members(number)
             generator = seeded_generator(self.seed, "public vae") if public else self.generator(number, "vae")
-            return stage.fit_vae(x, y, n_classes=n_classes, generator=generator)
+            return stage.fit_vae(data.x[mine], data.y[mine], n_classes=data.n_classes, generator=generator)
 
-        sizes = vae_sizes(stage.vae, stage.vae_records(x[:1], y[:1], n_classes=n_classes).shape[1])
-        return self.store.vae(self.vae_name(number), train, sizes=sizes).to(x.device)
+        one_record = stage.vae_records(data.x[:1], data.y[:1], n_classes=data.n_classes)
+        sizes = vae_sizes(stage.vae, one_record.shape[1])
+        return self.store.vae(self.vae_name(number), train, sizes=sizes).to(data.x.device)
 
     def synthesizer(self, number: int) -> Synthesizer | None:
         """Return what makes synthetic records of one model's members; None if they are not made of single members."""
