@@ -18,7 +18,15 @@ from vaeprivacy.feature_maps import FeatureMap, cosine_map, scattering_map, tabl
 from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 from vaeprivacy.mechanisms.gaussian import Gaussian
 from vaeprivacy.moment_files import load_moments, save_moments
-from vaeprivacy.moments import MomentModel, MomentSettings, contribution, fit_moments, principal_axes, with_noise
+from vaeprivacy.moments import (
+    MomentModel,
+    MomentSettings,
+    contribution,
+    fit_moments,
+    noisy_moments,
+    principal_axes,
+    with_noise,
+)
 from vaeprivacy.randomness import SYSTEM_ENTROPY
 
 TABLE = table_map(torch.zeros(6), torch.ones(6))
@@ -138,6 +146,21 @@ def test_with_hardly_any_noise_the_moments_are_those_of_the_records() -> None:
         assert torch.allclose(found.means[label], of_class.mean(0), atol=0.02)
         assert torch.allclose(found.roots[label] @ found.roots[label].T, of_class.T.cov(), atol=0.005)
     assert torch.allclose(found.counts, torch.full((3,), 2000.0).double(), atol=1)
+
+
+def test_without_noise_each_class_has_its_own_mean_covariance_and_size() -> None:
+    x, y = records(600)
+    settings = MomentSettings(centre_clip=4.0, clip=4.0)  # longer than any record: nothing is cut
+    one_hot = F.one_hot(y, 3).double()
+    means, roots, counts = noisy_moments(
+        x.double(), one_hot, settings, dict.fromkeys(settings.deviations(1.0), 0.0), lambda _, sums: sums
+    )
+    assert counts.tolist() == [200, 200, 200]
+    for label in range(3):
+        of_class = x[y == label].double()
+        torch.testing.assert_close(means[label], of_class.mean(0), atol=1e-4, rtol=0)
+        # A variance smaller than the least that all classes share is raised to that one.
+        torch.testing.assert_close(roots[label] @ roots[label].T, of_class.T.cov(correction=0), atol=1e-3, rtol=0)
 
 
 def test_eigenvalues_of_noise_alone_are_none_of_the_records() -> None:

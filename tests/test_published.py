@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from vaeprivacy.compute import published
 from vaeprivacy.compute.published import PUBLISHED, Published
-from vaeprivacy.course import grading, otter, published
+from vaeprivacy.course import grading, otter
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))

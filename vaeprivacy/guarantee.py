@@ -21,7 +21,7 @@ class ModelCoverage:
         What they were trained on: the private records without protection (nothing is covered), records disjoint from
         those of the release (nothing to cover), or the private records with DP-SGD.
     dp : Indistinguishability or None
-        With DP-SGD, what its accountant states for replacing one record (:prf:ref:`replacing-directly`).
+        With DP-SGD, what its accountant states for replacing one record.
     seeded : bool
         Whether the noise of DP-SGD came from a seeded generator.
 
@@ -48,7 +48,7 @@ class ModelCoverage:
 
     @property
     def replace_one(self) -> Indistinguishability:
-        """What encoder and decoder add to the promise for replacing one record.
+        """What encoder and decoder add to the promise for replacing one record (:prf:ref:`replacing-directly`).
 
         Raises
         ------

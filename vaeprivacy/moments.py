@@ -73,7 +73,7 @@ class MomentSettings:
             raise ValueError("centre_share and class_share must be below 1 together: the rest is for all other sums.")
 
     def deviations(self, mu: float) -> dict[str, float]:
-        """Return the standard deviations of the noise on each sum, for a whole budget of mu-GDP."""
+        """Return the standard deviations of the noise on each sum for mu-GDP (:prf:ref:`moments-are-private`)."""
         rest = math.sqrt(18) / (mu * math.sqrt(1 - self.centre_share - self.class_share))
         return {
             "centre": 2 / (mu * math.sqrt(self.centre_share)),
@@ -154,7 +154,7 @@ def fit_moments(
     n_classes: int,
     generator: RandomSource = SYSTEM_ENTROPY,
 ) -> MomentModel:
-    """Fit a normal distribution to the features of each class, from noisy sums.
+    """Fit a normal distribution to each class, from noisy sums (:prf:ref:`moments-are-private`).
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def noisy_moments(
     sigma: Mapping[str, float],
     noisy: Callable[[str, torch.Tensor], torch.Tensor],
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return means, roots of covariances and counts: nothing of the records gets out but through `noisy`.
+    """Return means, roots of covariances, counts (:eq:`moment-sums`): nothing gets out but through `noisy`.
 
     It adds noise to the sum of a name, of the standard deviation in `sigma`. Features and one-hot labels are float64.
     """
