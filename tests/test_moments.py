@@ -149,13 +149,13 @@ def test_with_hardly_any_noise_the_moments_are_those_of_the_records() -> None:
 
 
 def test_without_noise_each_class_has_its_own_mean_covariance_and_size() -> None:
-    x, y = records(600)
+    x, y = records(6000)
     settings = MomentSettings(centre_clip=4.0, clip=4.0)  # longer than any record: nothing is cut
     one_hot = F.one_hot(y, 3).double()
     means, roots, counts = noisy_moments(
         x.double(), one_hot, settings, dict.fromkeys(settings.deviations(1.0), 0.0), lambda _, sums: sums
     )
-    assert counts.tolist() == [200, 200, 200]
+    assert counts.tolist() == [2000, 2000, 2000]
     for label in range(3):
         of_class = x[y == label].double()
         torch.testing.assert_close(means[label], of_class.mean(0), atol=1e-4, rtol=0)
