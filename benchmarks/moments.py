@@ -1,22 +1,37 @@
 """How well do classifiers do on samples of noisy moments, of any number of records up to all of Fashion-MNIST?
 
-Prints test accuracies on Fashion-MNIST for members and fresh records as the experiments draw them, with the package's
-own classifier. Features are computed once and kept in a file. `python benchmarks/moments.py --help` says what may be
-chosen; with `--members 60000` all training images are members, and the official test images are fresh. Constants were
-chosen on seeds 0 to 2 with 2,500 members; the saved runs of moments.yaml have other seeds, and the rivals.
+Adds a line to a table (`--output`, CSV) for each classifier: its accuracy on fresh records. What the table has already
+is not computed again, so an interrupted run goes on. With `--members 60000` all training images are members, and the
+official test images are fresh; otherwise both are drawn as the experiments draw them. The saved runs of moments.yaml
+have the rivals, and the attacks. `python benchmarks/moments.py --help` says what may be chosen; these made the table of
+the book:
+
+    M="python benchmarks/moments.py --seeds 100 101 102 103 104
+       --output vaeprivacy/reporting/results/moments-students.csv"
+    $M scattering --epsilons 0.2 1 5 10 inf --members 60000 --directions 500 --epochs 20 --delta 1.5e-6
+    $M dct --epsilons 0.2 1 5 10 inf --members 60000 --epochs 20 --delta 1.5e-6
+    for N in 1000 2500 6000 20000; do $M scattering --epsilons 1 10 inf --members $N; done
+    $M scattering --epsilons 4 10 inf --students logistic forest
+    $M dct --epsilons 4 10 inf --students logistic forest
 """
 
 import argparse
+import itertools
 import time
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 
 from vaeprivacy.classifiers import ClassifierSettings, accuracy, fit_classifier
 from vaeprivacy.compute.array_files import read_arrays, write_arrays
-from vaeprivacy.compute.files import load_or_compute
-from vaeprivacy.datasets import load
+from vaeprivacy.compute.files import load_or_compute, write_whole
+from vaeprivacy.datasets import Dataset, load
 from vaeprivacy.defences import NoDefence
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.pool import Pool
@@ -25,9 +40,16 @@ from vaeprivacy.moments import fit_moments
 from vaeprivacy.randomness import seeded_generator
 
 SHAPE, ALL = (28, 28), 60_000
+Records = tuple[torch.Tensor, torch.Tensor]
 
 
-def chosen(seed: int, members: int) -> tuple[torch.Tensor, torch.Tensor]:
+@cache
+def data() -> Dataset:
+    """Return Fashion-MNIST."""
+    return load("fashion-mnist")
+
+
+def chosen(seed: int, members: int) -> Records:
     """Return members and fresh records, as indices into Fashion-MNIST."""
     if members == ALL:
         return torch.arange(ALL), torch.arange(ALL, 70_000)
@@ -35,71 +57,99 @@ def chosen(seed: int, members: int) -> tuple[torch.Tensor, torch.Tensor]:
     return pool.members(0), pool.population
 
 
-def features(of_map: FeatureMap, x: torch.Tensor, file: Path) -> torch.Tensor:
-    """Return features of records, from a file if they are there."""
+@cache
+def features(what: str, directions: int, folder: Path) -> tuple[FeatureMap, torch.Tensor, torch.Tensor]:
+    """Return a map, the features of all records (kept in a file), and what a classifier sees of them."""
+    if what == "dct":
+        return (of_map := cosine_map(SHAPE)), of_map.transform(data().x), data().x
+    of_map = scattering_map(SHAPE, directions=directions)
 
     def compute() -> dict[str, np.ndarray]:
-        return {"features": of_map.transform(x).numpy()}
+        return {"features": of_map.transform(data().x).numpy()}
 
-    return torch.from_numpy(load_or_compute(file, compute, write_arrays, read_arrays)["features"])
-
-
-def student(x: torch.Tensor, y: torch.Tensor, *, epochs: int, seed: int) -> torch.nn.Module:
-    """Return a classifier trained on a release."""
-    generator = seeded_generator(seed, "student")
-    return fit_classifier(x, y, ClassifierSettings(epochs=epochs), n_classes=10, generator=generator)
+    file = folder / f"scattering-{directions}.npz"
+    found = torch.from_numpy(load_or_compute(file, compute, write_arrays, read_arrays)["features"])
+    return of_map, found, found
 
 
-def tell(what: str, epsilon: float, seed: int, right: float, start: float) -> None:
-    """Print one result."""
-    print(f"{what}, whole epsilon {epsilon:g}, seed {seed}: {right:.4f} ({time.time() - start:.1f} s)", flush=True)
+def small_network(x: torch.Tensor, y: torch.Tensor, test: Records, *, epochs: int, seed: int) -> float:
+    """Return the accuracy of the package's classifier."""
+    settings, generator = ClassifierSettings(epochs=epochs), seeded_generator(seed, "student")
+    return accuracy(fit_classifier(x, y, settings, n_classes=10, generator=generator), *test)
 
 
-def main() -> None:
-    """Print accuracies."""
+def logistic(x: torch.Tensor, y: torch.Tensor, test: Records, *, epochs: int, seed: int) -> float:
+    """Return the accuracy of logistic regression."""
+    return LogisticRegression(max_iter=1000).fit(x.numpy(), y.numpy()).score(*(each.numpy() for each in test))
+
+
+def forest(x: torch.Tensor, y: torch.Tensor, test: Records, *, epochs: int, seed: int) -> float:
+    """Return the accuracy of a forest of 200 trees."""
+    fitted = RandomForestClassifier(200, random_state=seed).fit(x.numpy(), y.numpy())
+    return fitted.score(*(each.numpy() for each in test))
+
+
+STUDENTS = {"network": small_network, "logistic": logistic, "forest": forest}
+
+
+def release(given: argparse.Namespace, seed: int, epsilon: float) -> Records:
+    """Return rows of features, or images, to train on: with an infinite epsilon, those of the members."""
+    of_map, h, seen = features(given.what, given.directions, given.directory)
+    mine, _ = chosen(seed, given.members)
+    if epsilon == float("inf"):
+        return seen[mine], data().y[mine]
+    generator, options = seeded_generator(seed, "noise"), {"epsilon": epsilon, "delta": given.delta, "n_classes": 10}
+    model = fit_moments(h[mine], data().y[mine], of_map, generator=generator, **options)
+    made = model.sample(given.rows or len(mine), generator=seeded_generator(seed, "samples"))
+    return made.x, made.y
+
+
+def results(given: argparse.Namespace, seed: int, epsilon: float, students: list[str]) -> Iterator[dict[str, object]]:
+    """Yield the accuracy of each student, and the seconds that release and student took."""
+    features(given.what, given.directions, given.directory)  # once for all: they are not part of the seconds
+    start, (x, y) = time.perf_counter(), release(given, seed, epsilon)
+    made = time.perf_counter() - start
+    fresh = chosen(seed, given.members)[1]
+    test = features(given.what, given.directions, given.directory)[2][fresh], data().y[fresh]
+    for student in students:
+        start = time.perf_counter()
+        right = STUDENTS[student](x, y, test, epochs=given.epochs, seed=seed)
+        seconds = {"release_s": round(made, 2), "student_s": round(time.perf_counter() - start, 2)}
+        yield {"student": student, "accuracy": round(right, 4)} | seconds
+
+
+def parsed() -> argparse.Namespace:
+    """Return what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["dct", "scattering", "raw"])
-    parser.add_argument("--epsilons", type=float, nargs="+", default=[4.0, 10.0])
+    parser.add_argument("what", choices=["dct", "scattering"])
+    parser.add_argument("--epsilons", type=float, nargs="+", default=[4.0, 10.0], help="inf: the members themselves")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--members", type=int, default=2500)
     parser.add_argument("--rows", type=int, help="samples; by default as many as members")
-    parser.add_argument("--epochs", type=int, default=60, help="of the student")
-    parser.add_argument("--directions", type=int, default=250)
-    parser.add_argument("--delta", type=float, default=1.5e-6)
-    parser.add_argument("--directory", type=Path, default=Path("moments"))
-    given, data = parser.parse_args(), load("fashion-mnist")
+    parser.add_argument("--epochs", type=int, default=60, help="of the small network")
+    parser.add_argument("--students", choices=STUDENTS, nargs="+", default=["network"])
+    parser.add_argument("--directions", type=int, default=250, help="of scattering features")
+    parser.add_argument("--delta", type=float, default=1e-6)
+    parser.add_argument("--directory", type=Path, default=Path("runs"), help="where features are kept")
+    parser.add_argument("--output", type=Path, required=True, help="the table")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Complete the table."""
+    given = parsed()
     torch.set_num_threads(1)
-    for seed in given.seeds:
-        mine, fresh = chosen(seed, given.members)
-        records = (data.x[mine], data.y[mine], data.x[fresh], data.y[fresh])
-        if given.what == "raw":
-            start, (x, y, *test) = time.time(), records
-            tell("raw records", float("inf"), seed, accuracy(student(x, y, epochs=60, seed=seed), *test), start)
-        else:
-            moments(given, seed, *records)
-
-
-def moments(
-    given: argparse.Namespace,
-    seed: int,
-    x: torch.Tensor,
-    y: torch.Tensor,
-    test_x: torch.Tensor,
-    test_y: torch.Tensor,
-) -> None:
-    """Print accuracies of students on samples of noisy moments."""
-    scattered = given.what == "scattering"
-    of_map = scattering_map(SHAPE, directions=given.directions) if scattered else cosine_map(SHAPE)
-    name = given.directory / f"{given.what}-{of_map.basis.shape[1]}-{given.members}-{seed}"
-    start, h = time.time(), features(of_map, x, Path(f"{name}-members.npz"))
-    seen = features(of_map, test_x, Path(f"{name}-fresh.npz")) if scattered else test_x
-    print(f"features: {time.time() - start:.1f} s", flush=True)
-    for epsilon in given.epsilons:
-        start, options = time.time(), {"epsilon": epsilon, "delta": given.delta, "n_classes": 10}
-        model = fit_moments(h, y, of_map, generator=seeded_generator(seed, "noise"), **options)
-        release = model.sample(given.rows or len(x), generator=seeded_generator(seed, "samples"))
-        found = student(release.x, release.y, epochs=given.epochs, seed=seed)
-        tell(given.what, epsilon, seed, accuracy(found, seen, test_y), start)
+    settings = {name: getattr(given, name) for name in ("what", "members", "directions", "epochs", "delta")}
+    settings |= {"rows": given.rows or given.members}
+    table = pd.read_csv(given.output) if given.output.exists() else pd.DataFrame(columns=[*settings, "epsilon", "seed"])
+    for epsilon, seed in itertools.product(given.epsilons, given.seeds):
+        here = settings | {"epsilon": epsilon, "seed": seed}
+        there = table[(table[list(here)] == pd.Series(here)).all(axis=1)]
+        missing = [name for name in given.students if name not in set(there.get("student", ()))]
+        for found in results(given, seed, epsilon, missing) if missing else ():
+            print(here | found, flush=True)
+            table = pd.concat([table, pd.DataFrame([here | found])], ignore_index=True)
+            write_whole(given.output, lambda path, table=table: table.to_csv(path, index=False))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "base": ["Attack", "Candidates", "Knowledge"],
         "catalogue": ["ATTACKS", "AttackSpec", "attack_label", "attacks_on", "make_attack", "register", "run_attacks"],
+        "density": ["class_log_density", "density_score"],
         "domias": ["DensityRatio"],
         "label_only": ["NoiseRobustness", "ShiftRobustness"],
         "likelihood": ["WIDTHS", "LikelihoodRatio", "log_likelihoods", "noisy_codes"],
