@@ -29,7 +29,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from moments import features
+from moments import chosen, data, features
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from torch.distributions import MultivariateNormal
@@ -117,11 +117,12 @@ def utility(rows: Rows, test: Rows) -> float:
 
 def results(dataset: str, members: int, seed: int, epsilon: float, folder: Path) -> Iterator[dict[str, object]]:
     """Yield the utility of each release."""
-    pool = Pool.of(Config(dataset=dataset, defence=NoDefence(), seed=seed, n_members=members, n_models=4))
-    mine, fresh, y = pool.members(0), pool.population, pool.data.y
     if dataset == "fashion-mnist":
+        (mine, fresh), y = chosen(seed, members), data().y
         of_map, h, _ = features("scattering", 250, folder)
     else:
+        pool = Pool.of(Config(dataset=dataset, defence=NoDefence(), seed=seed, n_members=members, n_models=4))
+        mine, fresh, y = pool.members(0), pool.population, pool.data.y
         width = pool.data.x.shape[1]
         of_map = table_map(torch.zeros(width), torch.ones(width))
         h = of_map.transform(pool.data.x)
