@@ -1,8 +1,8 @@
 """Would larger batches make DP-SGD a stronger rival? Chosen on some splits of Fashion-MNIST, reported on others.
 
 Batch sizes and numbers of epochs are tried at whole epsilon 4 on seeds 0 to 2, for the small network on pixels and for
-the linear model on scattering features. The pair with the best mean accuracy on fresh records is then trained on the seeds
-that the saved runs of moments.yaml have. (No accountant counts the choice, on either side.) Adds lines to a table
+the linear model on scattering features. The pair with the best mean accuracy on fresh records is then trained on the
+seeds that the saved runs of moments.yaml have. (No accountant counts the choice, on either side.) Adds lines to a table
 (`--output`, CSV); what is there is not computed again. What made the table of the book:
 
     python benchmarks/dp_sgd.py --output vaeprivacy/reporting/results/dp-sgd-batches.csv
