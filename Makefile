@@ -19,7 +19,7 @@ export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: book idea test fuzz check-pages versions lock pdf notebooks pair picture pin changes serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework benchmark-contest record-convolutional record-paper clean help
+.PHONY: book idea test fuzz check-pages check-saved versions lock pdf notebooks pair picture pin changes serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework benchmark-contest record-convolutional record-paper clean help
 
 book: $(INSTALLED) ## run every changed notebook and build the book into _build/book/_build/html
 	$(BIN)/python tools/ensure_data.py
@@ -39,6 +39,10 @@ fuzz: $(INSTALLED) ## read 2,000 damaged files of each kind (a few minutes); the
 
 check-pages: book ## build the book, then test its pages: links, anchors, pictures, nothing from other hosts
 	BUILT_PAGES=_build/book/_build/html $(BIN)/python -m pytest tests/book/test_pages.py tests/book/test_browser.py
+
+check-saved: $(INSTALLED) ## compute a part of each saved run anew and compare it with what was saved
+	$(BIN)/python tools/ensure_data.py
+	$(BIN)/python tools/record.py --check
 
 versions: ## show which installed packages are not in the version of requirements.lock
 	@$(BIN)/python tools/versions.py

@@ -176,14 +176,15 @@ def test_linux_and_macos_run_the_commands_of_a_laptop() -> None:
     tests, book = commands(load("tests")), commands(load("book"))
     assert tests["linux"] == tests["macos"] == ["make test"]
     changes = 'make changes BASE=_build/base >> "$GITHUB_STEP_SUMMARY"'
-    assert book["build"] == ["make book", "make check-pages", changes]
+    assert book["build"] == ["make book", "make check-pages", "make check-saved", changes]
     latest = commands(load("latest"))["test"]
     assert latest == ["make test NEWEST=1", 'make versions NEWEST=1 >> "$GITHUB_STEP_SUMMARY"']
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     release = load("release")
     assert commands(release)["pdf"] == ["make pdf"]
     assert "dist/* pdf/*" in commands(release)["github"][0]  # what is attached
-    assert all(f"\n{name}: " in makefile for name in ("test", "book", "check-pages", "versions", "pdf", "changes"))
+    names = ("test", "book", "check-pages", "check-saved", "versions", "pdf", "changes")
+    assert all(f"\n{name}: " in makefile for name in names)
 
 
 def test_windows_runs_what_make_test_runs() -> None:
@@ -216,6 +217,8 @@ def test_the_weekly_book_takes_over_nothing_and_what_has_run_is_kept_even_if_the
     assert kept["with"]["key"].startswith(notebooks["with"]["restore-keys"]) and "run_id" in kept["with"]["key"]
     steps = steps_of(book["jobs"]["build"])
     assert steps.index(notebooks) < steps.index(kept) == [step.get("run") for step in steps].index("make book") + 1
+    [weekly] = [step for step in steps if step.get("run") == "make check-saved"]
+    assert weekly["if"] == "github.event_name == 'schedule'"
     assert "schedule" in book[True]  # YAML reads the key "on" as true
 
 

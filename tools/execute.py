@@ -96,10 +96,15 @@ def execute(source: Path, *, profile: str, limit_s: float) -> str:
 def main() -> None:
     """Run all notebooks, one after the other: each may use all cores."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="chapters, such as vae; all by default")
     parser.add_argument("--limit", type=float, help="minutes for each notebook, in place of its own limit")
     parser.add_argument("--profile", default=LAPTOP, help="quick, laptop (what the book shows) or paper")
     arguments = parser.parse_args()
-    sources = notebook_sources()
+    known = {source.stem: source for source in notebook_sources()}
+    unknown = [name for name in arguments.names if name not in known]
+    if unknown:
+        parser.error(f"there is no chapter {unknown[0]!r}; choose of {', '.join(known)}")
+    sources = [known[name] for name in arguments.names or known]
     for number, source in enumerate(sources, start=1):
         minutes = arguments.limit or LIMITS.get(source.stem, DEFAULT_LIMIT)
         print(f"[{number}/{len(sources)}] {source.stem} (at most {minutes:g} minutes)", flush=True)

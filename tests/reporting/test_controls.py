@@ -57,9 +57,11 @@ def swept(tmp_path_factory):
 def test_a_sweep_gets_two_controls_a_run_near_one_half(swept):
     results, directory = swept
     table = tables.with_controls(results, directory=directory)
-    assert table[: len(results)].equals(results.reset_index(drop=True))
+    assert table[: len(results)][results.columns].equals(results.reset_index(drop=True))
+    assert table[tables.LIKENESS].notna().all().all() and (table["target on members"] == table.train_accuracy).all()
     added = table[len(results) :]
     assert list(added.attack) == [tables.SHUFFLED, tables.COIN]
+    assert tables.is_control(table).sum() == 2 and tables.is_control(added).all()
     assert (added.setting == "raw data").all() and (added.of_targets == 4).all() and not added.weak.any()
     # The mean over four targets of 300 candidates has a standard deviation of 0.017 under chance.
     assert ((added.auc - 0.5).abs() < 0.07).all() and results.auc.max() > 0.6

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from vaeprivacy.attacks import ATTACKS
@@ -10,7 +11,8 @@ from vaeprivacy.defences import Framework
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.grids import read_grid
 from vaeprivacy.experiments.sweeps import sweep
-from vaeprivacy.reporting.results import FOLDER, load_results, result_names, runs_of
+from vaeprivacy.reporting import results
+from vaeprivacy.reporting.results import FOLDER, load_results, read_rows, result_names, rows_of_seeds, runs_of
 from vaeprivacy.reporting.tables import made_with
 
 
@@ -81,3 +83,46 @@ def test_the_bill_of_a_gpu_says_where_it_comes_from() -> None:
     made, head, *rows = (FOLDER / "bill-cuda.csv").read_text(encoding="utf-8").splitlines()
     assert made.startswith("# ") and "NVIDIA" in made and "torch 2" in made
     assert head == "what,measured there" and len(rows) == 7
+
+
+ROWS = pd.DataFrame({"seed": [0, 0, 1], "auc": [0.1 + 0.2, 0.6, 1 / 3]})
+
+
+def computed(seeds: list[int]) -> pd.DataFrame:
+    return ROWS.assign(computed_for=str(seeds))
+
+
+@pytest.fixture
+def rows_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    made = '#{"settings": {"dataset": "fair", "epsilons": [1.0]}, "provenance": {}}'
+    (tmp_path / "rows.csv").write_text(f"{made}\n{ROWS.to_csv(index=False)}", encoding="utf-8")
+
+
+@pytest.mark.usefixtures("rows_saved")
+@pytest.mark.parametrize(
+    ("seeds", "settings", "sentence"),
+    [
+        ([0, 2], {}, r"have seeds = \[0, 1\], not \[0, 2\]"),
+        ([0], {"dataset": "digits"}, r"have dataset = fair, not digits: set from_record = False to compute them\."),
+        ([0], {"epsilons": [1.0, 2.0]}, r"have epsilons = \[1.0\], not \[1.0, 2.0\]"),
+        ([0], {"n_models": 4}, r"have n_models = None, not 4"),
+    ],
+)
+def test_saved_rows_of_other_settings_are_refused(seeds: list[int], settings: dict, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        rows_of_seeds("rows", computed, seeds, from_record=True, **settings)
+
+
+@pytest.mark.usefixtures("rows_saved")
+def test_saved_rows_are_those_of_the_seeds_to_the_last_digit_and_only_asked_for_computed() -> None:
+    found = rows_of_seeds("rows", computed, [1, 0], from_record=True, dataset="fair", epsilons=[1.0])
+    assert found.equals(ROWS.loc[[2, 0, 1]].reset_index(drop=True))
+    assert rows_of_seeds("rows", computed, [7], from_record=False).equals(computed([7]))
+
+
+@pytest.mark.parametrize("path", [p for p in sorted(FOLDER.glob("*.csv")) if p.name != "bill-cuda.csv"], ids=str)
+def test_saved_rows_say_what_they_were_made_with(path: Path) -> None:
+    rows, made = read_rows(path.stem)
+    assert {"settings", "provenance"} == set(made) and {"processor", "torch", "finished"} <= set(made["provenance"])
+    assert len(rows) and "seed" in rows

@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "chapter": ["Chapter"],
         "pareto_figure": ["in_one_picture"],
-        "results": ["load_results", "result_names", "runs_of"],
+        "results": ["load_results", "result_names", "rows_of_seeds", "runs_of"],
         "tables": ["WEAK_NOTE", "attack_labels", "made_with"],
     },
 )

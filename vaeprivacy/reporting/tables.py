@@ -12,13 +12,15 @@ from numpy.typing import ArrayLike
 
 from vaeprivacy.attacks.catalogue import attack_label, seed_name_of
 from vaeprivacy.experiments.grids import config_of
-from vaeprivacy.experiments.runs import run_scores
+from vaeprivacy.experiments.runs import run_scores, shadow_fit
 from vaeprivacy.metrics import auc, evaluate, tpr_at_fpr
 from vaeprivacy.randomness import seeded_generator
 
 # Attacks that have nothing to find, measured as all others are.
 SHUFFLED, COIN = "control: shuffled membership", "control: coin flip"
 WEAK = "\u2020"  # a dagger
+# Accuracies, averaged over the targets of a run.
+LIKENESS = ["target on members", "shadows on members", "target on others", "shadows on others"]
 WEAK_NOTE = f"{WEAK} weak: its shadow models do not behave like the target"
 
 
@@ -148,18 +150,32 @@ def strengths(scores: Mapping[str, ArrayLike], is_member: ArrayLike, *, generato
 
 
 def with_controls(results: pd.DataFrame, *, directory: Path | str) -> pd.DataFrame:
-    """Return a table of runs, and after it the controls of each run, from the scores of its strongest attack.
+    """Return a table of runs with what only their scores tell: controls, and whether shadow models are like targets.
 
     Parameters
     ----------
     results : pandas.DataFrame
-        As from :func:`vaeprivacy.experiments.sweeps.sweep`, or some rows of it.
+        As from :func:`vaeprivacy.experiments.sweeps.sweep`.
     directory : path-like
         Where the runs left their scores.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The runs, and after them the controls of each: for each part that attacks look at, from the scores of the
+        strongest of them. Each row has the accuracies :data:`LIKENESS` of its run, too.
     """
-    strongest = results.loc[results.groupby("key", sort=False).auc.idxmax()]
+    strongest = results.loc[results.groupby(["key", "looks_at"], sort=False).auc.idxmax()]
     rows = [row for _, attack in strongest.iterrows() for row in _controls_of_run(attack, Path(directory))]
-    return pd.concat([results, pd.DataFrame(rows)], ignore_index=True)
+    table = pd.concat([results, pd.DataFrame(rows)], ignore_index=True)
+    texts = results.config.unique()
+    fits = shadow_fit([config_of(json.loads(text)) for text in texts], directory=directory)
+    return table.merge(fits[LIKENESS].assign(config=texts), on="config", how="left")
+
+
+def is_control(results: pd.DataFrame) -> pd.Series:
+    """Return which rows of a table are controls: for each row, whether it is one."""
+    return results.attack.isin([SHUFFLED, COIN])
 
 
 def _controls_of_run(attack: pd.Series, directory: Path) -> list[dict[str, object]]:
