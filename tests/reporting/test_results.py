@@ -1,11 +1,11 @@
 """Records of sweeps: what is kept is what their grids ask for."""
 
+import ast
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from vaeprivacy.attacks import ATTACKS
 from vaeprivacy.defences import Framework
 from vaeprivacy.experiments.config import Config
@@ -121,7 +121,18 @@ def test_saved_rows_are_those_of_the_seeds_to_the_last_digit_and_only_asked_for_
     assert rows_of_seeds("rows", computed, [7], from_record=False).equals(computed([7]))
 
 
-@pytest.mark.parametrize("path", [p for p in sorted(FOLDER.glob("*.csv")) if p.name != "bill-cuda.csv"], ids=str)
+TABLES = sorted(path for path in FOLDER.glob("*.csv") if path.name != "bill-cuda.csv")
+
+
+@pytest.mark.parametrize("path", [path for path in TABLES if not path.read_bytes().startswith(b"#{")], ids=str)
+def test_a_table_of_a_benchmark_is_named_in_its_command(path: Path) -> None:
+    sources = (Path(__file__).resolve().parents[2] / "benchmarks").glob("*.py")
+    docstrings = [ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or "" for source in sources]
+    assert sum(f"--output vaeprivacy/reporting/results/{path.name}" in text for text in docstrings) == 1
+    assert len(pd.read_csv(path).dropna()) > 10
+
+
+@pytest.mark.parametrize("path", [path for path in TABLES if path.read_bytes().startswith(b"#{")], ids=str)
 def test_saved_rows_say_what_they_were_made_with(path: Path) -> None:
     rows, made = read_rows(path.stem)
     assert {"settings", "provenance"} == set(made) and {"processor", "torch", "finished"} <= set(made["provenance"])
