@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from vaeprivacy.attacks import ATTACKS
 from vaeprivacy.defences import Framework
 from vaeprivacy.experiments.config import Config
