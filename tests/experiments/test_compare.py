@@ -46,6 +46,16 @@ def test_the_strongest_attack_is_chosen_by_its_mean_and_not_run_by_run() -> None
     assert chosen.auc.tolist() == [0.50, 0.60]
 
 
+def test_the_attack_of_a_seed_may_be_chosen_on_the_others() -> None:
+    results = table(
+        *runs("none", "raw data", [0.8, 0.8], [0.50, 0.60], attack="loss"),
+        *runs("none", "raw data", [0.8, 0.8], [0.54, 0.54], attack="lira"),
+        *runs("none", "with one seed", [0.8], [0.9]),
+    )
+    chosen = strongest(results, on_other_seeds=True)
+    assert chosen[["seed", "attack", "auc"]].values.tolist() == [[0, "loss", 0.50], [1, "lira", 0.54]]
+
+
 def test_a_weak_attack_counts_only_where_there_is_no_other() -> None:
     weak = runs("framework", "8", [0.8], [0.9], attack="lira", weak=True)
     other = runs("framework", "8", [0.8], [0.6], attack="adaptive_lira")

@@ -14,7 +14,12 @@ LOOKS_AT = ("classifier", "release", "encoder and decoder", "all that is publish
 
 
 def strongest(
-    results: pd.DataFrame, *, looks_at: str = "classifier", leakage: str = "auc", weak: bool = False
+    results: pd.DataFrame,
+    *,
+    looks_at: str = "classifier",
+    leakage: str = "auc",
+    weak: bool = False,
+    on_other_seeds: bool = False,
 ) -> pd.DataFrame:
     """Return, for each run, the row of the strongest attack on its setting.
 
@@ -34,6 +39,9 @@ def strongest(
         Consider attacks that are weak for every seed, too. By default they count only where there is no other: shadow
         models that do not behave like the target say little about what its predictions could tell. What a weak attack
         finds is there nevertheless, so set this for a lower bound on leakage that leaves out nothing.
+    on_other_seeds : bool
+        Choose the attack of each seed by its mean over the others: then nothing is left of the effect. A setting with
+        one seed has no others, and is left out.
 
     Returns
     -------
@@ -48,13 +56,24 @@ def strongest(
     considered = _considered(results, looks_at)
     chosen = []
     for _, rows in considered.groupby(_columns(considered), dropna=False, sort=False):
-        by_attack = rows.groupby("attack", sort=False)
-        count = by_attack[leakage].count()
-        able = (count == count.max()) & (count > 0)  # a mean over fewer seeds is another thing
-        if not weak and (able & ~_is_weak(by_attack)).any():
-            able &= ~_is_weak(by_attack)
-        chosen.append(rows[rows.attack == by_attack[leakage].mean()[able].idxmax()])
+        if not on_other_seeds:
+            chosen.append(rows[rows.attack == _best(rows, leakage, weak)])
+            continue
+        for seed, of_seed in rows.groupby("seed"):
+            others = rows[rows.seed != seed]
+            if len(others):
+                chosen.append(of_seed[of_seed.attack == _best(others, leakage, weak)])
     return pd.concat(chosen)
+
+
+def _best(rows: pd.DataFrame, leakage: str, weak: bool) -> str:
+    """Return the attack with the highest mean over the seeds of one setting."""
+    by_attack = rows.groupby("attack", sort=False)
+    count = by_attack[leakage].count()
+    able = (count == count.max()) & (count > 0)  # a mean over fewer seeds is another thing
+    if not weak and (able & ~_is_weak(by_attack)).any():
+        able &= ~_is_weak(by_attack)
+    return by_attack[leakage].mean()[able].idxmax()
 
 
 def _considered(results: pd.DataFrame, looks_at: str) -> pd.DataFrame:
