@@ -145,6 +145,11 @@ def compute(
     dict
         By key: rows as of :func:`vaeprivacy.experiments.runs.run` with ``provenance``; those of failed runs have
         ``error`` and ``traceback`` in place of results.
+
+    Raises
+    ------
+    RuntimeError
+        If the package was changed meanwhile, so that its processes do not all have the same code.
     """
     configs, directory = list(configs), directory.resolve()
     missing = unfinished(configs, directory=directory)
@@ -162,6 +167,8 @@ def compute(
         row = _failed_row(missing[outcome.number], outcome) if outcome.error else outcome.result
         _write_row(row, outcome, directory)
     rows = read_rows(directory)
+    if any(config.key not in rows for config in configs):
+        raise RuntimeError("The code of the package was changed while the sweep was running: start the sweep again.")
     return {config.key: rows[config.key] for config in configs}
 
 
