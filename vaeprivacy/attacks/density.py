@@ -10,7 +10,7 @@ MANY = 32  # references from which on a variance for each record is better than 
 
 
 def class_log_density(model: MomentModel, features: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Return the log-density of records' features under the released distribution of their class.
+    """Return the log-density of records' features under released moments of their class (:eq:`moment-density`).
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def density_score(density: torch.Tensor, references: torch.Tensor, in_references
     Returns
     -------
     torch.Tensor
-        Log of the likelihood ratio, member against non-member, shape (records,) (:eq:`lira-online`).
+        Log of the likelihood ratio, member against non-member, shape (records,).
 
     Raises
     ------
