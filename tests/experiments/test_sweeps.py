@@ -19,7 +19,7 @@ from tables import assert_same
 from vaeprivacy.compute.files import RESULTS, read_rows
 from vaeprivacy.compute.parallel import in_parallel
 from vaeprivacy.dp_sgd import DPSGDTrainer
-from vaeprivacy.experiments import game, runs
+from vaeprivacy.experiments import game, runs, sweeps
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.grids import config_of
 from vaeprivacy.experiments.pool import Pool
@@ -47,6 +47,15 @@ def other_defence(config: Config, **changes: object) -> Config:
 
 
 # What is impossible, and what fails
+
+
+def test_a_row_of_other_code_ends_the_sweep_at_once(
+    raw: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "run_with_provenance", lambda config, directory: {"key": "of other code"})
+    with pytest.raises(RuntimeError, match=r"^The code of the package was changed while .*: start the sweep again\.$"):
+        quietly([raw], directory=tmp_path)
+    assert read_rows(tmp_path) == {}
 
 
 def test_an_impossible_split_is_refused_before_any_work(config: Config, tmp_path: Path) -> None:

@@ -165,10 +165,12 @@ def compute(
     runs = [partial(run_with_provenance, config, directory) for config in missing]
     for outcome in _done(runs, executor=executor, title="runs" if progress else ""):
         row = _failed_row(missing[outcome.number], outcome) if outcome.error else outcome.result
+        if row["key"] != missing[outcome.number].key:  # which tells the code: a new process reads the files anew
+            raise RuntimeError(
+                "The code of the package was changed while the sweep was running: start the sweep again."
+            )
         _write_row(row, outcome, directory)
     rows = read_rows(directory)
-    if any(config.key not in rows for config in configs):
-        raise RuntimeError("The code of the package was changed while the sweep was running: start the sweep again.")
     return {config.key: rows[config.key] for config in configs}
 
 
