@@ -27,14 +27,13 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
 import torch
 from moments import chosen, data, features
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from table import Table
 from torch.distributions import MultivariateNormal
 
-from vaeprivacy.compute.files import write_whole
 from vaeprivacy.defences import NoDefence
 from vaeprivacy.distances import clip
 from vaeprivacy.experiments.config import Config
@@ -141,18 +140,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="the table")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    keys = ["dataset", "members", "epsilon", "seed"]
-    table = pd.read_csv(given.output) if given.output.exists() else pd.DataFrame(columns=keys)
+    table = Table(given.output, ["dataset", "members", "epsilon", "seed"])
     for epsilon, seed in itertools.product(given.epsilons, given.seeds):
-        here = dict(zip(keys, (given.dataset, given.members, epsilon, seed), strict=True))
-        if (table[keys] == pd.Series(here)).all(axis=1).any():
-            continue
-        found = pd.DataFrame(
-            here | each for each in results(given.dataset, given.members, seed, epsilon, given.directory)
-        )
-        print(found.to_string(index=False, header=False), flush=True)
-        table = pd.concat([table, found], ignore_index=True)
-        write_whole(given.output, lambda path, table=table: table.to_csv(path, index=False))
+        here = {"dataset": given.dataset, "members": given.members, "epsilon": epsilon, "seed": seed}
+        if table.of(**here).empty:
+            table.add(here | each for each in results(given.dataset, given.members, seed, epsilon, given.directory))
 
 
 if __name__ == "__main__":

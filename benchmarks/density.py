@@ -14,12 +14,11 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
 import torch
 from moments import data, features
+from table import Table
 
 from vaeprivacy.attacks import class_log_density, density_score
-from vaeprivacy.compute.files import write_whole
 from vaeprivacy.defences import NoDefence
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.pool import Pool
@@ -88,13 +87,10 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="the table")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    table = pd.read_csv(given.output) if given.output.exists() else pd.DataFrame(columns=["seed"])
+    table = Table(given.output, ["epsilon", "seed", "references", "group"])
     for seed in given.seeds:
-        if seed not in set(table["seed"]):
-            found = pd.DataFrame(results(seed, given.epsilons, given.directory))
-            print(found[found.group == "all"].to_string(index=False), flush=True)
-            table = pd.concat([table, found], ignore_index=True)
-            write_whole(given.output, lambda path, table=table: table.to_csv(path, index=False))
+        if table.of(seed=seed).empty:
+            table.add(results(seed, given.epsilons, given.directory))
 
 
 if __name__ == "__main__":

@@ -14,12 +14,11 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import pandas as pd
 import torch
 from moments import SHAPE, chosen, data
+from table import Table
 
 from vaeprivacy.classifiers import accuracy
-from vaeprivacy.compute.files import write_whole
 from vaeprivacy.defences import DPSGD
 from vaeprivacy.dp_classifier import LINEAR_SETTINGS, DPClassifierSettings, fit_dp_classifier
 from vaeprivacy.randomness import seeded_generator
@@ -38,33 +37,24 @@ def seen(sees: str, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return mine, fresh
 
 
-class Table:
-    """Results, one line each, in a file."""
-
-    def __init__(self, output: Path) -> None:
-        self.output = output
-        self.rows = pd.read_csv(output) if output.exists() else pd.DataFrame(columns=[*KEYS, "accuracy"])
-
-    def add(self, sees: str, batch_size: int, epochs: int, epsilon: float, seed: int) -> None:
-        """Train one classifier, if the table does not have it."""
-        here = dict(zip(KEYS, (sees, batch_size, epochs, epsilon, seed), strict=True))
-        if (self.rows[KEYS] == pd.Series(here)).all(axis=1).any():
-            return
+def add(table: Table, sees: str, batch_size: int, epochs: int, epsilon: float, seed: int) -> None:
+    """Train one classifier, if the table does not have it."""
+    here = dict(zip(KEYS, (sees, batch_size, epochs, epsilon, seed), strict=True))
+    if table.of(**here).empty:
         settings = replace(SETTINGS[sees], batch_size=batch_size, epochs=epochs)
         (mine, fresh), (x, test) = chosen(seed, MEMBERS), seen(sees, seed)
         model, _ = fit_dp_classifier(
             x, data().y[mine], settings, epsilon=epsilon, delta=DELTA, n_classes=10, adjacency="replace",
             generator=seeded_generator(seed, f"DP-SGD {batch_size} {epochs} {epsilon}"),
         )  # fmt: skip
-        here["accuracy"] = round(accuracy(model, test, data().y[fresh]), 4)
-        print(here, flush=True)
-        self.rows = pd.concat([self.rows, pd.DataFrame([here])], ignore_index=True)
-        write_whole(self.output, lambda path: self.rows.to_csv(path, index=False))
+        table.add([here | {"accuracy": round(accuracy(model, test, data().y[fresh]), 4)}])
 
-    def best(self, sees: str) -> tuple[int, int]:
-        """Return the batch size and the number of epochs that are best on seeds 0 to 2."""
-        tried = self.rows[(self.rows.sees == sees) & self.rows.seed.isin(range(3))]
-        return tried.groupby(["batch_size", "epochs"]).accuracy.mean().idxmax()
+
+def best(table: Table, sees: str) -> tuple[int, int]:
+    """Return the batch size and the number of epochs that are best on seeds 0 to 2."""
+    tried = table.of(sees=sees).query("seed in [0, 1, 2]")
+    batch_size, epochs = tried.groupby(["batch_size", "epochs"]).accuracy.mean().idxmax()
+    return int(batch_size), int(epochs)
 
 
 def main() -> None:
@@ -73,12 +63,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="the table")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    table = Table(given.output)
+    table = Table(given.output, KEYS)
     for sees in SETTINGS:
         for batch_size, epochs, seed in itertools.product(BATCHES, EPOCHS, range(3)):
-            table.add(sees, batch_size, epochs, 4.0, seed)
+            add(table, sees, batch_size, epochs, 4.0, seed)
         for epsilon, seed in itertools.product((1.0, 4.0, 10.0), range(100, 105)):
-            table.add(sees, *table.best(sees), epsilon, seed)
+            add(table, sees, *best(table, sees), epsilon, seed)
 
 
 if __name__ == "__main__":

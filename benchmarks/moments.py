@@ -23,14 +23,14 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from table import Table
 
 from vaeprivacy.classifiers import ClassifierSettings, accuracy, fit_classifier
 from vaeprivacy.compute.array_files import read_arrays, write_arrays
-from vaeprivacy.compute.files import load_or_compute, write_whole
+from vaeprivacy.compute.files import load_or_compute
 from vaeprivacy.datasets import Dataset, load, split
 from vaeprivacy.defences import NoDefence
 from vaeprivacy.experiments.config import Config
@@ -142,15 +142,12 @@ def main() -> None:
     torch.set_num_threads(1)
     settings = {name: getattr(given, name) for name in ("what", "members", "directions", "epochs", "delta")}
     settings |= {"rows": given.rows or given.members}
-    table = pd.read_csv(given.output) if given.output.exists() else pd.DataFrame(columns=[*settings, "epsilon", "seed"])
+    table = Table(given.output, [*settings, "epsilon", "seed", "student"])
     for epsilon, seed in itertools.product(given.epsilons, given.seeds):
         here = settings | {"epsilon": epsilon, "seed": seed}
-        there = table[(table[list(here)] == pd.Series(here)).all(axis=1)]
-        missing = [name for name in given.students if name not in set(there.get("student", ()))]
+        missing = [name for name in given.students if name not in set(table.of(**here).student)]
         for found in results(given, seed, epsilon, missing) if missing else ():
-            print(here | found, flush=True)
-            table = pd.concat([table, pd.DataFrame([here | found])], ignore_index=True)
-            write_whole(given.output, lambda path, table=table: table.to_csv(path, index=False))
+            table.add([here | found])
 
 
 if __name__ == "__main__":
