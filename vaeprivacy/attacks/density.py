@@ -2,11 +2,7 @@
 
 import torch
 
-from vaeprivacy.attacks.lira import online_score
-from vaeprivacy.attacks.shadow_fit import check_both_sides
 from vaeprivacy.moments import MomentModel
-
-MANY = 32  # references from which on a variance for each record is better than one for all
 
 
 def class_log_density(model: MomentModel, features: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -33,27 +29,29 @@ def class_log_density(model: MomentModel, features: torch.Tensor, y: torch.Tenso
     return found
 
 
-def density_score(density: torch.Tensor, references: torch.Tensor, in_references: torch.Tensor) -> torch.Tensor:
-    """Score candidates by LiRA on their log-density: members raise it under the moments that they are part of.
+def density_score(density: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
+    """Score candidates by how much likelier they are under the released moments than under those of other records.
+
+    Some records are likely whoever the members are. Subtracting the mean over references leaves what is due to
+    membership. (LiRA on the same signal has to estimate two means and a variance; ``benchmarks/density.py`` compares.)
 
     Parameters
     ----------
     density : torch.Tensor
         Log-density of each candidate under the released moments, shape (records,), of :func:`class_log_density`.
     references : torch.Tensor
-        The same under moments that the adversary made of other halves of the candidates, shape (references, records).
-    in_references : torch.Tensor
-        Which of these contain which candidate, shape (references, records), bool.
+        The same under moments that the adversary made of random halves of the candidates, shape (references, records).
 
     Returns
     -------
     torch.Tensor
-        Log of the likelihood ratio, member against non-member, shape (records,).
+        In nats, shape (records,); higher means more likely a member.
 
     Raises
     ------
     ValueError
-        If a candidate is in all references, or in none.
+        If there is no reference.
     """
-    check_both_sides(in_references, members_too=True)
-    return online_score(density, references, in_references, per_record=len(references) >= MANY)
+    if len(references) == 0:
+        raise ValueError("The attack compares with moments of other records: pass at least one reference.")
+    return density - references.mean(dim=0)
