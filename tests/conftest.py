@@ -25,6 +25,8 @@ from vaeprivacy.datasets import Dataset, load, sources
 from vaeprivacy.defences import Framework, NoDefence
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.sweeps import sweep
+from vaeprivacy.mechanisms.laplace import EuclideanLaplace
+from vaeprivacy.synthesizer import Synthesizer
 from vaeprivacy.vae import VAE, VAESettings
 
 # The same examples at every run: a failure on one machine is a failure on all. No deadline, because machines differ.
@@ -103,3 +105,9 @@ def swept(configs: list[Config], tmp_path_factory: pytest.TempPathFactory) -> tu
 def vae() -> VAE:
     """A VAE for digits as it is before training: what holds for any weights is tested on these."""
     return VAE(64, latent_dim=3, hidden=16, generator=seeded(5))
+
+
+@pytest.fixture
+def fitted(vae: VAE) -> Synthesizer:
+    """A synthesizer with much noise and a ball so small that it cuts some codes off."""
+    return Synthesizer(EuclideanLaplace(0.5), VAESettings(latent_dim=3, hidden=16, epochs=2), radius=0.26, vae=vae)

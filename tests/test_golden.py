@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from golden import compute
+from golden import compute, names, shared
+from golden.texts import NEW_WORDS
 
 from vaeprivacy import intervals
 
-TEXTS = json.loads(compute.TEXTS.read_text(encoding="utf-8"))
-SEED_NAMES = json.loads(compute.SEED_NAMES.read_text(encoding="utf-8"))
+TEXTS = json.loads(shared.TEXTS.read_text(encoding="utf-8"))
+SEED_NAMES = json.loads(shared.SEED_NAMES.read_text(encoding="utf-8"))
 #: Elsewhere, sums are rounded otherwise: this share of the values of an array must be close.
 CLOSE, TOLERANCE = 0.99, 1e-3
 
@@ -19,7 +20,7 @@ CLOSE, TOLERANCE = 0.99, 1e-3
 def recorded(group: str) -> dict[str, tuple[str, tuple[int, ...], str, np.ndarray]]:
     """Return the arrays of a group: type, shape, hash, and the values that were kept."""
     found, places = {}, {}
-    with np.load(compute.ARRAYS) as arrays:
+    with np.load(shared.ARRAYS) as arrays:
         for name, (kind, shape, digest) in TEXTS["arrays"][group].items():
             start, size = places.get(kind, 0), int(np.prod(shape))
             n = len(range(0, size, compute.step_of(group, size)))
@@ -81,7 +82,7 @@ def in_words_of_today(text: Any) -> Any:
     if not isinstance(text, str):
         return text
     text = " ".join(re.sub("[─│╭╮╰╯]", " ", text).split())
-    for old, new in compute.NEW_WORDS.items():
+    for old, new in NEW_WORDS.items():
         text = text.replace(old, new)
     return text
 
@@ -142,12 +143,12 @@ def test_what_is_computed_is_as_it_was(group: str, exact: bool) -> None:
 @pytest.mark.parametrize("number", range(len(SEED_NAMES["records"])))
 def test_saved_runs_are_read_as_they_were_and_seed_the_same_noise(number: int) -> None:
     defence, name = SEED_NAMES["records"][number]
-    assert compute.name_of_saved(SEED_NAMES["row"], defence) == name
+    assert names.name_of_saved(SEED_NAMES["row"], defence) == name
 
 
 def test_no_saved_run_is_left_out() -> None:
-    assert [[defence, name] for defence, name in compute.names_in_records()] == SEED_NAMES["records"]
+    assert [[defence, name] for defence, name in names.names_in_records()] == SEED_NAMES["records"]
 
 
 def test_the_grids_of_records_seed_the_same_noise() -> None:
-    assert compute.names_in_grids() == SEED_NAMES["grids"]
+    assert names.names_in_grids() == SEED_NAMES["grids"]

@@ -23,7 +23,7 @@ OURS = re.compile(
     r"https?://(?:github\.com/[\w-]+/vaeprivacy|[\w-]+\.github\.io/vaeprivacy|pypi\.org/project/vaeprivacy)"
 )
 #: pyproject.toml is static: its links are written by hand when the project is published (CONTRIBUTING.md).
-BY_HAND = {"tests/golden/texts.json", "tests/golden/compute.py"}
+BY_HAND = {"tests/golden/texts.json", "tests/golden/texts.py"}
 
 
 # The impossible
