@@ -153,6 +153,8 @@ def fold(cell: NotebookNode, page: str) -> None:
         title = " ".join(plain_markdown(figure["caption"], page).split()).split(". ")[0].rstrip(".")
     elif "report" in tags:
         title = "The numbers of this page"
+    elif "solution" in tags:
+        title = "The solution in code"
     else:
         title = "Set-up" if "import " in cell.source else "More code"
     cell.source = f"# @title {title}\n{cell.source}"
