@@ -20,6 +20,7 @@ FORMED = {
     "results": 900,
     # Attacks
     "shadow_models": 550,
+    "modern_attacks": 600,
 }
 FOLDED = {"parameters", "hide-input", "hide-cell", "remove-cell"}
 #: The equation under which each object is computed by hand.
