@@ -21,6 +21,7 @@ FORMED = {
     # Attacks
     "shadow_models": 550,
     "modern_attacks": 600,
+    "attacking_release": 750,
 }
 FOLDED = {"parameters", "hide-input", "hide-cell", "remove-cell"}
 #: The equation under which each object is computed by hand.
