@@ -22,6 +22,7 @@ FORMED = {
     "shadow_models": 550,
     "modern_attacks": 600,
     "attacking_release": 750,
+    "attacking_generator": 400,
 }
 FOLDED = {"parameters", "hide-input", "hide-cell", "remove-cell"}
 #: The equation under which each object is computed by hand.
