@@ -23,6 +23,7 @@ FORMED = {
     "modern_attacks": 600,
     "attacking_release": 750,
     "attacking_generator": 400,
+    "choosing_an_attack": 450,
 }
 FOLDED = {"parameters", "hide-input", "hide-cell", "remove-cell"}
 #: The equation under which each object is computed by hand.
