@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from vaeprivacy.metrics import evaluate, roc
+from vaeprivacy.metrics import Estimate, evaluate, roc
 from vaeprivacy.reporting import figures, pareto_figure, tables
 
 
@@ -107,6 +107,22 @@ def test_in_one_picture_each_curve_is_named_beside_it() -> None:
     assert leakage.get_legend() is None
     heights = [text.get_window_extent().y0 for text in leakage.texts]
     assert heights[0] > heights[1]
+
+
+def test_intervals_stand_in_order_of_their_values_and_grey_controls_below() -> None:
+    found = {
+        "weak": Estimate(0.5, 0.45, 0.55),
+        "control: random": Estimate(0.6, 0.5, 0.7),
+        "strong": Estimate(0.7, 0.6, 0.8),
+    }
+    ax = figures.intervals(found, chance=0.5, colours={"weak": "C1"})
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["strong", "weak", "control: random"]
+    ax.figure.canvas.draw()
+    assert ax.transData.transform((0, 0))[1] > ax.transData.transform((0, 2))[1]  # the first is at the top
+    bars, dots = ax.lines[0:6:2], ax.lines[1:6:2]
+    assert [list(bar.get_xdata()) for bar in bars] == [[0.6, 0.8], [0.45, 0.55], [0.5, 0.7]]
+    assert [dot.get_color() for dot in dots] == [figures.COLOURS[0], "C1", "0.5"]
+    assert list(ax.lines[6].get_xdata()) == [0.5, 0.5]
 
 
 def test_noise_gets_one_panel_for_each_kind() -> None:

@@ -9,7 +9,7 @@ import seaborn as sns
 import torch
 from matplotlib.axes import Axes
 
-from vaeprivacy.metrics import mean_interval
+from vaeprivacy.metrics import Estimate, mean_interval
 from vaeprivacy.reporting.tables import WEAK, WEAK_NOTE, attack_labels
 
 # Like Okabe and Ito's, but darker: the colour-blind can tell them apart, and each stands out from white (both tested).
@@ -216,3 +216,39 @@ def noise_cloud(noise: pd.DataFrame) -> sns.FacetGrid:
     for ax in grid.axes.flat:
         ax.set_aspect("equal")
     return grid
+
+
+def intervals(
+    found: Mapping[str, Estimate],
+    *,
+    chance: float | None = None,
+    colours: Mapping[str, str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a row with a dot and its interval for each name: the largest first, then controls, which are grey.
+
+    Parameters
+    ----------
+    found : mapping of str to Estimate
+        By name. Names of controls begin with "control".
+    chance : float, optional
+        Where to draw the line of a random guess.
+    colours : mapping of str to str, optional
+        By name; the first of :data:`COLOURS` where there is none.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure, as wide as a phone shows without making letters smaller.
+    """
+    names = sorted(found, key=lambda name: (name.startswith("control"), -found[name].value))
+    if ax is None:
+        _, ax = plt.subplots(figsize=(4.6, 0.7 + 0.3 * len(names)), layout="constrained")
+    for row, name in enumerate(names):
+        value, low, high = found[name]
+        colour = "0.5" if name.startswith("control") else (colours or {}).get(name, COLOURS[0])
+        ax.plot([low, high], [row, row], color=colour, linewidth=2)
+        ax.plot(value, row, "o", color=colour)
+    if chance is not None:
+        ax.axvline(chance, color="0.5", linestyle="--", zorder=0)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.grid(visible=False, axis="y")
+    return ax
