@@ -24,6 +24,12 @@ FORMED = {
     "attacking_release": 750,
     "attacking_generator": 400,
     "choosing_an_attack": 450,
+    # The evidence
+    "epsilon_sweep": 450,
+    "claims": 400,
+    "defences": 600,
+    "tabular": 550,
+    "choosing_epsilon": 400,
 }
 FOLDED = {"parameters", "hide-input", "hide-cell", "remove-cell"}
 #: The equation under which each object is computed by hand.
