@@ -1,4 +1,4 @@
-"""The first part of the book on a phone: only code scrolls sideways, numbers stay whole, the diagram can be read."""
+"""The first book on a phone: only code scrolls sideways, numbers stay whole, the diagram can be read."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,10 @@ from pdf import CHROMIUM, NO_CHROMIUM, READY
 
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
 START = ("one_page", "membership_inference", "vae", "metric_privacy", "framework", "results")
-PAGES = [page for page in book_pages() if page in ("book/intro", *(f"notebooks/{name}" for name in START))]
+FURTHER = ("beyond", "covering", "moments_tested")
+READ = ("intro", "why", "related", "recap", "cheat_sheet", "coursework")
+ON_PHONE = [f"notebooks/{name}" for name in START + FURTHER] + [f"book/{name}" for name in READ]
+PAGES = [page for page in book_pages() if page in ON_PHONE]
 WIDTH, HEIGHT = 390, 800
 COLUMN = 358  # px that such a window leaves for text
 STATIC = ROOT / "book" / "_static"

@@ -186,7 +186,7 @@ def test_a_notebook_that_somebody_worked_on_is_not_overwritten(tmp_path):
 
 def test_the_book_tells_what_was_measured():
     record = json.loads((ROOT / "benchmarks" / "results" / "coursework.json").read_text(encoding="utf-8"))
-    page = " ".join((ROOT / "book" / "coursework.md").read_text(encoding="utf-8").split())
+    page = " ".join((ROOT / "book" / "grading.md").read_text(encoding="utf-8").split())
     for name, found in record["assignments"].items():
         assert f"of `{name}` took {found['seconds']:.0f} seconds" in page
         assert found["submissions"] == 30 and found["with_all_points"] == 28 and found["seconds"] < 600
