@@ -154,6 +154,7 @@ ALLOWED = {
     "audit": {"20%", "2%", "2.5%"},
     "framework": {"0.01"},
     "metric_privacy": {"1.3", "99.97%"},
+    "moments_parts": {"0.2"},
     "moments_tested": {"0.2"},
 }
 
