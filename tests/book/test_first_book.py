@@ -20,6 +20,7 @@ FORMED = {
     "results": 900,
     # The promise, and its appendix
     "mechanisms": 600,
+    "guarantee": 800,
     "catalogue": 1200,
 }
 FOLDED = {"parameters", "hide-input", "hide-cell", "remove-cell"}
