@@ -21,6 +21,7 @@ FORMED = {
     # The promise, and its appendix
     "mechanisms": 600,
     "guarantee": 800,
+    "audit": 600,
     "catalogue": 1200,
 }
 FOLDED = {"parameters", "hide-input", "hide-cell", "remove-cell"}
