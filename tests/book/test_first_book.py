@@ -22,6 +22,7 @@ FORMED = {
     "mechanisms": 600,
     "guarantee": 800,
     "audit": 600,
+    "numerics": 600,
     "catalogue": 1200,
 }
 FOLDED = {"parameters", "hide-input", "hide-cell", "remove-cell"}
@@ -40,6 +41,7 @@ BY_HAND = {
     "release-ratio": "attacking_release",
     "scale-mixture": "mechanisms",
     "audit-bound": "audit",
+    "grid": "numerics",
     "randomised-response": "catalogue",
 }
 #: Words of our own, or that say less than a number would.
