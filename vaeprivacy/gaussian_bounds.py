@@ -83,7 +83,7 @@ class GaussianIndistinguishability:
         return self.mu**2 / 2
 
     def delta(self, epsilon: float) -> float:
-        """Return the delta that goes with an epsilon (:eq:`gaussian-delta` of the mechanisms chapter)."""
+        """Return the delta that goes with an epsilon (:eq:`gaussian-delta` of the catalogue)."""
         check_positive(epsilon, "epsilon", zero=True)
         if self.mu == 0:
             return 0.0

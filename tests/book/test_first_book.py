@@ -34,6 +34,12 @@ FORMED = {
     "beyond": 400,
     "covering": 500,
     "moments_tested": 550,
+    # The promise, and its appendix
+    "mechanisms": 600,
+    "guarantee": 800,
+    "audit": 600,
+    "numerics": 600,
+    "catalogue": 1200,
 }
 FOLDED = {"parameters", "hide-input", "hide-cell", "remove-cell"}
 #: The equation under which each object is computed by hand.
@@ -49,8 +55,10 @@ BY_HAND = {
     "lira-online": "modern_attacks",
     "rmia-score": "modern_attacks",
     "release-ratio": "attacking_release",
+    "scale-mixture": "mechanisms",
     "audit-bound": "audit",
-    "randomised-response": "mechanisms",
+    "grid": "numerics",
+    "randomised-response": "catalogue",
 }
 #: The pages that speak as the field does, beside the chapters.
 PAGES = ("intro", "found", "why", "related", "recap", "cheat_sheet")
@@ -140,8 +148,10 @@ def test_a_sentence_has_one_interval_at_most(name):
 
 
 @pytest.mark.parametrize("page", [*(f"notebooks/{name}.md" for name in FORMED), *(f"book/{name}.md" for name in PAGES)])
+@pytest.mark.parametrize("page", [*(f"notebooks/{name}.md" for name in FORMED), "book/intro.md", "book/found.md"])
 def test_the_first_pages_speak_as_the_field_does(page):
-    assert NOT_SAID.findall((ROOT / page).read_text(encoding="utf-8")) == []
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert NOT_SAID.findall(re.sub(r"^\([\w-]+\)=$", "", text, flags=re.MULTILINE)) == []  # but for old anchors
 
 
 def run_on_digits(name: str, until: nbformat.NotebookNode) -> dict:

@@ -151,7 +151,7 @@ def prose(name: str) -> str:
 CONVENTIONS = {"95%", "1%", "0.1%", "0.5", "0.55", "0.05", "0.001"}
 #: Inputs that stand in the code, too.
 ALLOWED = {
-    "audit": {"20%", "2%", "2.5%"},
+    "audit": {"20%", "2%"},
     "framework": {"0.01"},
     "metric_privacy": {"1.3", "99.97%"},
     "moments_parts": {"0.2"},

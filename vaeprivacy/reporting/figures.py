@@ -201,7 +201,7 @@ def against_setting(
 
 
 def noise_cloud(noise: pd.DataFrame) -> sns.FacetGrid:
-    """Draw two-dimensional noise, one panel for each kind.
+    """Draw two-dimensional noise, one panel for each kind, two beside each other.
 
     Parameters
     ----------
@@ -209,8 +209,8 @@ def noise_cloud(noise: pd.DataFrame) -> sns.FacetGrid:
         Columns ``z1``, ``z2`` and ``panel``, the title.
     """
     grid = sns.relplot(
-        noise, x="z1", y="z2", col="panel", height=2.6, s=6, alpha=0.4, linewidth=0, color=COLOURS[0],
-        facet_kws={"despine": False},
+        noise, x="z1", y="z2", col="panel", col_wrap=2, height=2, aspect=1.3, s=6, alpha=0.4, linewidth=0,
+        color=COLOURS[0], facet_kws={"despine": False},
     )  # fmt: skip
     grid.set_titles("{col_name}")
     for ax in grid.axes.flat:
