@@ -47,15 +47,16 @@ def with_published_links(text: str) -> str:
 CONFIG = config(PUBLISHED)
 
 
-def book_pages() -> list[str]:
+def book_pages(*, appendix: bool = True) -> list[str]:
     """Return the names of all pages, such as "notebooks/framework", in the order of the book's table of contents."""
     contents = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
-    return [contents["root"], *(chapter["file"] for part in contents["parts"] for chapter in part["chapters"])]
+    parts = [part for part in contents["parts"] if appendix or part["caption"] != "Appendix"]
+    return [contents["root"], *(chapter["file"] for part in parts for chapter in part["chapters"])]
 
 
-def notebook_sources() -> list[Path]:
+def notebook_sources(*, appendix: bool = True) -> list[Path]:
     """Return the text sources of all notebooks, in the order of the book's table of contents."""
-    return [ROOT / f"{page}.md" for page in book_pages() if page.startswith("notebooks/")]
+    return [ROOT / f"{page}.md" for page in book_pages(appendix=appendix) if page.startswith("notebooks/")]
 
 
 def read_source(path: Path) -> NotebookNode:

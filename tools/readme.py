@@ -40,11 +40,11 @@ def badges(published: Published) -> str:
 
 
 def chapters(published: Published) -> str:
-    """Return the table of chapters: what each asks, minutes to read and to run, and a link to Colab, if any."""
+    """Return the table of chapters (but the appendix): what each asks, minutes to read and to run, a link to Colab."""
     kept = json.loads(TIMES.read_text(encoding="utf-8"))
     heads = ["chapter", "what it asks", "to read", "to run", *["Colab"] * bool(published.repository)]
     rows = [heads, ["---", "---", "---:", "---:", "---"][: len(heads)]]
-    for source in notebook_sources():
+    for source in notebook_sources(appendix=False):
         page, notebook = f"notebooks/{source.stem}", read_source(source)
         seconds = kept["seconds"].get(source.stem)  # none of a chapter that is newer than the record
         took = duration(seconds).replace("seconds", "s").replace("minutes", "min") if seconds else "?"
