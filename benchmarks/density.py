@@ -18,14 +18,14 @@ from pathlib import Path
 
 import torch
 from moments import data, features
-from table import Table
+from table import Table, leak
 
 from vaeprivacy.attacks import class_log_density, density_score, online_score
 from vaeprivacy.defences import NoDefence
 from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.pool import Pool
 from vaeprivacy.feature_maps import FeatureMap
-from vaeprivacy.metrics import auc, roc
+from vaeprivacy.metrics import auc
 from vaeprivacy.moments import MomentModel, fit_moments
 from vaeprivacy.randomness import seeded_generator
 
@@ -46,13 +46,6 @@ def groups(h: torch.Tensor, y: torch.Tensor, others: MomentModel) -> dict[str, t
     mislabelled = torch.arange(len(y)) < CANARIES
     least = density[~mislabelled].quantile(OUTLYING)
     return {"all": ~mislabelled, "outlying": ~mislabelled & (density <= least), "mislabelled": mislabelled}
-
-
-def metrics(scores: torch.Tensor, is_member: torch.Tensor) -> dict[str, float]:
-    """Return AUC, and the TPR at an FPR of 1 %, of all targets' records together."""
-    curve = roc(scores, is_member)
-    tpr = curve.tpr[curve.fpr <= 0.01].max()
-    return {"auc": round(auc(scores, is_member).value, 4), "tpr_at_1_fpr": round(tpr, 4)}
 
 
 def scores_of(density: torch.Tensor, pool: Pool, references: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -85,7 +78,7 @@ def results(seed: int, epsilons: list[float], directory: Path) -> Iterator[dict[
             truth = pool.is_member[:TARGETS, of_it].flatten()
             here = {"epsilon": epsilon, "seed": seed, "references": references, "group": group}
             lira = auc(by_lira[:, of_it].flatten(), truth).value
-            yield here | metrics(scores[:, of_it].flatten(), truth) | {"lira_auc": round(lira, 4)}
+            yield here | leak(scores[:, of_it].flatten(), truth) | {"lira_auc": round(lira, 4)}
 
 
 def main() -> None:

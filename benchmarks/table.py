@@ -4,8 +4,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from vaeprivacy.compute.files import write_whole
+from vaeprivacy.metrics import auc, roc
+
+
+def leak(scores: torch.Tensor, is_member: torch.Tensor) -> dict[str, float]:
+    """Return AUC, and the TPR at an FPR of 1 %, of scores of an attack, rounded for a table."""
+    curve = roc(scores, is_member)
+    tpr = curve.tpr[curve.fpr <= 0.01].max()
+    return {"auc": round(auc(scores, is_member).value, 4), "tpr_at_1_fpr": round(tpr, 4)}
 
 
 class Table:

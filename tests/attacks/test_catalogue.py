@@ -65,10 +65,14 @@ def test_who_knows_everything_runs_everything_in_the_order_asked_for(memorised: 
     [
         ("query", {"highest_posterior"}),
         ("query_label", {"gap", "noise_robustness", "shift_robustness"}),
-        ("population", {"rmia", "rmia_offline"}),
-        ("release", {"nearest", "nearest_record"}),
-        ("reference_vaes", {"calibrated_reconstruction", "calibrated_elbo"}),
-        ("synthesizer", {"nearest", "reconstruction", "elbo", "calibrated_elbo", "calibrated_reconstruction"}),
+        ("population", {"rmia", "rmia_offline", "combined"}),
+        ("release", {"nearest", "nearest_record", "combined"}),
+        ("reference_vaes", {"calibrated_reconstruction", "calibrated_elbo", "combined"}),
+        (
+            "synthesizer",
+            {"nearest", "combined", "reconstruction", "elbo", "calibrated_elbo", "calibrated_reconstruction"},
+        ),
+        ("shadow_targets", {"combined"}),
         ("candidate_shadows", {"lira", "lira_offline", "rmia", "rmia_offline"}),
         ("candidate_log_posteriors", set(attacks_on("classifier")) - {"gap", "noise_robustness", "shift_robustness"}),
         (
@@ -91,7 +95,7 @@ def test_records_that_are_no_images_are_attacked_without_shifts(memorised: World
 def test_every_field_of_the_candidates_can_be_absent_without_an_error(memorised: World) -> None:
     lacking = {f"candidate_{field.name}": None for field in fields(Candidates) if field.name not in ("x", "y")}
     by_labels, on_vae = {"gap", "noise_robustness", "shift_robustness"}, attacks_on("encoder and decoder")
-    assert set(run(memorised, **lacking)) == {*by_labels, *on_vae, "nearest", "nearest_record"}
+    assert set(run(memorised, **lacking)) == {*by_labels, *on_vae, "nearest", "nearest_record", "combined"}
 
 
 def test_online_attacks_are_left_out_if_no_model_was_trained_on_some_candidate(memorised: World) -> None:
@@ -140,7 +144,7 @@ def test_the_names_that_share_a_class_differ_in_their_options() -> None:
 def test_each_attack_looks_at_one_thing() -> None:
     kinds = [attacks_on(looks_at) for looks_at in LOOKS_AT]
     assert [name for names in kinds for name in names] == list(ATTACKS)
-    assert [len(names) for names in kinds] == [15, 4, 4]
+    assert [len(names) for names in kinds] == [15, 5, 4]
     assert (ATTACKS["rmia"].looks_at, ATTACKS["likelihood"].looks_at, ATTACKS["elbo"].looks_at) == LOOKS_AT
 
 
@@ -149,7 +153,7 @@ def test_each_attack_looks_at_one_thing() -> None:
 
 def test_an_attack_is_under_its_name_and_has_a_label_of_its_own() -> None:
     assert all(spec.name == name for name, spec in ATTACKS.items())
-    assert len({spec.label for spec in ATTACKS.values()}) == len(ATTACKS) == 23
+    assert len({spec.label for spec in ATTACKS.values()}) == len(ATTACKS) == 24
 
 
 def test_the_strongest_of_each_kind_are_few_and_others_on_samples() -> None:

@@ -6,7 +6,7 @@ import torch
 from seeding import seeded
 from torch import nn
 
-from vaeprivacy.attacks import Candidates, Knowledge, Shadows
+from vaeprivacy.attacks import Candidates, Knowledge, Shadows, ShadowTarget
 from vaeprivacy.datasets import draw_balanced_memberships, draw_memberships
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE, VAESettings
@@ -69,6 +69,19 @@ def memorising_vae(records: torch.Tensor) -> VAE:
     return vae
 
 
+def shadow_target(x: torch.Tensor, y: torch.Tensor, half: torch.Tensor, references: list[VAE]) -> ShadowTarget:
+    """Return a release and a VAE that know half of some records by heart."""
+    synthesizer = Synthesizer(None, VAESettings(latent_dim=FEATURES), vae=memorising_vae(x[half]))
+    knowledge = Knowledge(
+        population=Candidates(x=x, y=y),
+        release=Release(x[half], y[half], None),
+        synthesizer=synthesizer,
+        reference_vaes=references,
+    )
+    candidates = Candidates(x=x, y=y, in_references=torch.zeros(len(references), len(y), dtype=torch.bool))
+    return ShadowTarget(knowledge=knowledge, candidates=candidates, is_member=half)
+
+
 def world(*, memorised: bool) -> World:
     """Return a target, a release and a VAE that know the members by heart, or else only records of nobody here."""
     generator = seeded(20)
@@ -107,6 +120,7 @@ def world(*, memorised: bool) -> World:
         log_posteriors=about_members(others_y, nobody),
         shadows=shadows(others_y, nobody.expand(8, -1)),
     )
+    references = [memorising_vae(others_x[N:]), memorising_vae(others_x[N : N + 50])]
     knowledge = Knowledge(
         population=population,
         shadows=shadows(others_y, draw_memberships(others_y, n_shadows=4, generator=generator)),
@@ -114,6 +128,7 @@ def world(*, memorised: bool) -> World:
         query_label=lambda records: query(records).argmax(dim=1),
         release=Release(*trained_on, None),
         synthesizer=Synthesizer(None, VAESettings(latent_dim=FEATURES), vae=memorising_vae(trained_on[0])),
-        reference_vaes=[memorising_vae(others_x[N:]), memorising_vae(others_x[N : N + 50])],
+        reference_vaes=references,
+        shadow_targets=[shadow_target(x, y, half, references) for half in halves[:2]],
     )
     return World(knowledge, candidates, is_member)

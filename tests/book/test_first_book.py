@@ -39,7 +39,7 @@ FORMED = {
     "guarantee": 800,
     "audit": 600,
     "numerics": 600,
-    "catalogue": 1200,
+    "catalogue": 1600,
 }
 FOLDED = {"parameters", "hide-input", "hide-cell", "remove-cell"}
 #: The equation under which each object is computed by hand.

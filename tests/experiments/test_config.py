@@ -54,6 +54,13 @@ def test_an_impossible_field_is_refused_by_its_name(field: str, value: object, e
         Config(**{field: value})
 
 
+def test_the_combined_attack_needs_a_pool_to_learn_on() -> None:
+    with pytest.raises(
+        ValueError, match='attacks="combined" needs n_models of at least 6, to learn its weights, not 4'
+    ):
+        Config(attacks="combined", n_models=4)
+
+
 @pytest.mark.parametrize("value", [2.5, True, "100", math.nan])
 @pytest.mark.parametrize("field", ["seed", "n_members", "n_models", "n_population", "n_targets"])
 def test_a_number_of_things_is_a_whole_number(field: str, value: object) -> None:

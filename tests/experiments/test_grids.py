@@ -68,7 +68,7 @@ def test_a_file_that_holds_no_grid_is_refused(text: str, sentence: str, tmp_path
         ("n_members: 5", "n_members must be at least 10, not 5"),
         ("n_members: 450", "n_members may be at most 449"),
         ("n_models: 3", "n_models must be"),
-        ("attacks: most", "attacks must be one of 'few', 'all'"),
+        ("attacks: most", "attacks must be one of 'few', 'all', 'combined'"),
         ("dataset: mnist-1d", "There is no data set 'mnist-1d'; choose one of"),
         ("defence: prayer", "defence: there is no 'prayer'; choose of none, framework, prior, record-noise"),
         ("defence: []", "defence is an empty list"),

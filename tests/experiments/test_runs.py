@@ -86,6 +86,21 @@ def test_neither_target_nor_complement_is_among_shadow_models_or_references(
         assert all(torch.equal(a, b) for a, b in zip(reference.parameters(), expected.parameters(), strict=True))
 
 
+def test_the_combined_attack_learns_neither_on_target_nor_on_complement(
+    everything: tuple[Path, Config],
+) -> None:
+    directory, config = everything
+    pool = Pool.of(config, directory)
+    held, candidates = game.combined_knowledge(pool, 2, game.Game.on(pool, every=False))
+    assert torch.equal(candidates.in_references, pool.is_member[[0, 1, 4, 5]])
+    learnt_on = [0, 1, 4, 5]
+    for number, shadow in zip(learnt_on, held.shadow_targets, strict=True):
+        assert torch.equal(shadow.is_member, pool.is_member[number])
+        assert torch.equal(shadow.knowledge.release.x, pool.release(number).x)
+        # Not its own VAE or its complement's; nor the target's, on whose members it would depend.
+        assert torch.equal(shadow.candidates.in_references, pool.is_member[[4, 5] if number < 2 else [0, 1]])
+
+
 # Known answers
 
 
@@ -99,6 +114,12 @@ def test_without_noise_the_nearest_reconstruction_gives_every_member_of_each_tar
     for scores, target in zip(arrays["scores/nearest"], arrays["targets/nearest"], strict=True):
         assert auc(scores, arrays["is_member"][target]).value == 1.0
     assert row["attacks"]["nearest"]["auc"] == 1.0
+
+
+def test_a_run_with_the_combined_attack_has_it_beside_the_few(config: Config, tmp_path: Path) -> None:
+    row, arrays = run_with(replace(config, attacks="combined", n_models=6), tmp_path, epsilon=1e5)
+    assert set(row["attacks"]) == ON_FRAMEWORK | {"combined"} and arrays["targets/combined"].tolist() == [0]
+    assert row["attacks"]["combined"]["auc"] > 0.95
 
 
 def test_with_little_noise_the_likelihood_ratio_gives_every_member_away(config: Config, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_the_grid_for_gpus_runs_from_end_to_end_at_a_small_size(tmp_path: Path) 
     table = sweep(few, directory=tmp_path, n_jobs=1, progress=False)
     assert (table.error == "").all() and table.auc.between(0, 1).all()
     assert runs_of(table, few).equals(table)
-    assert set(ATTACKS) <= set(table.attack)
+    assert set(ATTACKS) - {"combined"} <= set(table.attack)  # which is run where it is asked for
 
 
 @pytest.mark.parametrize("name", result_names())

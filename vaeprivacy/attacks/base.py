@@ -65,6 +65,23 @@ class Candidates:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShadowTarget:
+    """A shadow model that is attacked like the target, by an adversary that made it and knows its members.
+
+    Attributes
+    ----------
+    knowledge, candidates : Knowledge, Candidates
+        What the adversary would hold if this were the target.
+    is_member : torch.Tensor
+        Which candidates it was trained on, shape (records,), bool.
+    """
+
+    knowledge: "Knowledge"
+    candidates: Candidates
+    is_member: torch.Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
 class Knowledge:
     """All that an adversary holds beside the candidates. What it does not have is None.
 
@@ -84,6 +101,8 @@ class Knowledge:
         Encoder, decoder, projection and mechanism, but none of their random numbers.
     reference_vaes : sequence of VAE or None
         VAEs that the adversary trained as the defender did, but not on the candidates.
+    shadow_targets : sequence of ShadowTarget or None
+        Releases and VAEs that the adversary made as the defender did, of records that it chose, to learn from.
     """
 
     population: Candidates | None = None
@@ -93,6 +112,7 @@ class Knowledge:
     release: Release | None = None
     synthesizer: Synthesizer | None = None
     reference_vaes: Sequence[VAE] | None = None
+    shadow_targets: Sequence[ShadowTarget] | None = None
 
 
 HELD = tuple(field.name for field in fields(Knowledge))
@@ -107,6 +127,7 @@ WORDS = {
     "release": "release",
     "synthesizer": "encoder and decoder",
     "reference_vaes": "VAEs of its own",
+    "shadow_targets": "releases of its own",
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
+from vaeprivacy.attacks.combined import Combined
 from vaeprivacy.attacks.domias import DensityRatio
 from vaeprivacy.attacks.label_only import NoiseRobustness, ShiftRobustness
 from vaeprivacy.attacks.likelihood import LikelihoodRatio
@@ -128,6 +129,7 @@ for spec in (
     AttackSpec("domias", "density ratio (DOMIAS)", DensityRatio, R, few_on_samples=True, seed_name="density"),
     AttackSpec("nearest", "nearest to reconstruction", NearestReconstruction, R, few=True),
     AttackSpec("likelihood", "likelihood ratio", LikelihoodRatio, R, few=True),
+    AttackSpec("combined", "likelihood and reconstruction, combined", Combined, R),
     AttackSpec("reconstruction", "reconstruction", Reconstruction, V),
     AttackSpec("elbo", "ELBO", ELBO, V, random=True),
     AttackSpec("calibrated_elbo", "ELBO, calibrated", CalibratedELBO, V, random=True),

@@ -11,7 +11,7 @@ from vaeprivacy.defences import Defence, Framework
 from vaeprivacy.experiments.store import key_of
 from vaeprivacy.randomness import check_seed, seeded_generator
 
-ATTACKS = ("few", "all")
+ATTACKS = ("few", "all", "combined")
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class Config:
         Number of members of each model, at least 10; there are twice as many candidates.
     n_models : int
         Number of models in the pool: even, because they come in pairs of complementary halves, and at least 4.
-    attacks : {"few", "all"}
-        The strongest attacks of each kind, or all of them.
+    attacks : {"few", "all", "combined"}
+        The strongest attacks of each kind; all of them but the combined one; or the strongest and the combined one, for
+        which the releases of all models of the pool are attacked, at least 6.
     classifier : ClassifierSettings
         Size and training of the classifier.
     n_population : int or None
@@ -80,6 +81,10 @@ class Config:
         if self.n_models % 2:
             raise ValueError(
                 f"n_models must be even, since models come in pairs of complementary halves, not {self.n_models}."
+            )
+        if self.attacks == "combined" and self.n_models < 6:
+            raise ValueError(
+                f'attacks="combined" needs n_models of at least 6, to learn its weights, not {self.n_models}.'
             )
         if self.n_targets is not None and self.n_targets > self.n_models:
             raise ValueError(f"n_targets must be at most n_models, which is {self.n_models}, not {self.n_targets}.")

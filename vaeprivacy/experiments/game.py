@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vaeprivacy.attacks import ATTACKS, Candidates, Knowledge, ShadowFit, Shadows, run_attacks
+from vaeprivacy.attacks import ATTACKS, Candidates, Knowledge, ShadowFit, Shadows, ShadowTarget, run_attacks
 from vaeprivacy.experiments.pool import Pool
 from vaeprivacy.synthesizer import Release, Synthesizer
 from vaeprivacy.vae import VAE
@@ -134,6 +134,10 @@ class Game:
         knowledge = Knowledge(synthesizer=synthesizer, reference_vaes=references)
         return self._run(wanted, knowledge, replace(self.candidates, x=x, in_references=in_references))
 
+    def attack_both(self, knowledge: Knowledge, candidates: Candidates) -> Found:
+        """Attack release and VAE together, with weights learnt on the shadow models that `knowledge` has."""
+        return self._run(["combined"], knowledge, candidates)
+
     def _run(self, names: Iterable[str], knowledge: Knowledge, candidates: Candidates) -> Found:
         """Run those of some attacks that are possible."""
         options = {"seed": self.seed, "image_shape": self.image_shape}
@@ -163,7 +167,7 @@ def adversaries(pool: Pool, *, undefended: bool) -> Iterator[tuple[str, Shadows,
 
 
 def attack_target(
-    pool: Pool, target: int, *, every: bool, n_targets: int, undefended: bool = True
+    pool: Pool, target: int, *, every: bool, n_targets: int, undefended: bool = True, combined: bool = False
 ) -> tuple[Found, dict[str, ShadowFit]]:
     """Run all attacks on one model of a pool.
 
@@ -179,6 +183,8 @@ def attack_target(
         How many models of the pool are attacked, from the first on.
     undefended : bool
         See :func:`adversaries`.
+    combined : bool
+        Also attack release and VAE together, if both are published and the release is made of single members.
 
     Returns
     -------
@@ -198,6 +204,9 @@ def attack_target(
         found |= seen.attack_release(pool.release(target), synthesizer=pool.synthesizer(target))
     if "vae" in pool.defence.publishes:
         found |= _attack_vae(pool, target, game)
+    both = "vae" in pool.defence.publishes and pool.synthesizer(target) is not None
+    if combined and both and target in ATTACKED_RELEASES:
+        found |= game.attack_both(*combined_knowledge(pool, target, game))
     return found, fits
 
 
@@ -213,7 +222,35 @@ def _attack_vae(pool: Pool, target: int, game: Game) -> Found:
     )
 
 
-def attack_pool(pool: Pool, targets: Sequence[int], *, every: bool, undefended: bool = True) -> dict[str, np.ndarray]:
+def combined_knowledge(pool: Pool, target: int, game: Game) -> tuple[Knowledge, Candidates]:
+    """Return what an adversary of one model knows of its release and VAE, and of those of its shadow models.
+
+    The references of a shadow model are shadow models, too: neither the target nor its complement, so that nothing
+    depends on whose records the target was trained on, but what it published.
+    """
+    shadows = pool.others(target)
+
+    def known(number: int) -> tuple[Knowledge, Candidates]:
+        references = [each for each in pool.others(number) if each in shadows]
+        knowledge = Knowledge(
+            population=game.population,
+            release=pool.release(number),
+            synthesizer=pool.synthesizer(number),
+            reference_vaes=[pool.references.vae(each) for each in references],
+        )
+        return knowledge, replace(game.candidates, in_references=pool.is_member[references])
+
+    learnt_on = []
+    for number in shadows:
+        knowledge, candidates = known(number)
+        learnt_on.append(ShadowTarget(knowledge=knowledge, candidates=candidates, is_member=pool.is_member[number]))
+    knowledge, candidates = known(target)
+    return replace(knowledge, shadow_targets=learnt_on), candidates
+
+
+def attack_pool(
+    pool: Pool, targets: Sequence[int], *, every: bool, undefended: bool = True, combined: bool = False
+) -> dict[str, np.ndarray]:
     """Attack each of some models of a pool.
 
     Parameters
@@ -222,7 +259,7 @@ def attack_pool(pool: Pool, targets: Sequence[int], *, every: bool, undefended: 
         The pool.
     targets : sequence of int
         Numbers of models, from the first on.
-    every, undefended
+    every, undefended, combined
         As for :func:`attack_target`.
 
     Returns
@@ -236,7 +273,8 @@ def attack_pool(pool: Pool, targets: Sequence[int], *, every: bool, undefended: 
     """
     arrays: dict[str, list[Any]] = {}
     for target in targets:
-        found, fits = attack_target(pool, target, every=every, n_targets=len(targets), undefended=undefended)
+        options = {"every": every, "undefended": undefended, "combined": combined}
+        found, fits = attack_target(pool, target, n_targets=len(targets), **options)
         for name, (scores, threshold) in found.items():
             for what, value in (("scores", scores.numpy()), ("thresholds", threshold), ("targets", target)):
                 arrays.setdefault(f"{what}/{name}", []).append(value)

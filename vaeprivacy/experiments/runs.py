@@ -70,7 +70,7 @@ def attack_run(config: Config, directory: Path) -> dict[str, np.ndarray]:
         "log_posteriors": plain.log_posteriors[:, :n].numpy(),
         "y": plain.y[:n].numpy(),
         **utility(plain.log_posteriors, plain.y, plain.is_member),
-        **attack_pool(pool, config.targets, every=config.attacks == "all"),
+        **attack_pool(pool, config.targets, every=config.attacks == "all", combined=config.attacks == "combined"),
     }
 
 
