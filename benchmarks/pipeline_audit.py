@@ -91,7 +91,7 @@ def of_classifier(epsilon: float, seed: int) -> Rows:
 AUDITS = {
     "classifier": (of_classifier, "epsilon", (*EPSILONS, math.inf), (100, 101, 102, 103, 104)),
     "moments": (of_moments, "mu", EPSILONS, (100, 101, 102)),
-    "moments, a tenth of the noise": (partial(of_moments, fault=10.0), "mu", EPSILONS[:1], (100, 101)),
+    "moments, a tenth of the noise": (partial(of_moments, fault=10.0), "mu", EPSILONS[:1], (100, 101, 102)),
 }
 
 
