@@ -3,9 +3,9 @@
 Batch sizes and numbers of epochs are tried at whole epsilon 4 on seeds 0 to 2, for the small network on pixels and for
 the linear model on scattering features. The pair with the best mean accuracy on fresh records is then trained on the
 seeds that the saved runs of moments.yaml have. (No accountant counts the choice, on either side.) With the same pair,
-the network on pixels is also trained on four views of each record: shifted by up to two pixels, half of them mirrored,
-their gradients averaged before the clipping (De et al., arXiv 2204.13650). Adds lines to a table (`--output`, CSV);
-what is there is not computed again. What made the table of the book:
+the network on pixels is also trained, on three of these seeds, on four views of each record: shifted by up to two
+pixels, half of them mirrored, their gradients averaged before the clipping (De et al., arXiv 2204.13650). Adds lines to
+a table (`--output`, CSV); what is there is not computed again. What made the table of the book:
 
     python benchmarks/dp_sgd.py --output vaeprivacy/reporting/results/dp-sgd-batches.csv
 """
@@ -120,7 +120,7 @@ def main() -> None:
             add(table, sees, batch_size, epochs, 4.0, seed)
         for epsilon, seed in itertools.product((1.0, 4.0, 10.0), range(100, 105)):
             add(table, sees, *best(table, sees), epsilon, seed)
-    for epsilon, seed in itertools.product((4.0, 10.0), range(100, 105)):
+    for epsilon, seed in itertools.product((10.0, 4.0), range(100, 103)):
         add_views(table, *best(table, "pixels"), epsilon, seed)
 
 

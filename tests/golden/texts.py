@@ -68,6 +68,8 @@ NEW_WORDS: dict[str, str] = {
     "'shadow_joint', 'shadow',": "'shokri_joint', 'shokri',",
     "'nearest_record', 'density',": "'nearest_record', 'domias',",
     "'calibrated_elbo', 'vae'": "'calibrated_elbo', 'calibrated_reconstruction'",
+    "'likelihood', 'reconstruction',": "'likelihood', 'combined', 'reconstruction',",
+    "'few', 'all', not": "'few', 'all', 'combined', not",
     "'digits', 'mnist', 'cifar-10', 'cifar-100', 'adult', 'purchase-100', 'texas-100', 'location-30', ": "'digits', ",
     "'fair', 'randhie', 'gaussian-mixture'": "'fair'",
     "digits, mnist, cifar-10, cifar-100, adult, purchase-100, texas-100, location-30, fair, randhie, "
