@@ -43,6 +43,7 @@ check-pages: book ## build the book, then test its pages: links, anchors, pictur
 check-saved: $(INSTALLED) ## compute a part of each saved run anew and compare it with what was saved
 	$(BIN)/python tools/ensure_data.py
 	$(BIN)/python tools/record.py --check
+	$(BIN)/python tools/plans.py --check
 
 versions: ## show which installed packages are not in the version of requirements.lock
 	@$(BIN)/python tools/versions.py

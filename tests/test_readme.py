@@ -50,6 +50,7 @@ def given(kind: str, code: str, clone: Path) -> subprocess.CompletedProcess[str]
     path = [installed / "bin", Path(sys.executable).parent, os.environ["PATH"]]
     environment = {"HOME": str(clone.with_name("home")), "PATH": os.pathsep.join(map(str, path)), "COLUMNS": "200"}
     environment |= {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+    environment["LOKY_MAX_CPU_COUNT"] = "1"  # as on one core: further processes take longer to start than to compute
     # pip reads "0" as "no" here: setuptools, which builds the package, is the one that is installed.
     environment |= {
         "PIP_TARGET": str(installed),

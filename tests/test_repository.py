@@ -3,8 +3,8 @@
 import ast
 import itertools
 import json
-import os
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -125,12 +125,12 @@ def test_the_book_shows_the_record_of_the_sweep_benchmark():
     assert len(record["killed_after_seconds_of_work"]) == 10
 
 
-def test_the_device_benchmark_measures_what_the_book_shows(tmp_path):
+def test_the_device_benchmark_measures_what_the_book_shows(tmp_path, monkeypatch):
     small = {"records": 60, "models": 2, "epochs": 1, "codes": 100, "side": 32, "seconds": 0.001}
     options = [part for name, value in small.items() for part in (f"--{name}", str(value))]
-    command = [sys.executable, str(ROOT / "benchmarks" / "device.py"), *options]
-    environment = os.environ | {"VAEPRIVACY_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
-    subprocess.run([*command, "--output", str(tmp_path / "device-cpu.json")], check=True, env=environment)
+    monkeypatch.setenv("VAEPRIVACY_DEVICE", "cpu")
+    monkeypatch.setattr(sys, "argv", ["device.py", *options, "--output", str(tmp_path / "device-cpu.json")])
+    runpy.run_path(str(ROOT / "benchmarks" / "device.py"), run_name="__main__")
     paths = [tmp_path / "device-cpu.json", *FOLDER.glob("device-*.json")]
     measured, *shown = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     assert len(measured["ceilings"]) == 3 and len(measured["work"]) == 4 + 8 and len(shown) == 2

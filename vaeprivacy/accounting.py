@@ -5,8 +5,11 @@ record is what the literature of DP-SGD states; *replacing* one is what a releas
 records is public. Numbers for the two must not stand side by side.
 """
 
+import csv
+import json
 import warnings
 from functools import cache
+from pathlib import Path
 from typing import Literal, get_args
 
 import scipy  # which loads its parts when they are first used
@@ -14,9 +17,13 @@ import scipy  # which loads its parts when they are first used
 from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.checks import check_positive
 from vaeprivacy.compute.extras import extra
+from vaeprivacy.compute.source import installed_versions
 
 #: Which two data sets a promise compares.
 Adjacency = Literal["add or remove", "replace"]
+#: The plans of the saved runs, which `tools/plans.py` writes, and the packages that they depend on.
+PLANS = Path(__file__).with_name("plans.csv")
+PLANNED_WITH = ("dp-accounting", "numpy", "opacus", "scipy")
 
 
 def check_budget(epsilon: float, delta: float) -> tuple[float, float]:
@@ -100,7 +107,10 @@ def dp_sgd_plan(
     ValueError
         If `epsilon` (well below 0.05) or `delta` is too small for the accountant.
     """
-    if check_adjacency(adjacency) == "replace":
+    known = known_plans().get((epsilon, delta, sample_rate, steps, check_adjacency(adjacency)))
+    if known:
+        return known
+    if adjacency == "replace":
         return _plan_for_replacing(epsilon, delta, sample_rate, steps)
     with extra("dp", work="DP-SGD"):
         from opacus.accountants import PRVAccountant
@@ -114,6 +124,27 @@ def dp_sgd_plan(
         )
         accountant.history = [(noise_multiplier, sample_rate, steps)]
         return noise_multiplier, float(accountant.get_epsilon(delta=delta))
+
+
+@cache
+def known_plans() -> dict[tuple[float, float, float, int, str], tuple[float, float]]:
+    """Return the plans of the saved runs: each takes seconds to search, and a chapter that shows them needs dozens.
+
+    Returns
+    -------
+    dict
+        From arguments of :func:`dp_sgd_plan` to what it returns; empty where other versions of the accountants are
+        installed than those that found them.
+    """
+    with PLANS.open(encoding="utf-8", newline="") as file:
+        made_with = json.loads(file.readline().removeprefix("#"))
+        if made_with != dict(zip(PLANNED_WITH, installed_versions(PLANNED_WITH), strict=True)):
+            return {}
+        _, *rows = csv.reader(file)
+    return {
+        (float(epsilon), float(delta), float(sample_rate), int(steps), adjacency): (float(noise), float(spent))
+        for epsilon, delta, sample_rate, steps, adjacency, noise, spent in rows
+    }
 
 
 def _plan_for_replacing(epsilon: float, delta: float, sample_rate: float, steps: int) -> tuple[float, float]:

@@ -55,21 +55,35 @@ def html(request, shared) -> Path:
 def run_notebooks(output: Path) -> None:
     """Run all notebooks on the digits, two at a time, and write them to a folder."""
     output.mkdir(exist_ok=True)
+    runs = output.with_name("runs")
+    runs.mkdir(exist_ok=True)
 
-    def run(name: str) -> None:
-        source, alone = ROOT / "notebooks" / f"{name}.ipynb", output.with_name("alone") / name
-        alone.mkdir(parents=True, exist_ok=True)
-        run_alone(source, output / f"{name}.ipynb", alone)
+    def run(names: list[str]) -> None:
+        for name in names:
+            source, alone = ROOT / "notebooks" / f"{name}.ipynb", output.with_name("alone") / name
+            alone.mkdir(parents=True, exist_ok=True)
+            if name in swept:
+                (alone / "runs").symlink_to(runs)
+            run_alone(source, output / f"{name}.ipynb", alone)
 
     # A sweep stays in the notebook's process: others take longer to import the package than so few records to compute.
     # Only notebooks that hand functions of their own to processes get two.
-    own = [name for name in NOTEBOOKS if "in_parallel(" in (ROOT / "notebooks" / f"{name}.md").read_text("utf-8")]
+    own, swept = those_with("in_parallel("), those_with('directory: str = "runs"')
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TQDM_DISABLE", "1")  # before the kernels are warmed: it is read at imports
         patch.setenv("OMP_NUM_THREADS", "1")
         with warm_kernels() as kernels:
             patch.setenv("JUPYTER_PATH", str(kernels))
-            for names, cores in ((own, "2"), ([name for name in NOTEBOOKS if name not in own], "1")):
-                patch.setenv("LOKY_MAX_CPU_COUNT", cores)
-                with ThreadPoolExecutor(2) as pool:
-                    list(pool.map(run, names))
+            for name in own:
+                patch.setenv("LOKY_MAX_CPU_COUNT", "2")
+                run([name])
+            patch.setenv("LOKY_MAX_CPU_COUNT", "1")
+            # Sweeps share models, as in the book: one after the other, so that each is trained once.
+            others = [[name] for name in NOTEBOOKS if name not in own + swept]
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(run, [swept, *others]))
+
+
+def those_with(code: str) -> list[str]:
+    """Return the names of the notebooks in whose source some code stands."""
+    return [name for name in NOTEBOOKS if code in (ROOT / "notebooks" / f"{name}.md").read_text(encoding="utf-8")]

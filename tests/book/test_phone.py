@@ -67,10 +67,15 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="module")
-def phone(browser) -> Page:
+def new_phone(browser: Browser) -> Page:
+    """Return a new tab of the size of a phone."""
     context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce")
     return context.new_page()
+
+
+@pytest.fixture(scope="module")
+def phone(browser) -> Page:
+    return new_phone(browser)
 
 
 def opened(phone: Page, path: Path) -> Page:
@@ -80,10 +85,12 @@ def opened(phone: Page, path: Path) -> Page:
     return phone
 
 
-@pytest.fixture
-def page(request, html, phone) -> Page:
-    """Open the page of the book that a test is about."""
-    return opened(phone, html / f"{request.param}.html")
+@pytest.fixture(scope="module")  # pytest gives a page to all its tests, which only look: formulas take seconds to stand
+def page(request, browser, html) -> Iterator[Page]:
+    """Open the page of the book that tests are about, in a tab of its own."""
+    page = opened(new_phone(browser), html / f"{request.param}.html")
+    yield page
+    page.context.close()
 
 
 of_each_page = pytest.mark.parametrize("page", PAGES, indirect=True)

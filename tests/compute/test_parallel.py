@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pieces import die, square
 from systems import posix_only
 from tables import assert_same
 
@@ -18,17 +19,8 @@ from vaeprivacy.experiments.config import Config
 from vaeprivacy.experiments.sweeps import sweep
 
 
-def square(number: int) -> int:
-    return number**2
-
-
 def fail() -> None:
     raise ValueError("one line\n  and another")
-
-
-def die() -> None:
-    """Do as the system does to a process when memory runs out."""
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 # What is impossible, and what fails

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from vaeprivacy.accounting import dp_sgd_plan, replacing_epsilon
+from vaeprivacy import accounting
+from vaeprivacy.accounting import PLANNED_WITH, dp_sgd_plan, known_plans, replacing_epsilon
 from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 
@@ -54,7 +55,41 @@ def test_the_noise_of_three_settings_is_as_recorded(plan: tuple[float, float, fl
     assert 0.99 * plan[0] <= spent <= plan[0]
 
 
+# Of each kind, those that are found soonest; `make check-saved` searches all.
+SOONEST = [
+    (0.5, 1e-8, 0.2, 150, "add or remove"),
+    (2.0, 1e-8, 0.25, 120, "add or remove"),
+    (1.0, 1e-6, 0.2, 150, "replace"),
+]
+
+
+@pytest.mark.parametrize("plan", SOONEST)
+def test_a_plan_that_is_known_is_the_one_that_is_searched(plan: tuple[float, float, float, int, str]) -> None:
+    known = known_plans()
+    if not known:
+        pytest.skip("other versions of the accountants are installed than those of the known plans")
+    assert dp_sgd_plan.__wrapped__(*plan) == known[plan]
+
+
+def test_a_known_plan_is_not_searched_unless_other_versions_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def searched(*plan: object) -> None:
+        raise AssertionError("The plan was searched.")
+
+    plan = SOONEST[-1]
+    monkeypatch.setattr(accounting, "_plan_for_replacing", searched)
+    monkeypatch.setattr(accounting, "known_plans", lambda: {plan: (20.7, 0.99)})
+    assert dp_sgd_plan.__wrapped__(*plan) == (20.7, 0.99)
+    with pytest.raises(AssertionError, match="was searched"):
+        dp_sgd_plan.__wrapped__(*plan[:2], 0.25, *plan[3:])
+    monkeypatch.setattr(accounting, "installed_versions", lambda names: ["0.0"] * len(PLANNED_WITH))
+    assert known_plans.__wrapped__() == {}
+
+
 # Properties
+
+
+def test_no_known_plan_spends_more_than_its_budget_or_much_less() -> None:
+    assert all(0.98 * epsilon <= spent <= epsilon for (epsilon, *_), (_, spent) in known_plans().items())
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.3, 1.0, 3.0, -0.3, -1.0])

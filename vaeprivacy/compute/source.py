@@ -30,7 +30,7 @@ def code_hash(rooms: tuple[str, ...] = RUN_ROOMS) -> str:
     rooms : tuple of str
         Folders of the package.
     """
-    digest = hashlib.sha256("\n".join([platform.python_version(), *_versions(LIBRARIES)]).encode())
+    digest = hashlib.sha256("\n".join([platform.python_version(), *installed_versions(LIBRARIES)]).encode())
     for path in _files(rooms):
         content = _without_docstrings(path.read_text(encoding="utf-8")) if path.suffix == ".py" else path.read_bytes()
         digest.update(f"\n{path.relative_to(PACKAGE).as_posix()}\n".encode() + content)
@@ -47,7 +47,7 @@ def _files(rooms: Iterable[str]) -> Iterator[Path]:
         yield from sorted(found)
 
 
-def _versions(libraries: Iterable[str]) -> Iterator[str]:
+def installed_versions(libraries: Iterable[str]) -> Iterator[str]:
     """Yield the version of each library, and a dash for one that is not installed."""
     for name in libraries:
         try:
