@@ -70,10 +70,9 @@ def decoder(folder: Path) -> torch.nn.Module:
     return model
 
 
-@torch.no_grad()
 def drawn(h: torch.Tensor, folder: Path) -> torch.Tensor:
     """Return the images that the decoder makes of features."""
-    return decoder(folder)(h).sigmoid()
+    return decoder(folder)(h).sigmoid().detach()
 
 
 def student(x: torch.Tensor, y: torch.Tensor, *, seed: int, epochs: int = 60) -> torch.nn.Module:
