@@ -70,7 +70,7 @@ def _tested(model: object, x: np.ndarray, y: np.ndarray, test: np.ndarray, truth
 def marginals(real: pd.DataFrame | None, synthetic: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the distribution of each column: by column a table with the shares of each bin or category.
 
-    Bins of numbers are made of the synthetic rows alone, so that without `real` nothing is read but the release.
+    Numbers are in bins of equal width, beside a few at the ends. Bins are made of the synthetic rows alone, so that without `real` nothing is read but the release.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def _marginal(real: pd.Series | None, synthetic: pd.Series) -> pd.DataFrame:
     many = is_number(synthetic) and synthetic.nunique() > BINS
     if many:
         numbers = as_numbers(synthetic.dropna())
-        edges = np.unique(np.quantile(numbers, np.linspace(0, 1, BINS + 1)))
+        edges = np.unique(np.linspace(*np.quantile(numbers, (0.005, 0.995)), BINS + 1))
         edges[[0, -1]] = -np.inf, np.inf
         columns = {name: pd.cut(as_numbers(each), edges) for name, each in columns.items()}
     else:

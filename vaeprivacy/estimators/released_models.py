@@ -73,11 +73,14 @@ class KnownTable:
         """Return the log-density of rows, see :func:`copula_log_density`."""
         return copula_log_density(self.synthesizer.model_, *self._encoded(rows))
 
-    def statistics(self, rows: pd.DataFrame) -> np.ndarray:
-        """Return the shares of the classes and bins that rows lie in, shape (rows, 1 + columns)."""
-        model, (cells, y) = self.synthesizer.model_, self._encoded(rows)
-        bins, size = bins_of(model, cells), model.classes[y]
-        return np.stack([size] + [size * table[y, own] for table, own in zip(model.histograms, bins.T, strict=True)], 1)
+    def statistics(self, rows: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
+        """Return the released counts of the bins that rows lie in, less those of known records, shape (rows, columns)."""
+        model, (cells, y), (of_known, y_known) = self.synthesizer.model_, self._encoded(rows), self._encoded(known)
+        bins, known_bins = bins_of(model, cells), bins_of(model, of_known)
+        there = [(known_bins[y_known == label] == own).sum(axis=0) for own, label in zip(bins, y, strict=True)]
+        tables = zip(model.histograms, bins.T, strict=True)
+        released = [model.classes[y] * table[y, own] * (len(known) + 1) for table, own in tables]
+        return np.stack(released, axis=1) - np.stack(there)
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ class KnownImages:
         """Return the log-density of the features of images under the moments of their class."""
         return class_log_density(self.synthesizer.model_, *self._features(rows)).numpy()
 
-    def statistics(self, rows: pd.DataFrame) -> np.ndarray:
+    def statistics(self, rows: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
         """Return the size of the class of each image, and the class sum in the image's direction, shape (rows, 2)."""
         features, y = self._features(rows)
         direction = torch.nn.functional.normalize(features.double(), dim=1)

@@ -19,10 +19,11 @@ class Fitted(Protocol):
     def log_density(self, rows: pd.DataFrame) -> np.ndarray | None:
         """Return how likely rows are under the released model, shape (rows,); None if it has no density."""
 
-    def statistics(self, rows: pd.DataFrame) -> np.ndarray | None:
-        """Return the released numbers that rows like these had a part in, shape (rows, numbers); None if none is known.
+    def statistics(self, rows: pd.DataFrame, known: pd.DataFrame) -> np.ndarray | None:
+        """Return what the released model says for each row's part in it, shape (rows, numbers); None if that is unknown.
 
-        Of histograms, the noisy counts of the cells that a row lies in.
+        `known` are all other records, as whoever asks about one may know them. Of histograms, it is the released
+        count of the cells that a row lies in, less the known records there.
         """
 
 

@@ -7,9 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn.decomposition import PCA
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.pipeline import make_pipeline
 
 from vaeprivacy.audit.lower_bounds import audit_scores
 from vaeprivacy.estimators.measurement import Measurement, of_scores
@@ -18,8 +15,7 @@ from vaeprivacy.estimators.subject import Fitted, Subject
 from vaeprivacy.intervals import Estimate
 
 GROUP = "worst-case records"
-LEAST_PAIRS, MOST_PAIRS = 24, 400
-MOST_NUMBERS = 50  # that a release is judged by: of more, their principal components
+LEAST_PAIRS, FEW_PAIRS, MOST_PAIRS = 24, 100, 400
 TWO_WORLDS = (
     "The release is made again and again, with one strange record in one place, or with its opposite. It tells the two "
     "worlds apart by the released numbers."
@@ -48,17 +44,19 @@ def with_first(rows: pd.DataFrame, record: pd.Series) -> pd.DataFrame:
     return pd.concat([record.to_frame().T.astype(rows.dtypes.to_dict()), rows.iloc[1:]], ignore_index=True)
 
 
-def numbers_of(fitted: Fitted, strange: pd.DataFrame, n: int) -> np.ndarray:
-    """Return what is read off a release: what the released model says about two strange records, or averages of rows.
+def signs_of(fitted: Fitted, strange: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
+    """Return what a release says about each of two strange records, higher if it is in: shape (2, numbers).
 
-    Of rows it is the mean of each column of points, and how near any comes to the two.
+    It is what the released model says; of rows alone, how near any comes to the record, and how far their mean lies
+    towards it.
     """
-    known = fitted.statistics(strange)
-    if known is not None:
-        return known.ravel()
-    rows, two = as_points([fitted.sample(n), strange])
-    closest = np.linalg.norm(rows[:, None] - two[None], axis=2).min(axis=0)
-    return np.concatenate([rows.mean(axis=0), closest])
+    said = fitted.statistics(strange, known)
+    if said is not None:
+        return said
+    rows, two = as_points([fitted.sample(len(known) + 1), strange])
+    closest = [np.linalg.norm(rows - record, axis=1).min() for record in two]
+    towards = rows.mean(axis=0) @ (two[0] - two[1])
+    return np.array([[-closest[0], towards], [-closest[1], -towards]])
 
 
 def audit_worlds(
@@ -66,7 +64,7 @@ def audit_worlds(
 ) -> list[Measurement]:
     """Make releases of two neighbouring sets of records, and measure how well they are told apart.
 
-    Half of the releases teach which numbers differ; the other half measure. It costs the published release nothing, as
+    It costs the published release nothing, as
     long as none of these releases is published.
 
     Parameters
@@ -86,27 +84,23 @@ def audit_worlds(
     start, made = time.monotonic(), ([], [])
     while len(made[0]) < MOST_PAIRS and (len(made[0]) < 2 or time.monotonic() - start < seconds):
         for numbers, rows in zip(made, worlds, strict=True):
-            numbers.append(numbers_of(subject.refit(rows), strange, len(rows)))
+            numbers.append(signs_of(subject.refit(rows), strange, rows.iloc[1:]))
         progress((time.monotonic() - start) / seconds)
         if len(made[0]) == 2 and (time.monotonic() - start) / 2 * LEAST_PAIRS > seconds:
             return []
     return [judged(*map(np.stack, made), subject)] if len(made[0]) >= LEAST_PAIRS else []
 
 
-def judged(with_it: np.ndarray, without_it: np.ndarray, subject: Subject) -> Measurement:
-    """Return how well two worlds are told apart by the numbers of their releases, shape (releases, numbers) each."""
-    half = len(with_it) // 2
-    learnt = np.concatenate([with_it[:half], without_it[:half]])
-    which = np.repeat([1, 0], half)
-    scale = learnt.std(axis=0) + 1e-12
-    parts = [LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")]
-    if learnt.shape[1] > MOST_NUMBERS:
-        parts.insert(0, PCA(min(MOST_NUMBERS, half), random_state=0))
-    model = make_pipeline(*parts).fit(learnt / scale, which)
-    first, second = (model.predict_proba(each[half:] / scale)[:, 1] for each in (without_it, with_it))
-    weak = "few releases" if len(second) < 50 else ""
-    found = of_scores(GROUP, "one strange record", TWO_WORLDS, second, first, subject.promised, weak=weak)
-    found.details.update(_lower_bound(first, second, subject), pairs=float(len(with_it)))
+def judged(first_in: np.ndarray, second_in: np.ndarray, subject: Subject) -> Measurement:
+    """Return how well two worlds are told apart by what releases say of two records, shape (releases, 2, numbers) each.
+
+    All numbers count the same, in units of their spread: those of the first record for it, those of the second against.
+    """
+    spread = np.sqrt((first_in.var(axis=0) + second_in.var(axis=0)) / 2) + 1e-12
+    with_it, without_it = ((each / spread * [[1.0], [-1.0]]).sum(axis=(1, 2)) for each in (first_in, second_in))
+    weak = f"only {len(with_it)} pairs of releases" if len(with_it) < FEW_PAIRS else ""
+    found = of_scores(GROUP, "one strange record", TWO_WORLDS, with_it, without_it, subject.promised, weak=weak)
+    found.details.update(_lower_bound(without_it, with_it, subject), pairs=float(len(with_it)))
     return found
 
 

@@ -197,7 +197,7 @@ def _looks(released: Released, real: pd.DataFrame | None) -> Figures:
         "marginals": {
             "source": draw.marginals_figure(tables),
             "alt": f"Histograms of synthetic columns{beside}: {', '.join(list(tables)[:12])}.{far}",
-            "caption": f"Columns of the release{beside}. Bins hold equal shares of the synthetic rows.",
+            "caption": f"Columns of the release{beside}. Numbers ascend from left to right, in bins of equal width.",
         },
         "correlations": {
             "source": draw.correlations_figure(synthetic, None if real is None else correlations(real)),

@@ -133,6 +133,7 @@ def closest_figure(without_copy: np.ndarray, with_copy: np.ndarray) -> str:
         ax.hist(without_copy, edges, color=BLUE, alpha=0.5, label="as released")
         ax.hist(with_copy, edges, histtype="step", color=ORANGE, lw=1.5, label="one record copied in")
         ax.axvline(np.median(with_copy), color="black", ls=":", label="median of either")
+        ax.plot(with_copy[0], 0, "v", color="black", ms=10, clip_on=False, label="the record that was copied")
         ax.set(xlabel="distance to the closest row", ylabel="records", xlim=(0, None))
         figure.legend(loc="outside upper left", frameon=False, ncols=1)
         return drawn(figure)

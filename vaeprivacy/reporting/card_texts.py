@@ -14,7 +14,7 @@ LIMITS = (
     "To decide about single persons: no row belongs to anybody.",
     "To look for somebody: a row that resembles a person was not made of that person's record.",
     "To count rare cases: groups of a few dozen records are mostly noise.",
-    "As a set of private records for another release with a promise of its own: the promise would not be about persons.",
+    "As records to be protected by a further release: its promise would not be about persons.",
     "To find relations that no pair of columns shows: the model knows columns, pairs of columns, and the label.",
 )
 FOR_OWNERS = "It is with the owner: what is measured on private records tells something about them, and no budget paid for it."
