@@ -16,10 +16,10 @@ from joblib import Parallel, delayed
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "estimators"))
 
-import planted  # noqa: E402 (found by the line above)
+import planted
 
-from vaeprivacy.estimators import copula, measures, worst_case  # noqa: E402 (the tests' folder comes first)
-from vaeprivacy.moments import with_noise  # noqa: E402
+from vaeprivacy.estimators import copula, measures, worst_case
+from vaeprivacy.moments import with_noise
 
 KINDS = {
     "keeps its promise": {},

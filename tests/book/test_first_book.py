@@ -18,6 +18,8 @@ START = {
     "metric_privacy": 1600,
     "framework": 1200,
     "results": 900,
+    # The part "Your own records".
+    "own_records": 700,
 }
 FOLDED = {"parameters", "hide-input", "hide-cell", "remove-cell"}
 #: The equation under which each object is computed by hand.

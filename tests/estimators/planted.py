@@ -7,8 +7,7 @@ import pandas as pd
 
 from vaeprivacy.estimators import ColumnSchema, Schema, TabularSynthesizer
 from vaeprivacy.estimators.measures import Measured, measure
-from vaeprivacy.estimators.released_models import as_known, refitted
-from vaeprivacy.estimators.subject import Subject
+from vaeprivacy.estimators.released_models import public_bounds, subject_of
 
 EPSILON, MEMBERS, HELD_OUT, LABEL = 1.0, 2000, 500, "ill"
 NUMBERS = ("age", "weight", "pressure", "sugar", "income")
@@ -28,11 +27,6 @@ def people(seed: int) -> pd.DataFrame:
     return frame.assign(**{LABEL: np.where(z[:, 5] > 0.5, "yes", "no")})
 
 
-def bounds_of(schema: Schema) -> dict[str, tuple[float, float]]:
-    """Return the bounds of all numbers."""
-    return {column.name: column.bounds for column in schema.columns if column.kind == "number"}
-
-
 def measured(
     seed: int,
     *,
@@ -45,11 +39,10 @@ def measured(
     members, held_out = frame[:MEMBERS].reset_index(drop=True), frame[MEMBERS:].reset_index(drop=True)
     synthesizer = TabularSynthesizer(epsilon=EPSILON, schema=schema, label=LABEL).fit(members)
     synthetic = synthesizer.sample(MEMBERS)
-    subject = Subject(
-        members, held_out, synthetic if leak is None else leak(members, synthetic), LABEL,
-        synthesizer.guarantee.measure, as_known(synthesizer, LABEL), lambda rows: refitted(synthesizer, rows, label=LABEL),
-    )  # fmt: skip
-    return measure(subject, generator=np.random.default_rng(seed), seconds=seconds, bounds=bounds_of(schema))
+    if leak is not None:
+        synthetic = leak(members, synthetic)
+    subject = subject_of(synthesizer, synthetic, members=members, held_out=held_out)
+    return measure(subject, generator=np.random.default_rng(seed), seconds=seconds, bounds=public_bounds(synthesizer))
 
 
 def copies_rows(members: pd.DataFrame, synthetic: pd.DataFrame) -> pd.DataFrame:
@@ -70,5 +63,7 @@ def leaks_the_label(members: pd.DataFrame, synthetic: pd.DataFrame) -> pd.DataFr
 def bounds_from_the_data(seed: int) -> Schema:
     """A schema whose bounds are the least and largest values of the file, called public."""
     frame = people(seed)
-    columns = [ColumnSchema(name, "number", low=frame[name].min(), high=frame[name].max(), decimals=2) for name in NUMBERS]
+    columns = [
+        ColumnSchema(name, "number", low=frame[name].min(), high=frame[name].max(), decimals=2) for name in NUMBERS
+    ]
     return Schema((*columns, PUBLIC[LABEL]))

@@ -60,7 +60,9 @@ def test_rows_or_labels_that_are_copied_fail(leak: Leak, finder: str) -> None:
 
 
 def test_bounds_from_the_data_that_are_called_public_fail() -> None:
-    assert [each.name for each in measured(2, schema=bounds_from_the_data(2)).exceeding] == ["bounds that are one record's"]
+    assert [each.name for each in measured(2, schema=bounds_from_the_data(2)).exceeding] == [
+        "bounds that are one record's"
+    ]
 
 
 def test_noise_that_is_ten_times_too_small_fails(monkeypatch: pytest.MonkeyPatch) -> None:

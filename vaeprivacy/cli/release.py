@@ -28,7 +28,9 @@ def release(
     schema: Annotated[Path | None, typer.Option(help="What is public of the columns; see `vaeprivacy schema`.")] = None,
     label: Annotated[str | None, typer.Option(help="The column that others are to be predicted from.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to publish.")] = Path("out"),
-    owner: Annotated[Path | None, typer.Option(help="Folder for the owner's eyes only; by default OUTPUT-owner.")] = None,
+    owner: Annotated[
+        Path | None, typer.Option(help="Folder for the owner's eyes only; by default OUTPUT-owner.")
+    ] = None,
     delta: Annotated[float, typer.Option(help="Probability that is exempt from epsilon.")] = 1e-6,
     rows: Annotated[int | None, typer.Option(min=1, help="Synthetic rows; by default as many as records.")] = None,
     unit: Annotated[str | None, typer.Option(help="The column that says whose a row is.")] = None,

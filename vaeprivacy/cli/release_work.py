@@ -22,10 +22,9 @@ from vaeprivacy.compute.files import check_writable, write_whole
 from vaeprivacy.compute.provenance import versions
 from vaeprivacy.estimators import ImageSynthesizer, TabularSynthesizer
 from vaeprivacy.estimators.measures import Measured, measure
-from vaeprivacy.estimators.released_models import as_known, refitted
-from vaeprivacy.estimators.subject import LEAST, Subject
+from vaeprivacy.estimators.released_models import as_known, public_bounds, subject_of
+from vaeprivacy.estimators.subject import LEAST
 from vaeprivacy.reporting.card import Released, owner_card, public_card, write_card
-from vaeprivacy.reporting.card_texts import promised_measure
 
 FAILED, ABOVE = 1, 3
 UNFINISHED, WITHHELD, ORDER = "unfinished", "withheld", "order.json"
@@ -66,7 +65,9 @@ class Order:
 def file_hash(path: Path) -> str:
     """Return the SHA-256 of a file; of a folder that of the names and sizes of the files in it."""
     if path.is_dir():
-        listed = sorted((str(each.relative_to(path)), each.stat().st_size) for each in path.rglob("*") if each.is_file())
+        listed = sorted(
+            (str(each.relative_to(path)), each.stat().st_size) for each in path.rglob("*") if each.is_file()
+        )
         return hashlib.sha256(repr(listed).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -147,7 +148,9 @@ def fresh(folder: Path) -> Path:
     return folder
 
 
-def about(order: Order, records: Records, synthetic: pd.DataFrame, model: TabularSynthesizer | ImageSynthesizer) -> Released:
+def about(
+    order: Order, records: Records, synthetic: pd.DataFrame, model: TabularSynthesizer | ImageSynthesizer
+) -> Released:
     """Return what the cards are about."""
     found = versions()
     provenance = {
@@ -175,25 +178,14 @@ def judge(
     say: Say,
 ) -> int:
     """Measure a release and write the owner's card; return the exit status."""
-    subject = Subject(
-        measured(members, order.unit), measured(held_out, order.unit), released.synthetic, records.label,
-        promised_measure(released.guarantee), as_known(model, records.label), partial(refitted, model, label=records.label),
-        images=records.image_shape is not None,
-    )  # fmt: skip
+    parts = {"members": measured(members, order.unit), "held_out": measured(held_out, order.unit)}
+    subject = subject_of(model, released.synthetic, **parts, label=records.label)
     found = measure(
         subject, generator=np.random.default_rng(), seconds=60 * minutes, bounds=public_bounds(model),
         progress=lambda what: say(f"Measuring: {what}."),
     )  # fmt: skip
     write_card(*owner_card(released, found, subject.members, folders=(order.output, order.owner)), order.owner)
     return verdict_of(found, max_auc, order.owner, say=say)
-
-
-def public_bounds(model: TabularSynthesizer | ImageSynthesizer) -> dict[str, tuple[float, float]]:
-    """Return the bounds that a schema calls public, by column."""
-    if isinstance(model, ImageSynthesizer):
-        return {}
-    numbers = [column for column in model.schema_.columns if column.kind in ("number", "integer")]
-    return {column.name: column.bounds for column in numbers if not column.from_data}
 
 
 def verdict_of(found: Measured, max_auc: float | None, owner: Path, *, say: Say) -> int:
@@ -224,9 +216,7 @@ def handed_over(folder: Path, order: Order, status: int, *, say: Say) -> int:
     return status
 
 
-def measure_again(
-    output: Path, against: Path, owner: Path, *, minutes: float, max_auc: float | None, say: Say
-) -> int:
+def measure_again(output: Path, against: Path, owner: Path, *, minutes: float, max_auc: float | None, say: Say) -> int:
     """Measure a finished release again, with the split and the model that the owner kept; return the exit status.
 
     Raises

@@ -1,9 +1,13 @@
 """People's own records: what is public of them, and synthesizers with scikit-learn's habits."""
 
 from vaeprivacy.estimators.drafts import draft_schema
+from vaeprivacy.estimators.fidelity import marginals
 from vaeprivacy.estimators.image_synthesizers import ImageSynthesizer
+from vaeprivacy.estimators.measures import measure
+from vaeprivacy.estimators.membership import closest_distances
 from vaeprivacy.estimators.promise import OwnGuarantee
 from vaeprivacy.estimators.readers import read_images, read_parts, read_table, write_images, write_table
+from vaeprivacy.estimators.released_models import public_bounds, subject_of
 from vaeprivacy.estimators.schema import ColumnSchema, Schema, read_schema, write_schema
 from vaeprivacy.estimators.synthesizers import TabularSynthesizer
 
@@ -13,11 +17,16 @@ __all__ = [
     "OwnGuarantee",
     "Schema",
     "TabularSynthesizer",
+    "closest_distances",
     "draft_schema",
+    "marginals",
+    "measure",
+    "public_bounds",
     "read_images",
     "read_parts",
     "read_schema",
     "read_table",
+    "subject_of",
     "write_images",
     "write_schema",
     "write_table",

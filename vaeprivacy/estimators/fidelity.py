@@ -35,9 +35,9 @@ def train_synthetic_test_real(subject: Subject, *, generator: np.random.Generato
     Returns
     -------
     pandas.DataFrame
-        One row a model and source, with columns ``model``, ``trained on`` ("real", "synthetic"), ``measure`` ("AUC" with
-        two classes, else "accuracy"), ``value``, ``low`` and ``high``. Empty without a label, or if the held-out
-        records are of one class.
+        One row a model and source, with columns ``model``, ``trained on`` ("real", "synthetic"), ``measure``
+        ("AUC" with two classes, else "accuracy"), ``value``, ``low`` and ``high``. Empty without a label, or if the
+        held-out records are of one class.
     """
     if subject.label is None or subject.held_out[subject.label].nunique() < 2:
         return pd.DataFrame(columns=["model", "trained on", "measure", "value", "low", "high"])
@@ -70,7 +70,8 @@ def _tested(model: object, x: np.ndarray, y: np.ndarray, test: np.ndarray, truth
 def marginals(real: pd.DataFrame | None, synthetic: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the distribution of each column: by column a table with the shares of each bin or category.
 
-    Numbers are in bins of equal width, beside a few at the ends. Bins are made of the synthetic rows alone, so that without `real` nothing is read but the release.
+    Numbers are in bins of equal width, beside a few at the ends. Bins are made of the synthetic rows alone, so that
+    without `real` nothing is read but the release.
 
     Parameters
     ----------

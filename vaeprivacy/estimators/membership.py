@@ -31,6 +31,13 @@ def nearest(points: np.ndarray, labels: np.ndarray, released: np.ndarray, releas
     return nearest_record_score(x, y, release_x=release_x, release_y=release_y).numpy()
 
 
+def closest_distances(records: pd.DataFrame, release: pd.DataFrame) -> np.ndarray:
+    """Return the distance of each record to the closest row of a release, shape (records,): it promises nothing."""
+    points, released = as_points([records, release])
+    labels = [np.zeros(len(each), dtype=np.int64) for each in (points, released)]
+    return -nearest(points, labels[0], released, labels[1])
+
+
 def label_codes(frames: list[pd.DataFrame], label: str | None) -> list[np.ndarray]:
     """Return labels as numbers from 0 that mean the same in all tables; zeros if there is no label."""
     if label is None:

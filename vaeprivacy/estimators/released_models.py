@@ -1,6 +1,7 @@
 """Fitted synthesizers as measurements see them: rows of tables in, densities and released numbers out."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,12 @@ from scipy.special import ndtri
 from vaeprivacy.attacks.density import class_log_density
 from vaeprivacy.estimators.copula import CopulaModel
 from vaeprivacy.estimators.image_synthesizers import ImageSynthesizer
-from vaeprivacy.estimators.subject import Fitted
+from vaeprivacy.estimators.measurement import NOTHING
+from vaeprivacy.estimators.subject import Fitted, Subject
 from vaeprivacy.estimators.synthesizers import TabularSynthesizer, others
+from vaeprivacy.gaussian_bounds import Measure
+from vaeprivacy.guarantee import Guarantee
+from vaeprivacy.whole_guarantee import WholeGuarantee
 
 LEAST_SHARE = 1e-6
 
@@ -54,7 +59,7 @@ def copula_log_density(model: CopulaModel, cells: np.ndarray, y: np.ndarray) -> 
 
 @dataclass(frozen=True)
 class KnownTable:
-    """A fitted :class:`~vaeprivacy.estimators.TabularSynthesizer`; see :class:`~vaeprivacy.estimators.subject.Fitted`."""
+    """A fitted :class:`~vaeprivacy.estimators.TabularSynthesizer`, as measurements see it."""
 
     synthesizer: TabularSynthesizer
 
@@ -74,7 +79,7 @@ class KnownTable:
         return copula_log_density(self.synthesizer.model_, *self._encoded(rows))
 
     def statistics(self, rows: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
-        """Return the released counts of the bins that rows lie in, less those of known records, shape (rows, columns)."""
+        """Return released counts of the bins that rows lie in, less those of known records, shape (rows, columns)."""
         model, (cells, y), (of_known, y_known) = self.synthesizer.model_, self._encoded(rows), self._encoded(known)
         bins, known_bins = bins_of(model, cells), bins_of(model, of_known)
         there = [(known_bins[y_known == label] == own).sum(axis=0) for own, label in zip(bins, y, strict=True)]
@@ -85,7 +90,7 @@ class KnownTable:
 
 @dataclass(frozen=True)
 class KnownImages:
-    """A fitted :class:`~vaeprivacy.estimators.ImageSynthesizer`, with images as rows of a table of pixels and a label."""
+    """A fitted :class:`~vaeprivacy.estimators.ImageSynthesizer`, with images as rows of pixels and a label."""
 
     synthesizer: ImageSynthesizer
     label: str
@@ -147,3 +152,48 @@ def refitted(synthesizer: TabularSynthesizer | ImageSynthesizer, rows: pd.DataFr
         return as_known(fresh.fit(images, rows[label].to_numpy()), label)
     fresh.set_params(schema=synthesizer.schema_, unit=None, drop=())
     return as_known(fresh.fit(rows), label)
+
+
+def promised_measure(guarantee: WholeGuarantee | Guarantee) -> Measure:
+    """Return what a guarantee allows for replacing one record; nothing is forbidden where the whole is not covered."""
+    if isinstance(guarantee, WholeGuarantee):
+        return guarantee.measure
+    try:
+        return guarantee.whole_release()
+    except ValueError:
+        return NOTHING
+
+
+def subject_of(
+    synthesizer: TabularSynthesizer | ImageSynthesizer,
+    synthetic: pd.DataFrame,
+    *,
+    members: pd.DataFrame,
+    held_out: pd.DataFrame,
+    label: str | None = None,
+) -> Subject:
+    """Return a release as what is measured.
+
+    Parameters
+    ----------
+    synthesizer : TabularSynthesizer or ImageSynthesizer
+        Fitted to the members.
+    synthetic, members, held_out : pandas.DataFrame
+        What it made, the records that it was fitted to, and others; images as rows of :func:`pixels`.
+    label : str, optional
+        The column to be predicted; by default the synthesizer's.
+    """
+    images = isinstance(synthesizer, ImageSynthesizer)
+    label = label or (None if images else synthesizer.label)
+    return Subject(
+        members, held_out, synthetic, label, promised_measure(synthesizer.guarantee), as_known(synthesizer, label),
+        partial(refitted, synthesizer, label=label), images=images,
+    )  # fmt: skip
+
+
+def public_bounds(synthesizer: TabularSynthesizer | ImageSynthesizer) -> dict[str, tuple[float, float]]:
+    """Return the bounds that a schema calls public, by column."""
+    if isinstance(synthesizer, ImageSynthesizer):
+        return {}
+    numbers = [column for column in synthesizer.schema_.columns if column.kind in ("number", "integer")]
+    return {column.name: column.bounds for column in numbers if not column.from_data}

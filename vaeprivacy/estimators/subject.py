@@ -20,7 +20,7 @@ class Fitted(Protocol):
         """Return how likely rows are under the released model, shape (rows,); None if it has no density."""
 
     def statistics(self, rows: pd.DataFrame, known: pd.DataFrame) -> np.ndarray | None:
-        """Return what the released model says for each row's part in it, shape (rows, numbers); None if that is unknown.
+        """Return what the released model says for each row's part in it, shape (rows, numbers); None if unknown.
 
         `known` are all other records, as whoever asks about one may know them. Of histograms, it is the released
         count of the cells that a row lies in, less the known records there.

@@ -15,12 +15,18 @@ from vaeprivacy.compute.extras import extra
 from vaeprivacy.compute.files import write_whole
 from vaeprivacy.estimators.fidelity import correlations, distances_of_marginals, marginals
 from vaeprivacy.estimators.measures import Measured
-from vaeprivacy.estimators.membership import nearest
-from vaeprivacy.estimators.points import as_points
+from vaeprivacy.estimators.membership import closest_distances
+from vaeprivacy.estimators.released_models import promised_measure
 from vaeprivacy.estimators.subject import drawn
 from vaeprivacy.guarantee import Guarantee
 from vaeprivacy.reporting.card_texts import (
-    CHOICE, DELETION, FOR_OWNERS, LIMITS, promise_texts, promised_measure, reading, verdict,
+    CHOICE,
+    DELETION,
+    FOR_OWNERS,
+    LIMITS,
+    promise_texts,
+    reading,
+    verdict,
 )  # fmt: skip
 from vaeprivacy.whole_guarantee import WholeGuarantee
 
@@ -107,13 +113,13 @@ def owner_card(
     }  # fmt: skip
     figures = _common_figures(released, card) | _looks(released, real)
     figures["leaks"] = {
-        "source": draw.leaks_figure(measured.leaks, measured.exceeding),
+        "source": draw.drawn(draw.leaks_figure(measured.leaks, measured.exceeding)),
         "alt": f"Dots with intervals, one an attack. {card['verdict']['title']} {card['verdict']['text']}",
         "caption": "How much more often adversaries are right about members than about records that were held out.",
     }
     if len(measured.utility):
         figures["utility"] = {
-            "source": draw.utility_figure(measured.utility),
+            "source": draw.drawn(draw.utility_figure(measured.utility)),
             "alt": "; ".join(f"{row.model} trained on {row[2]} rows: {row.value:.3f}" for row in
                              measured.utility.itertuples(index=False)),
             "caption": "Models trained on real and on synthetic rows, tested on records that neither has seen.",
@@ -140,14 +146,14 @@ def _common_figures(released: Released, card: dict[str, Any]) -> Figures:
     figures, measure = {}, promised_measure(released.guarantee)
     if measure.max_tpr(0.0) < 1:
         figures["promise"] = {
-            "source": draw.promise_figure(measure),
-            "alt": f"A curve above the diagonal of guesses: the best attack has an AUC of at most {measure.max_auc():.3f}.",
+            "source": draw.drawn(draw.promise_figure(measure)),
+            "alt": f"A curve above the diagonal of guesses: any attack has an AUC of at most {measure.max_auc():.3f}.",
             "caption": "What the promise allows: of the members, the share that the best attack may find.",
         }
     before, after = planted_copy(released.synthetic)
     card["closest"] = closest_text(before, after)
     figures["closest"] = {
-        "source": draw.closest_figure(before, after),
+        "source": draw.drawn(draw.closest_figure(before, after)),
         "alt": "Two histograms of distances to the closest row that cannot be told apart, with the same median.",
         "caption": "Distances to the closest row, before and after one record was copied into the release.",
     }
@@ -160,22 +166,20 @@ def planted_copy(synthetic: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     Half of the synthetic rows play the records, the other half the release: no private record is needed.
     """
     rows = drawn(synthetic, 2 * MOST_DEMONSTRATED, generator=np.random.default_rng(0))
-    records, release = np.array_split(as_points([rows])[0], 2)
-    copied = np.concatenate([release, records[:1]])
-    labels = [np.zeros(len(each), dtype=np.int64) for each in (records, release, copied)]
-    before = -nearest(records, labels[0], release, labels[1])
-    return before, -nearest(records, labels[0], copied, labels[2])
+    records, release = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+    copied = pd.concat([release, records[:1]])
+    return closest_distances(records, release), closest_distances(records, copied)
 
 
 def closest_text(before: np.ndarray, after: np.ndarray) -> str:
     """Return what a planted copy shows about the distance to the closest record."""
     return (
-        f"A release is often called private because its rows are far from all records. Here {len(before):,} synthetic rows "
-        f"play the records, others the release, and one record is copied into it as it is. The median distance to the "
-        f"closest row is {np.median(before):.3f} before and {np.median(after):.3f} after, the 5% quantile "
-        f"{np.quantile(before, 0.05):.3f} and {np.quantile(after, 0.05):.3f}. Yet everything about that one person is in "
-        "the release. An average over all records does not see the one whose record was published, and a large distance "
-        "promises nothing about the next release."
+        f"A release is often called private because its rows are far from all records. Here {len(before):,} synthetic "
+        f"rows play the records, others the release, and one record is copied into it as it is. The median distance to "
+        f"the closest row is {np.median(before):.3f} before and {np.median(after):.3f} after, the 5% quantile "
+        f"{np.quantile(before, 0.05):.3f} and {np.quantile(after, 0.05):.3f}. Yet everything about that one person is "
+        "in the release. An average over all records does not see the one whose record was published, and a large "
+        "distance promises nothing about the next release."
     )
 
 
@@ -187,20 +191,22 @@ def _looks(released: Released, real: pd.DataFrame | None) -> Figures:
     if released.image_shape is not None:
         pixels = released.synthetic.drop(columns=released.label) if released.label else released.synthetic
         classes = released.synthetic[released.label] if released.label else pd.Series("images", pixels.index)
-        rows = {str(name): pixels[classes == name].head(8).to_numpy(np.float32) for name in sorted(classes.unique())[:12]}
-        return {"images": {"source": draw.images_figure(rows, released.image_shape),
+        rows = {
+            str(name): pixels[classes == name].head(8).to_numpy(np.float32) for name in sorted(classes.unique())[:12]
+        }
+        return {"images": {"source": draw.drawn(draw.images_figure(rows, released.image_shape)),
                            "alt": "Rows of small synthetic images, one row a class: " + ", ".join(rows),
                            "caption": "Synthetic images of each class, the first ones of the release."}}  # fmt: skip
     tables, synthetic = marginals(real, released.synthetic), correlations(released.synthetic)
     far = "" if real is None else f" The largest distance is {max(distances_of_marginals(tables).values()):.2f}."
     return {
         "marginals": {
-            "source": draw.marginals_figure(tables),
+            "source": draw.drawn(draw.marginals_figure(tables)),
             "alt": f"Histograms of synthetic columns{beside}: {', '.join(list(tables)[:12])}.{far}",
             "caption": f"Columns of the release{beside}. Numbers ascend from left to right, in bins of equal width.",
         },
         "correlations": {
-            "source": draw.correlations_figure(synthetic, None if real is None else correlations(real)),
+            "source": draw.drawn(draw.correlations_figure(synthetic, None if real is None else correlations(real))),
             "alt": f"Correlations of pairs of synthetic columns{beside}.",
             "caption": f"Spearman's correlation of each pair of columns{beside}.",
         },
@@ -253,7 +259,9 @@ def page(card: Mapping[str, Any], figures: Figures) -> str:
     """
     with extra("card", work="A privacy card"):
         import jinja2
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
     template = (resources.files("vaeprivacy.reporting") / "card.html").read_text(encoding="utf-8")
     return environment.from_string(template).render(card={"verdict": None, "cost": []} | dict(card), figures=figures)
 

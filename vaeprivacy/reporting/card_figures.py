@@ -1,4 +1,4 @@
-"""The pictures of a privacy card: each is one file of text, which a page can hold in itself."""
+"""The pictures of a privacy card, and how a page holds them in itself."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ from vaeprivacy.gaussian_bounds import Measure
 
 BLUE, ORANGE, GREY = "#0050C8", "#B85C00", "#6B6B6B"
 WIDTH = 4.6  # inches: letters stay legible where a phone shows it
-STYLE = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "card"}
+STYLE = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False}
 MOST_DRAWN = 14
 MOST_PANELS = 12
 
@@ -23,7 +23,8 @@ MOST_PANELS = 12
 def drawn(figure: Figure) -> str:
     """Return a figure as an address that holds all of it (SVG in base 64)."""
     held = io.BytesIO()
-    figure.savefig(held, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    with matplotlib.rc_context({"svg.hashsalt": "card"}):  # the same figure is the same text
+        figure.savefig(held, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
     return "data:image/svg+xml;base64," + base64.b64encode(held.getvalue()).decode()
 
 
@@ -38,7 +39,7 @@ def shortened(name: object, most: int = 30) -> str:
     return textwrap.shorten(str(name), most, placeholder=" ...") if " " in str(name) else str(name)[:most]
 
 
-def promise_figure(measure: Measure) -> str:
+def promise_figure(measure: Measure) -> Figure:
     """Draw what the promise allows the best attack: of the members it finds, for the others that it accuses."""
     with matplotlib.rc_context(STYLE):
         figure, [[ax]] = figure_of(3.0)
@@ -49,10 +50,10 @@ def promise_figure(measure: Measure) -> str:
         ax.set(xlabel="share of others that it accuses", ylabel="share of members\nthat it finds", xlim=(0, 1))
         ax.set_ylim(0, 1.01)
         ax.legend(frameon=False, loc="lower right")
-        return drawn(figure)
+        return figure
 
 
-def leaks_figure(leaks: Sequence[Measurement], exceeding: Sequence[Measurement]) -> str:
+def leaks_figure(leaks: Sequence[Measurement], exceeding: Sequence[Measurement]) -> Figure:
     """Draw each measured advantage with its interval, the largest first, and what the promise allows."""
     shown = sorted(leaks, key=lambda each: (each not in exceeding, -each.advantage.value))[:MOST_DRAWN]
     with matplotlib.rc_context(STYLE):
@@ -67,10 +68,10 @@ def leaks_figure(leaks: Sequence[Measurement], exceeding: Sequence[Measurement])
         ax.set_yticks(range(len(shown)), [textwrap.fill(shortened(each.name, 44), 24) for each in shown], fontsize=10)
         ax.invert_yaxis()
         ax.set_xlabel("right about members, minus right\nabout others (black bar: allowed)")
-        return drawn(figure)
+        return figure
 
 
-def utility_figure(utility: pd.DataFrame) -> str:
+def utility_figure(utility: pd.DataFrame) -> Figure:
     """Draw how good models are that were trained on real and on synthetic rows."""
     names = list(dict.fromkeys(utility["model"]))
     with matplotlib.rc_context(STYLE):
@@ -84,10 +85,10 @@ def utility_figure(utility: pd.DataFrame) -> str:
         ax.invert_yaxis()
         ax.set_xlabel(f"{utility.measure.iloc[0]} on held-out records")
         figure.legend(loc="outside upper left", frameon=False, ncols=1)
-        return drawn(figure)
+        return figure
 
 
-def marginals_figure(tables: Mapping[str, pd.DataFrame]) -> str:
+def marginals_figure(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw the distribution of each column, synthetic beside real where real ones are there."""
     some = list(tables.items())[:MOST_PANELS]
     rows = -(-len(some) // 2)
@@ -103,10 +104,10 @@ def marginals_figure(tables: Mapping[str, pd.DataFrame]) -> str:
         for ax in axes.flat[len(some) :]:
             ax.set_axis_off()
         figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-        return drawn(figure)
+        return figure
 
 
-def correlations_figure(synthetic: pd.DataFrame, real: pd.DataFrame | None = None) -> str:
+def correlations_figure(synthetic: pd.DataFrame, real: pd.DataFrame | None = None) -> Figure:
     """Draw the correlations of pairs of columns: as a grid, or, with real ones, one point a pair."""
     with matplotlib.rc_context(STYLE):
         figure, [[ax]] = figure_of(3.4)
@@ -115,17 +116,17 @@ def correlations_figure(synthetic: pd.DataFrame, real: pd.DataFrame | None = Non
             ax.plot([-1, 1], [-1, 1], "--", color=GREY)
             ax.plot(real.to_numpy()[pairs], synthetic.to_numpy()[pairs], "o", color=BLUE, alpha=0.6, ms=4)
             ax.set(xlabel="correlation of real columns", ylabel="of synthetic ones", xlim=(-1, 1), ylim=(-1, 1))
-            return drawn(figure)
+            return figure
         picture = ax.imshow(synthetic, cmap="RdBu_r", vmin=-1, vmax=1)
         few = len(synthetic) <= 16
         ax.set_yticks(range(len(synthetic)) if few else [], [shortened(name, 18) for name in synthetic] if few else [],
                       fontsize=9)  # fmt: skip
         ax.set_xticks([])
         figure.colorbar(picture, ax=ax, shrink=0.8)
-        return drawn(figure)
+        return figure
 
 
-def closest_figure(without_copy: np.ndarray, with_copy: np.ndarray) -> str:
+def closest_figure(without_copy: np.ndarray, with_copy: np.ndarray) -> Figure:
     """Draw the distances to the closest record of a release, and of the same with one record copied into it."""
     edges = np.linspace(0, max(without_copy.max(), with_copy.max()) + 1e-9, 25)
     with matplotlib.rc_context(STYLE):
@@ -136,10 +137,10 @@ def closest_figure(without_copy: np.ndarray, with_copy: np.ndarray) -> str:
         ax.plot(with_copy[0], 0, "v", color="black", ms=10, clip_on=False, label="the record that was copied")
         ax.set(xlabel="distance to the closest row", ylabel="records", xlim=(0, None))
         figure.legend(loc="outside upper left", frameon=False, ncols=1)
-        return drawn(figure)
+        return figure
 
 
-def images_figure(rows: Mapping[str, np.ndarray], shape: Sequence[int]) -> str:
+def images_figure(rows: Mapping[str, np.ndarray], shape: Sequence[int]) -> Figure:
     """Draw some synthetic images of each class, shape (images, pixels) each, values from 0 to 1."""
     with matplotlib.rc_context(STYLE):
         figure, axes = figure_of(0.62 * len(rows) + 0.2, len(rows), 1)
@@ -150,4 +151,4 @@ def images_figure(rows: Mapping[str, np.ndarray], shape: Sequence[int]) -> str:
             ax.imshow(np.concatenate(list(tiles), axis=1).clip(0, 1), cmap="gray", vmin=0, vmax=1)
             ax.set_ylabel(shortened(name, 12), rotation=0, ha="right", va="center")
             ax.set(xticks=[], yticks=[])
-        return drawn(figure)
+        return figure

@@ -4,8 +4,9 @@ import math
 from typing import Any
 
 from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.estimators.measurement import ALARM_RATE, NOTHING, Measurement
+from vaeprivacy.estimators.measurement import ALARM_RATE, Measurement
 from vaeprivacy.estimators.measures import Measured
+from vaeprivacy.estimators.released_models import promised_measure
 from vaeprivacy.gaussian_bounds import Measure
 from vaeprivacy.guarantee import Guarantee
 from vaeprivacy.whole_guarantee import WholeGuarantee
@@ -17,26 +18,18 @@ LIMITS = (
     "As records to be protected by a further release: its promise would not be about persons.",
     "To find relations that no pair of columns shows: the model knows columns, pairs of columns, and the label.",
 )
-FOR_OWNERS = "It is with the owner: what is measured on private records tells something about them, and no budget paid for it."
+FOR_OWNERS = (
+    "It is with the owner: what is measured on private records tells something about them, and no budget paid for it."
+)
 CHOICE = (
     "Whoever ran the command set epsilon to {epsilon:g}; nothing was computed from the records to choose it, so the "
-    "choice cost nothing. If several were tried on the same records and the best one was kept, each of them is a release: "
-    "this promise counts {releases}."
+    "choice cost nothing. If several were tried on the same records and the best one was kept, each of them is a "
+    "release: this promise counts {releases}."
 )
 DELETION = (
     "Delete two folders, the release and this one: rm -r {release} {owner}. Nothing else was written. Copies that were "
     "handed on, and backups, are yours to find."
 )
-
-
-def promised_measure(guarantee: WholeGuarantee | Guarantee) -> Measure:
-    """Return what a guarantee allows for replacing one record; nothing is forbidden where the whole is not covered."""
-    if isinstance(guarantee, WholeGuarantee):
-        return guarantee.measure
-    try:
-        return guarantee.whole_release()
-    except ValueError:
-        return NOTHING
 
 
 def promise_texts(guarantee: WholeGuarantee | Guarantee, *, unit: str, rows: int) -> dict[str, Any]:
@@ -55,8 +48,8 @@ def promise_texts(guarantee: WholeGuarantee | Guarantee, *, unit: str, rows: int
     }  # fmt: skip
     if measure.max_tpr(0.0) < 1:
         facts["The best attack"] = (
-            f"that accuses 1% of others finds at most {100 * measure.max_tpr(0.01):.2g}% of the members; its AUC is at most "
-            f"{measure.max_auc():.3f} (0.5 is a guess)"
+            f"that accuses 1% of others finds at most {100 * measure.max_tpr(0.01):.2g}% of the members; its AUC is at "
+            f"most {measure.max_auc():.3f} (0.5 is a guess)"
         )
     if rows < 1000:
         facts["Few rows"] = f"with {rows:,} rows, noise that hides one hides much of what all have in common"
@@ -89,9 +82,9 @@ def verdict(measured: Measured, measure: Measure) -> dict[str, Any]:
     return {
         "kind": "pass",
         "title": "Passes.",
-        "text": f"None of {n} measurements is beyond what the promise allows (a release that keeps its promise fails in "
-        f"at most {ALARM_RATE:.0%} of all cases, all measurements together: Holm). This proves no promise: it found no "
-        "mistake.",
+        "text": f"None of {n} measurements is beyond what the promise allows (a release that keeps its promise fails "
+        f"in at most {ALARM_RATE:.0%} of all cases, all measurements together: Holm). This proves no promise: it found "
+        "no mistake.",
         "reasons": [],
     }
 
@@ -102,8 +95,8 @@ def reason(measurement: Measurement) -> str:
     if measurement.group == "schema":
         on_one, n = (int(measurement.details[name]) for name in ("on one record", "bounds"))
         return (
-            f"{on_one} of {n} bounds that the schema calls public are exactly the value of one record each: they were read "
-            "from the records."
+            f"{on_one} of {n} bounds that the schema calls public are exactly the value of one record each: they were "
+            "read from the records."
         )
     return (
         f"{measurement.group}, {measurement.name}: right about members more often than about others by {value:.3f} "
@@ -116,6 +109,7 @@ def reading(measured: Measured) -> str:
     strongest = measured.strongest
     first = "" if strongest is None else f"The strongest attack is {strongest.name!r}: its AUC is {strongest.auc}. "
     return first + (
-        "A dot right of zero means that an adversary is right about members more often than about records that were held "
-        "out; the black bar is what the promise allows. Hollow dots are weak attacks, and diamonds are beyond the promise."
+        "A dot right of zero means that an adversary is right about members more often than about records that were "
+        "held out; the black bar is what the promise allows. Hollow dots are weak attacks, diamonds are beyond the "
+        "promise."
     )
