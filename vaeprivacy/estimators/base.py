@@ -1,5 +1,6 @@
 """What all synthesizers of people's own records have in common: scikit-learn's habits, and the count of releases."""
 
+import math
 import warnings
 from abc import abstractmethod
 from typing import Any, Self
@@ -62,9 +63,10 @@ class OwnSynthesizer(BaseEstimator):
 
     def _whole_guarantee(self, how: str, **about: Any) -> OwnGuarantee:
         """Return the promise for everything that is published, for as many fits as are counted."""
-        releases = max(1, self.releases if self.is_fitted else self.releases + 1)
+        planned = not self.is_fitted
+        releases, spent = self.releases + planned, self._state.spent + planned * self.measure.mu**2
         seeded = vars(self).get("seeded_", self.generator is not None)
-        measure = self.measure.repeated(releases)
+        measure = GaussianIndistinguishability(math.sqrt(spent))
         return OwnGuarantee(measure, self.delta, how, seeded=seeded, releases=releases, **about)
 
     @property

@@ -42,10 +42,10 @@ def check_frame(frame: pd.DataFrame, *, drop: Sequence[str] = ()) -> pd.DataFram
     TypeError, ValueError
         If it is none.
     """
-    if not isinstance(frame, pd.DataFrame):
-        raise TypeError(f"expected a pandas.DataFrame, one record a row, not {type(frame).__name__}.")
     if isinstance(drop, str):
         raise TypeError(f"drop is the string {drop!r}; expected a list of names of columns: [{drop!r}].")
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(f"expected a pandas.DataFrame, one record a row, not {type(frame).__name__}.")
     nameless = [name for name in frame.columns if not isinstance(name, str)]
     if nameless:
         raise ValueError(f"a column is called {nameless[0]!r}; expected names: frame.columns = [...].")
@@ -133,6 +133,11 @@ def _words(present: pd.Series, options: dict) -> ColumnSchema:
             return _number(present.astype(float), options)
         raise ValueError(
             f"column {present.name!r} holds {present.iloc[0]!r}; expected numbers, words, dates, or true and false."
+        )
+    numbers = pd.to_numeric(present, errors="coerce").notna()
+    if numbers.mean() > 0.5 and not numbers.all():
+        raise ValueError(
+            f"column {present.name!r} holds {present[~numbers].iloc[0]!r} among numbers; make it a number or missing."
         )
     levels = present.unique()
     if len(levels) > min(MOST_LEVELS, max(20, math.sqrt(len(present)) * 2)):

@@ -59,7 +59,13 @@ class ImageSynthesizer(OwnSynthesizer):
     def guarantee(self) -> OwnGuarantee:
         """What is promised; before a fit, what it will promise."""
         self._check_settings()
-        return self._whole_guarantee(HOW, not_covered=() if self.classes is not None else ("label",))
+        return self._whole_guarantee(HOW, not_covered=self._leaks)
+
+    @property
+    def _leaks(self) -> tuple[str, ...]:
+        """What was, or would be, read from the records: classes that are not given."""
+        unlabelled = self.is_fitted and not self.labelled_
+        return () if self.classes is not None or unlabelled else ("label",)
 
     def fit(self, X: Array, y: Array | Sequence | None = None, *, new_records: bool = False) -> Self:  # noqa: N803
         """Fit a normal distribution of low frequencies to each class; one fit is one release.
@@ -83,14 +89,14 @@ class ImageSynthesizer(OwnSynthesizer):
         x, shape, last = as_images(X)
         numbers, classes = self._labels(y, len(x))
         mark = fingerprint(pd.DataFrame(x.numpy()).assign(label=numbers.numpy()))
-        self._state.check(mark, new_records=new_records)
+        self._state.check(mark, self.form, new_records=new_records)
         self._check_number(len(x))
         self._warn_if_loaded()
         of_map = image_map(shape, waves=self.waves)
         budget = {"epsilon": self.epsilon, "delta": self.delta, "n_classes": len(classes)}
         self.model_ = fit_moments(of_map.transform(x), numbers, of_map, generator=self.source, **budget)
-        self._state.note(mark, new_records=new_records, released=True)
-        self.classes_, self.image_shape_, self.channels_last_ = classes, shape, last
+        self._state.note(mark, self.form, new_records=new_records, mu=self.measure.mu)
+        self.classes_, self.image_shape_, self.channels_last_, self.labelled_ = classes, shape, last, y is not None
         self.seeded_, self.n_features_in_ = self.generator is not None, x.shape[1]
         return self
 

@@ -34,6 +34,7 @@ def save_table(synthesizer: "TabularSynthesizer", path: Path) -> None:
         "categories": dict(codec.categories),
         "label_place": synthesizer.label_place_,
         "releases": synthesizer.releases,
+        "spent": synthesizer._state.spent,
         "seeded": synthesizer.seeded_,
     }
     arrays = {"classes": model.classes, "correlations": model.correlations, "class_starts": synthesizer.class_starts_}
@@ -69,7 +70,7 @@ def load_table(kind: "type[TabularSynthesizer]", path: Path) -> "TabularSynthesi
         synthesizer.class_starts_, synthesizer.seeded_ = arrays["class_starts"], about["seeded"]
         synthesizer.feature_names_in_ = np.array(schema.names, dtype=object)
         synthesizer.n_features_in_ = len(schema.names)
-        synthesizer._seen = Seen(ReleaseCount(int(about["releases"])), loaded=True)
+        synthesizer._seen = Seen(ReleaseCount(int(about["releases"])), float(about["spent"]), "moments", loaded=True)
     return synthesizer
 
 

@@ -74,14 +74,18 @@ class OwnGuarantee(WholeGuarantee):
 
 @dataclass
 class Seen:
-    """Which records a synthesizer and its clones were fitted to, and how often.
+    """Which records a synthesizer and its clones were fitted to, how often, and what that cost: shared by all clones.
 
     The fingerprint is kept in memory only: whoever had it, or a hash in a file, could test a guess of all records.
 
     Attributes
     ----------
     count : ReleaseCount
-        How many fits there were: shared by all clones.
+        How many releases there were.
+    spent : float
+        The sum of their mu^2, whatever the epsilon of each was.
+    kind : str
+        What they all were: a promise has one form.
     fingerprint : tuple of int or None
         Number and hashes of the records of the last fit, in whatever order; None before the first one.
     loaded : bool
@@ -89,6 +93,8 @@ class Seen:
     """
 
     count: ReleaseCount = field(default_factory=ReleaseCount)
+    spent: float = 0.0
+    kind: str = ""
     fingerprint: tuple[int, int] | None = None
     loaded: bool = False
 
@@ -97,26 +103,34 @@ class Seen:
 
     def __reduce__(self) -> tuple:
         """Leave the fingerprint out of whatever is pickled, as out of files."""
-        return Seen, (ReleaseCount(self.count.made), None, True)
+        return Seen, (ReleaseCount(self.count.made), self.spent, self.kind, None, True)
 
-    def check(self, fingerprint: tuple[int, int], *, new_records: bool) -> None:
-        """Refuse records as new ones that are those of the last fit.
+    def check(self, fingerprint: tuple[int, int], kind: str, *, new_records: bool) -> None:
+        """Refuse records as new ones that are those of the last fit, and releases that cannot be added to earlier ones.
 
         Raises
         ------
         ValueError
-            If they are.
+            If they are such.
         """
         if new_records and fingerprint == self.fingerprint:
             raise ValueError(
                 "new_records=True, but these are the records of the last fit: fit without it, and the guarantee counts "
                 "both fits."
             )
+        if self.count.made and not new_records and kind != self.kind:
+            raise ValueError(
+                f"{self.count.made} releases by {self.kind} are counted, to which one by {kind} cannot be added: make "
+                "a new synthesizer, and state both guarantees."
+            )
 
-    def note(self, fingerprint: tuple[int, int], *, new_records: bool, released: bool) -> None:
-        """Keep the fingerprint of a fit, and count it if it is a release; from 0, if records are new."""
-        self.count.made = (0 if new_records else self.count.made) + released
-        self.fingerprint, self.loaded = fingerprint, self.loaded and not new_records
+    def note(self, fingerprint: tuple[int, int], kind: str, *, new_records: bool, mu: float = 0.0) -> None:
+        """Keep what was fitted to what; a fit that cost some mu is a release. With new records, count from 0."""
+        if new_records:
+            self.count.made, self.spent = 0, 0.0
+        self.count.made += mu > 0
+        self.spent += mu**2
+        self.fingerprint, self.kind, self.loaded = fingerprint, kind, self.loaded and not new_records
 
 
 def fingerprint(part: pd.DataFrame, before: tuple[int, int] = (0, 0)) -> tuple[int, int]:

@@ -129,23 +129,28 @@ class TabularSynthesizer(OwnSynthesizer):
             If settings are impossible, or the table is not what the schema says. Then nothing is counted.
         """
         self._check_settings()
+        if isinstance(self.drop, str):
+            raise TypeError(f"drop is the string {self.drop!r}; expected a list of names of columns: [{self.drop!r}].")
         label = self.label or (None if y is None else "label")
         codec, cells, mark = self._encoded(X, y)
-        self._state.check(mark, new_records=new_records)
+        self._state.check(mark, self._kind, new_records=new_records)
         self._check_number(len(cells))
         self._warn_if_loaded()
         column = None if label is None else self._place(codec, label)
-        if self.form == "moments":
-            self.model_ = self._fit_copula(cells, codec, column)
-        else:
-            self.model_ = self._fit_framework(cells, codec, column)
-        self._state.note(mark, new_records=new_records, released=self.form == "moments")
+        fit, mu = (self._fit_copula, self.measure.mu) if self.form == "moments" else (self._fit_framework, 0.0)
+        self.model_ = fit(cells, codec, column)
+        self._state.note(mark, self._kind, new_records=new_records, mu=mu)
         self.codec_, self.schema_, self.label_place_ = codec, codec.schema, column
         self.feature_names_in_ = np.array(codec.schema.names, dtype=object)
         self.n_features_in_, self.seeded_ = len(self.feature_names_in_), self.generator is not None
         if self.schema is None:
             warnings.warn(DRAFTED, stacklevel=2)
         return self
+
+    @property
+    def _kind(self) -> str:
+        """What releases are made by: their guarantees are of one kind."""
+        return "moments" if self.form == "moments" else f"the framework with epsilon {self.epsilon:g}"
 
     def _encoded(self, x: Table, y: Array | Sequence | None) -> tuple[Codec, np.ndarray, tuple[int, int]]:
         """Return the codec of a table, its cells, and its fingerprint; one part is in memory at a time."""
@@ -185,6 +190,8 @@ class TabularSynthesizer(OwnSynthesizer):
         if column is None:
             return np.zeros(len(cells), dtype=np.int64), np.array([0, 1])
         starts = class_starts(codec.schema.columns[column], self.bins)
+        if len(starts) < 3:
+            raise ValueError(f"the label {self.label!r} has one class; expected two, or no label.")
         return np.searchsorted(starts, cells[:, column], side="right") - 1, starts
 
     def _fit_copula(self, cells: np.ndarray, codec: Codec, column: int | None) -> CopulaModel:
