@@ -9,8 +9,8 @@ import pytest
 resource = pytest.importorskip("resource")  # POSIX only
 
 COMMANDS = (
-    "", "data", "run", "sweep", "attack", "audit", "course", "course make", "course check", "course grade",
-    "course export", "course contest", "course contest make", "course contest rank",
+    "", "data", "schema", "release", "card", "run", "sweep", "attack", "audit", "course", "course make",
+    "course check", "course grade", "course export", "course contest", "course contest make", "course contest rank",
 )  # fmt: skip
 HELP = """
 import sys

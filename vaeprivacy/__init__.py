@@ -40,6 +40,7 @@ The modules of this folder are the idea, in the order of the paper; every other 
     defences/        the framework and what it is compared with, with one interface
     audit/           lower bounds on epsilon, tests of the noise, planted faults
     experiments/     one run, its pool of models, sweeps, comparisons, searches
+    estimators/      people's own records: schema, synthesizers with scikit-learn's habits
     reporting/       what a chapter reports: numbers, claims, tables, figures, saved results
     course/          assignments, grading, the contest
     cli/             the ``vaeprivacy`` command
@@ -61,6 +62,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "compute.devices": ["best_device"],
         "datasets": ["load", "split"],
         "dp_sgd": ["DPSGDTrainer"],
+        "estimators": ["ImageSynthesizer", "TabularSynthesizer"],
         "guarantee": ["Guarantee"],
         "mechanisms": ["EuclideanLaplace", "Gaussian", "RandomisedResponse"],
         "metrics": ["auc"],

@@ -5,6 +5,7 @@ from vaeprivacy._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "card": ["Released", "owner_card", "public_card", "write_card"],
         "chapter": ["Chapter"],
         "pareto_figure": ["in_one_picture"],
         "results": ["load_results", "result_names", "rows_of_seeds", "runs_of"],

@@ -1,0 +1,117 @@
+"""What all synthesizers of people's own records have in common: scikit-learn's habits, and the count of releases."""
+
+import math
+import warnings
+from abc import abstractmethod
+from typing import Any, Self
+
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from vaeprivacy.checks import check_choice
+from vaeprivacy.estimators.promise import OwnGuarantee, Seen
+from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
+from vaeprivacy.guarantee import Guarantee
+from vaeprivacy.randomness import SYSTEM_ENTROPY, RandomSource
+
+FORMS = ("moments", "framework")
+LEAST_RECORDS = 100
+
+
+class OwnSynthesizer(BaseEstimator):
+    """A synthesizer with scikit-learn's habits: fit, sample, get_params, set_params, clone.
+
+    Attributes
+    ----------
+    guarantee : OwnGuarantee or Guarantee
+        What is promised; before a fit, what it will promise.
+    releases : int
+        How many fits to the same records are counted, those of clones included.
+    """
+
+    epsilon: float
+    delta: float
+    form: str
+    generator: torch.Generator | None
+
+    @property
+    def _state(self) -> Seen:
+        if "_seen" not in vars(self):
+            self._seen = Seen()
+        return self._seen
+
+    @property
+    def releases(self) -> int:
+        """How many fits are counted, those of clones included."""
+        return self._state.count.made
+
+    @property
+    def source(self) -> RandomSource:
+        """Where noise comes from: the operating system, or for experiments the given generator."""
+        return SYSTEM_ENTROPY if self.generator is None else self.generator
+
+    @property
+    def measure(self) -> GaussianIndistinguishability:
+        """What one fit promises."""
+        return GaussianIndistinguishability.for_epsilon(self.epsilon, delta=self.delta)
+
+    @property
+    @abstractmethod
+    def guarantee(self) -> OwnGuarantee | Guarantee:
+        """What is promised; before a fit, what it will promise."""
+
+    def _whole_guarantee(self, how: str, **about: Any) -> OwnGuarantee:
+        """Return the promise for everything that is published, for as many fits as are counted."""
+        planned = not self.is_fitted
+        releases, spent = self.releases + planned, self._state.spent + planned * self.measure.mu**2
+        seeded = vars(self).get("seeded_", self.generator is not None)
+        measure = GaussianIndistinguishability(math.sqrt(spent))
+        return OwnGuarantee(measure, self.delta, how, seeded=seeded, releases=releases, **about)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether there is a model to draw from."""
+        return "model_" in vars(self)
+
+    def _check_settings(self) -> None:
+        """Refuse settings that are impossible, before any work."""
+        check_choice(self.form, "form", FORMS)
+        if self.generator is not None and not isinstance(self.generator, torch.Generator):
+            raise TypeError(f"generator must be a torch.Generator or None, not {type(self.generator).__name__}.")
+        _ = self.measure
+
+    def _check_number(self, n: int) -> None:
+        """Refuse so few records that noise hides what they hold, and a delta that would let one of them out."""
+        if n < LEAST_RECORDS:
+            raise ValueError(
+                f"{n} records are too few: noise that hides one of them hides all that they have in common; expected "
+                f"at least {LEAST_RECORDS}, and some thousands for a useful release."
+            )
+        if self.delta * n >= 1:
+            raise ValueError(
+                f"delta {self.delta:g} would permit to publish one of {n:,} records as it is; expected less than "
+                f"{1 / n:.1g}."
+            )
+
+    def _check_form(self, form: str, instead: str) -> None:
+        check_is_fitted(self, "model_")
+        if self.form != form:
+            raise ValueError(f"This is for form={form!r}, and this synthesizer has form={self.form!r}: {instead}")
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self.is_fitted
+
+    def __sklearn_clone__(self) -> Self:
+        """Return one with the same settings that shares the count and the fingerprint: no clone forgets a release."""
+        copied = type(self)(**self.get_params(deep=False))
+        copied._seen = self._state
+        return copied
+
+    def _warn_if_loaded(self) -> None:
+        if self._state.loaded:
+            warnings.warn(
+                f"This {type(self).__name__} was read from a file, with {self.releases} fits on its count: fits of "
+                "other copies of that file are not counted.",
+                stacklevel=3,
+            )

@@ -1,0 +1,91 @@
+"""Files of fitted synthesizers: all that is published, no fingerprint of records, no Python object that runs code."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from vaeprivacy.compute.array_files import read_tensors, reading, write_tensors
+from vaeprivacy.compute.files import write_whole
+from vaeprivacy.estimators.codec import Codec
+from vaeprivacy.estimators.copula import CopulaModel
+from vaeprivacy.estimators.promise import Seen
+from vaeprivacy.estimators.schema import Schema
+from vaeprivacy.guarantee import ReleaseCount
+
+if TYPE_CHECKING:
+    from vaeprivacy.estimators.synthesizers import TabularSynthesizer
+
+#: Settings of a synthesizer that are plain values; a seeded generator is not kept, but that there was one is.
+SETTINGS = ("epsilon", "delta", "label", "bins", "unit", "drop", "form")
+
+
+def save_table(synthesizer: "TabularSynthesizer", path: Path) -> None:
+    """Write a fitted :class:`~vaeprivacy.estimators.TabularSynthesizer` to a safetensors file, whole or not at all."""
+    model, codec = synthesizer.model_, synthesizer.codec_
+    about = {
+        "package": f"vaeprivacy {version('vaeprivacy')}",
+        "settings": {name: plain_list(getattr(synthesizer, name)) for name in SETTINGS},
+        "schema": codec.schema.to_dict(),
+        "dtypes": dict(codec.dtypes),
+        "categories": dict(codec.categories),
+        "label_place": synthesizer.label_place_,
+        "releases": synthesizer.releases,
+        "spent": synthesizer._state.spent,
+        "seeded": synthesizer.seeded_,
+    }
+    arrays = {"classes": model.classes, "correlations": model.correlations, "class_starts": synthesizer.class_starts_}
+    for name in ("starts", "orders", "histograms"):
+        arrays |= {f"{name} {j}": array for j, array in enumerate(getattr(model, name))}
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+    texts = {name: json.dumps(value) for name, value in about.items()}
+    write_whole(path, lambda unfinished: write_tensors(tensors, unfinished, about=texts))
+
+
+def plain_list(value: object) -> object:
+    """Return a tuple as a list, and anything else as it is."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def load_table(kind: "type[TabularSynthesizer]", path: Path) -> "TabularSynthesizer":
+    """Read what :func:`save_table` wrote.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such file, or it is damaged or of another kind.
+    """
+    with reading(path, "is no synthesizer that this version can read ({why}); fit it again."):
+        tensors, texts = read_tensors(path)
+        about = {name: json.loads(text) for name, text in texts.items()}
+        schema = Schema.from_dict(about["schema"])
+        synthesizer = kind(**about["settings"], schema=schema)
+        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+        synthesizer.model_ = model_of(arrays)
+        synthesizer.codec_ = Codec(schema, about["dtypes"], about["categories"])
+        synthesizer.schema_, synthesizer.label_place_ = schema, about["label_place"]
+        synthesizer.class_starts_, synthesizer.seeded_ = arrays["class_starts"], about["seeded"]
+        synthesizer.feature_names_in_ = np.array(schema.names, dtype=object)
+        synthesizer.n_features_in_ = len(schema.names)
+        synthesizer._seen = Seen(ReleaseCount(int(about["releases"])), float(about["spent"]), "moments", loaded=True)
+    return synthesizer
+
+
+def model_of(arrays: dict[str, np.ndarray]) -> CopulaModel:
+    """Return the model whose arrays stand in a file, if they are finite and fit each other."""
+    d = arrays["correlations"].shape[1]
+    parts = {name: tuple(arrays[f"{name} {j}"] for j in range(d)) for name in ("starts", "orders", "histograms")}
+    model = CopulaModel(classes=arrays["classes"], correlations=arrays["correlations"], **parts)
+    n_classes = len(model.classes)
+    fits = all(
+        histogram.shape == (n_classes, len(starts) - 1) and sorted(order) == list(range(len(starts) - 1))
+        for starts, order, histogram in zip(model.starts, model.orders, model.histograms, strict=True)
+    )
+    if not fits or model.correlations.shape != (n_classes, d, d):
+        raise ValueError("Its parts do not fit each other.")
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError("Some numbers are not finite.")
+    return model
