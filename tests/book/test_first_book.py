@@ -1,13 +1,14 @@
 """A first book: short cells that teach, code under its equation, figures early, reports at the end, few words."""
 
 import re
+from itertools import pairwise
 from statistics import median
 
 import matplotlib
 import nbformat
 import pytest
 import torch
-from common import known_parameters, profile_parameters, read_source
+from common import known_parameters, notebook_sources, profile_parameters, read_source
 from conftest import ROOT
 
 #: Chapters that have this form, in the order of the book, with the most words before the summary of each.
@@ -144,6 +145,24 @@ def test_a_chapter_has_few_words_before_its_summary(name, most):
     assert len(text_before_summary(name).split()) <= most
 
 
+def test_the_numbered_chapters_have_few_words_together():
+    numbered = [source.stem for source in notebook_sources(appendix=False) if source.stem != "own_records"]
+    assert len(numbered) == 22
+    assert sum(len(text_before_summary(name).split()) for name in numbered) <= 15_000
+
+
+def test_most_solutions_run_with_the_book_right_under_what_they_solve():
+    n_exercises = n_run = 0
+    for name in [source.stem for source in notebook_sources()]:
+        cells = cells_of(name)
+        for before, cell in pairwise(cells):
+            n_exercises += before.cell_type == "markdown" and len(re.findall(r"^```\{exercise\}", before.source, re.M))
+            if "solution" in cell.metadata.get("tags", []):
+                n_run += 1
+                assert before.source.rfind("```{solution}") > before.source.rfind("```{exercise}"), (name, cell.source)
+    assert 0.7 * n_exercises <= n_run
+
+
 @pytest.mark.parametrize("name", FORMED)
 def test_a_sentence_has_one_interval_at_most(name):
     text = re.sub(r"\n\s*\n|^\s*- |\|", ". ", text_before_summary(name), flags=re.MULTILINE)
@@ -152,7 +171,6 @@ def test_a_sentence_has_one_interval_at_most(name):
 
 
 @pytest.mark.parametrize("page", [*(f"notebooks/{name}.md" for name in FORMED), *(f"book/{name}.md" for name in PAGES)])
-@pytest.mark.parametrize("page", [*(f"notebooks/{name}.md" for name in FORMED), "book/intro.md", "book/found.md"])
 def test_the_first_pages_speak_as_the_field_does(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     assert NOT_SAID.findall(re.sub(r"^\([\w-]+\)=$", "", text, flags=re.MULTILINE)) == []  # but for old anchors
