@@ -100,9 +100,9 @@ def execution_key(notebook: NotebookNode, parameters: dict[str, Any]) -> str:
     # Of the metadata only tags: captions and alternative texts are prose.
     cells = [[cell.source, cell.metadata.get("tags", [])] for cell in code_cells(notebook)]
     lock = "".join(f"{name}=={version}\n" for name, version in locked().items())
-    return hashlib.sha256(
-        json.dumps([cells, parameters, code_hash(BOOK_ROOMS), lock], sort_keys=True).encode()
-    ).hexdigest()
+    uses_estimators = any("vaeprivacy.estimators" in source for source, _ in cells)
+    rooms = (*BOOK_ROOMS, "estimators") if uses_estimators else BOOK_ROOMS
+    return hashlib.sha256(json.dumps([cells, parameters, code_hash(rooms), lock], sort_keys=True).encode()).hexdigest()
 
 
 def note_hardware(executed: Path) -> None:
