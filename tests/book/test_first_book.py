@@ -43,7 +43,7 @@ FORMED = {
     # Your own records
     "own_records": 700,
     # Appendix
-    "choosing_an_attack": 450,
+    "choosing_an_attack": 500,
     "catalogue": 1600,
 }
 FOLDED = {"parameters", "hide-input", "hide-cell", "remove-cell"}
