@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from people import SCHEMA, inside, people
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from people import SCHEMA, inside, people
 
 from vaeprivacy.estimators import ColumnSchema, Schema, draft_schema, read_schema, write_schema
 from vaeprivacy.estimators.codec import Codec

@@ -12,17 +12,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from vaeprivacy.estimators import TabularSynthesizer, draft_schema
-from vaeprivacy.estimators.copula import (
-    DEPTH,
-    CopulaSettings,
-    correlation,
-    counts,
-    cut,
-    fit_copula,
-    halved,
-    halves,
-    simplex,
-)
+from vaeprivacy.estimators.copula import CopulaSettings, correlation, cut, fit_copula
+from vaeprivacy.estimators.histograms import DEPTH, counts, halved, halves, simplex
 from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 from vaeprivacy.randomness import seeded_generator
 

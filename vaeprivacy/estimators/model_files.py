@@ -8,19 +8,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from vaeprivacy.compute.array_files import read_tensors, reading, write_tensors
+from vaeprivacy.compute.array_files import check_shapes, read_tensors, reading, write_tensors
 from vaeprivacy.compute.files import write_whole
 from vaeprivacy.estimators.codec import Codec
 from vaeprivacy.estimators.copula import CopulaModel
 from vaeprivacy.estimators.promise import Seen
 from vaeprivacy.estimators.schema import Schema
+from vaeprivacy.feature_maps import FeatureMap
 from vaeprivacy.guarantee import ReleaseCount
+from vaeprivacy.moments import HOW, MomentModel
+from vaeprivacy.whole_guarantee import WholeGuarantee
 
 if TYPE_CHECKING:
+    from vaeprivacy.estimators.image_synthesizers import ImageSynthesizer
     from vaeprivacy.estimators.synthesizers import TabularSynthesizer
 
 #: Settings of a synthesizer that are plain values; a seeded generator is not kept, but that there was one is.
 SETTINGS = ("epsilon", "delta", "label", "bins", "unit", "drop", "form")
+#: What a synthesizer of images knows of them once it is fitted, beside its model and classes.
+FITTED = ("image_shape_", "channels_last_", "labelled_", "seeded_", "n_features_in_")
 
 
 def save_table(synthesizer: "TabularSynthesizer", path: Path) -> None:
@@ -89,3 +95,48 @@ def model_of(arrays: dict[str, np.ndarray]) -> CopulaModel:
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise ValueError("Some numbers are not finite.")
     return model
+
+
+def save_images(synthesizer: "ImageSynthesizer", path: Path) -> None:
+    """Write a fitted :class:`~vaeprivacy.estimators.ImageSynthesizer` to a safetensors file, whole or not at all."""
+    model, of_map = synthesizer.model_, synthesizer.model_.feature_map
+    about = {
+        "package": f"vaeprivacy {version('vaeprivacy')}",
+        "settings": {name: getattr(synthesizer, name) for name in ("epsilon", "delta", "waves")},
+        "given": synthesizer.classes is not None,
+        "unit": of_map.unit,
+        "releases": synthesizer.releases,
+        "spent": synthesizer._state.spent,
+        "fitted": {name: getattr(synthesizer, name) for name in FITTED} | {"classes_": synthesizer.classes_.tolist()},
+    }
+    tensors = {"centre": of_map.centre, "basis": of_map.basis, "means": model.means, "roots": model.roots}
+    tensors = {name: tensor.contiguous() for name, tensor in (tensors | {"counts": model.counts}).items()}
+    texts = {name: json.dumps(value) for name, value in about.items()}
+    write_whole(path, lambda unfinished: write_tensors(tensors, unfinished, about=texts))
+
+
+def load_images(kind: "type[ImageSynthesizer]", path: Path) -> "ImageSynthesizer":
+    """Read what :func:`save_images` wrote.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such file, or it is damaged or of another kind.
+    """
+    with reading(path, "is no synthesizer of images that this version can read ({why}); fit it again."):
+        tensors, texts = read_tensors(path)
+        about = {name: json.loads(text) for name, text in texts.items()}
+        fitted = about["fitted"]
+        classes, shape = np.array(fitted.pop("classes_")), tuple(fitted.pop("image_shape_"))
+        synthesizer = kind(**about["settings"], classes=classes.tolist() if about["given"] else None)
+        of_map = FeatureMap("records", tensors.pop("centre"), tensors.pop("basis"), about["unit"], shape)
+        size, n_classes = of_map.basis.shape[1], len(classes)
+        shapes = {"means": (n_classes, size), "roots": (n_classes, size, size), "counts": (n_classes,)}
+        check_shapes(tensors, shapes, path)
+        if not all(tensor.isfinite().all() for tensor in tensors.values()):
+            raise ValueError("Some numbers are not finite.")
+        vars(synthesizer).update(fitted, classes_=classes, image_shape_=shape)
+        synthesizer._seen = Seen(ReleaseCount(int(about["releases"])), float(about["spent"]), "moments", loaded=True)
+        guarantee = WholeGuarantee(synthesizer.measure, synthesizer.delta, HOW, seeded=synthesizer.seeded_)
+        synthesizer.model_ = MomentModel(of_map, **tensors, guarantee=guarantee)
+    return synthesizer
