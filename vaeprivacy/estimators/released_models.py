@@ -51,7 +51,7 @@ def copula_log_density(model: CopulaModel, cells: np.ndarray, y: np.ndarray) -> 
             middle = np.empty(len(share))
             middle[order] = share[order].cumsum() - share[order] / 2
             z[:, j] = ndtri(middle[mine[:, j]].clip(LEAST_SHARE, 1 - LEAST_SHARE))
-            log_density += np.log(share / np.diff(starts))[mine[:, j]]
+            log_density += np.log(share / np.diff(starts).clip(1))[mine[:, j]]
         both = np.linalg.solve(correlation, z.T).T - z
         found[y == label] = log_density - (z * both).sum(axis=1) / 2 - np.linalg.slogdet(correlation)[1] / 2
     return found
