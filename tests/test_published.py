@@ -133,7 +133,7 @@ def test_readme_is_for_a_registry_once_there_is_an_address_and_comes_back() -> N
     assert f"({REPOSITORY}/raw/v{published.VERSION}/.github/in-one-picture.png)" in there
     assert f"({BOOK}/notebooks/vae.html)" in there and "pip install vaeprivacy\n" in there and "badge.svg" in there
     assert there.count("[run](https://colab.research.google.com/github/someone/something/blob/") == len(
-        common.notebook_sources()
+        common.notebook_sources(appendix=False)
     )
     assert readme.in_step(there, Published()) == here and "shields.io" not in here and "colab.research" not in here
 

@@ -27,7 +27,7 @@ def found(pattern: str) -> set[tuple[str, str]]:
 
 
 def options(command: TyperCommand | TyperGroup) -> set[str]:
-    return {name for parameter in command.params for name in parameter.opts} | {"--help"}
+    return {name for parameter in command.params for name in parameter.opts + parameter.secondary_opts} | {"--help"}
 
 
 def all_commands(command: TyperCommand | TyperGroup) -> Iterator[TyperCommand | TyperGroup]:
