@@ -156,13 +156,20 @@ def about(
     provenance = {
         "Made with": f"vaeprivacy {found['vaeprivacy']}, Python {found['python']}, NumPy {found['numpy']}",
         "Noise": "from the operating system's entropy; there is no seed",
-        "Schema": f"SHA-256 {order.schema_hash}" if order.schema else "none was given",
+        "Schema": schema_text(order, records),
         "Asked for": f"epsilon {order.epsilon:g}, delta {order.delta:g}",
     }
     return Released(
         order.data.stem or "records", synthetic, model.guarantee, order.epsilon, records.label, order.unit, provenance,
         records.image_shape,
     )  # fmt: skip
+
+
+def schema_text(order: Order, records: Records) -> str:
+    """Return where what is public of the records comes from."""
+    if records.image_shape is not None:
+        return "the names of the classes are those of folders, and taken to be public"
+    return f"SHA-256 {order.schema_hash}" if order.schema else "none was given: it was drafted from the records"
 
 
 def judge(

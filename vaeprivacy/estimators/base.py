@@ -20,15 +20,7 @@ LEAST_RECORDS = 100
 
 
 class OwnSynthesizer(BaseEstimator):
-    """A synthesizer with scikit-learn's habits: fit, sample, get_params, set_params, clone.
-
-    Attributes
-    ----------
-    guarantee : OwnGuarantee or Guarantee
-        What is promised; before a fit, what it will promise.
-    releases : int
-        How many fits to the same records are counted, those of clones included.
-    """
+    """A synthesizer with scikit-learn's habits: fit, sample, get_params, set_params, clone."""
 
     epsilon: float
     delta: float

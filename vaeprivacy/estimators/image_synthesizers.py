@@ -33,8 +33,6 @@ class ImageSynthesizer(OwnSynthesizer):
 
     Attributes
     ----------
-    guarantee : OwnGuarantee
-        What is promised; before a fit, what it will promise.
     model_ : MomentModel
         All that was kept of the records.
     classes_ : numpy.ndarray

@@ -95,7 +95,7 @@ def _density(members: np.ndarray, others: np.ndarray, released: np.ndarray, subj
 
 
 @dataclass(frozen=True)
-class Shadows:
+class ShadowReleases:
     """Releases of other records of the same kind, as many, made in just the same way.
 
     Attributes
@@ -113,7 +113,7 @@ class Shadows:
     averages: np.ndarray
 
 
-def make_shadows(subject: Subject, candidates: Subject, n: int, *, generator: np.random.Generator) -> Shadows:
+def make_shadows(subject: Subject, candidates: Subject, n: int, *, generator: np.random.Generator) -> ShadowReleases:
     """Make `n` shadow releases of as many records as the members, drawn from members and held-out records.
 
     Parameters
@@ -137,7 +137,7 @@ def make_shadows(subject: Subject, candidates: Subject, n: int, *, generator: np
         averages.append(average_density(shadow, rows))
         distances.append(_distances(attacked, shadow.sample(len(candidates.synthetic)), candidates))
     known = None if densities[0] is None else np.stack(densities)
-    return Shadows(known, np.stack(distances), np.array(averages))
+    return ShadowReleases(known, np.stack(distances), np.array(averages))
 
 
 def average_density(fitted: Fitted, rows: pd.DataFrame) -> float:
@@ -152,7 +152,7 @@ def _distances(pool: pd.DataFrame, released: pd.DataFrame, subject: Subject) -> 
                    label_codes([pool, released], subject.label)[1])  # fmt: skip
 
 
-def attack_with_shadows(subject: Subject, shadows: Shadows) -> list[Measurement]:
+def attack_with_shadows(subject: Subject, shadows: ShadowReleases) -> list[Measurement]:
     """Attack by comparison with shadow releases: distances to rows, and densities where the model is released."""
     pool = pd.concat([subject.members, subject.held_out], ignore_index=True)
     n, found = len(subject.members), []
@@ -168,7 +168,7 @@ def attack_with_shadows(subject: Subject, shadows: Shadows) -> list[Measurement]
     return found
 
 
-def unlike(subject: Subject, shadows: Shadows) -> str:
+def unlike(subject: Subject, shadows: ShadowReleases) -> str:
     """Return why shadow releases make a weak attack, or nothing: they are few, or fit their own records otherwise."""
     if len(shadows.averages) < FEW_SHADOWS:
         return f"only {len(shadows.averages)} shadow releases"

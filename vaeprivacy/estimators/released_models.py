@@ -100,7 +100,7 @@ class KnownImages:
         return pixels(*self.synthesizer.sample(n), label=self.label)
 
     def _features(self, rows: pd.DataFrame) -> tuple[torch.Tensor, torch.Tensor]:
-        x = torch.from_numpy(rows.drop(columns=self.label).to_numpy(np.float32))
+        x = torch.tensor(rows.drop(columns=self.label).to_numpy(np.float32))
         classes = pd.Index([str(name) for name in self.synthesizer.classes_])
         return self.synthesizer.model_.transform(x), torch.from_numpy(classes.get_indexer(rows[self.label])).long()
 

@@ -62,8 +62,6 @@ class TabularSynthesizer(OwnSynthesizer):
 
     Attributes
     ----------
-    guarantee : OwnGuarantee or Guarantee
-        What is promised; before a fit, what it will promise.
     schema_ : Schema
         What was taken to be known of the columns that come out.
     model_ : CopulaModel or Synthesizer

@@ -65,6 +65,13 @@ class Released:
     provenance: Mapping[str, str] = field(default_factory=dict)
     image_shape: tuple[int, ...] | None = None
 
+    @property
+    def what(self) -> str:
+        """What is released, in words."""
+        if self.image_shape is None:
+            return f"rows of {self.synthetic.shape[1]} columns"
+        return "images of " + " x ".join(map(str, self.image_shape[-2:])) + " pixels"
+
 
 Figures = dict[str, dict[str, str]]
 
@@ -74,7 +81,7 @@ def public_card(released: Released) -> tuple[dict[str, Any], Figures]:
     card = _common(released) | {
         "owner": False,
         "title": f"Privacy card of {released.name}",
-        "about": f"{len(released.synthetic):,} synthetic rows of {released.synthetic.shape[1]} columns.",
+        "about": f"{len(released.synthetic):,} synthetic {released.what}.",
         "measured": {"reading": FOR_OWNERS},
         "file": "card.json",
     }

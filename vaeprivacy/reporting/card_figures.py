@@ -116,6 +116,7 @@ def correlations_figure(synthetic: pd.DataFrame, real: pd.DataFrame | None = Non
             ax.plot([-1, 1], [-1, 1], "--", color=GREY)
             ax.plot(real.to_numpy()[pairs], synthetic.to_numpy()[pairs], "o", color=BLUE, alpha=0.6, ms=4)
             ax.set(xlabel="correlation of real columns", ylabel="of synthetic ones", xlim=(-1, 1), ylim=(-1, 1))
+            ax.set(xticks=(-1, 0, 1), yticks=(-1, 0, 1))
             return figure
         picture = ax.imshow(synthetic, cmap="RdBu_r", vmin=-1, vmax=1)
         few = len(synthetic) <= 16
