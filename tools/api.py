@@ -121,8 +121,8 @@ def directives(module: str, commands: list[str]) -> Iterator[str]:
     """Yield the lines, for autodoc, of one module; functions that are commands are left to their own help."""
     yield f".. automodule:: {module}"
     if path_of(module).name != "__init__.py":
-        if commands:
-            yield f"   :exclude-members: {', '.join(commands)}"
+        # scikit-learn adds a method to classes with a fit of their own, and documents it by links into its own pages.
+        yield f"   :exclude-members: {', '.join([*commands, 'set_fit_request'])}"
         return
     yield "   :no-members:"  # what a folder exports is documented where it is defined
     for directive, name in own_names(module):

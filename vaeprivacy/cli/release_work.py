@@ -33,7 +33,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Order:
-    """What somebody wants released; options as of :func:`vaeprivacy.cli.release.release`."""
+    """What is to be released; the options of `vaeprivacy release`."""
 
     data: Path
     schema: Path | None

@@ -30,7 +30,7 @@ FITTED = ("image_shape_", "channels_last_", "labelled_", "seeded_", "n_features_
 
 
 def save_table(synthesizer: "TabularSynthesizer", path: Path) -> None:
-    """Write a fitted :class:`~vaeprivacy.estimators.TabularSynthesizer` to a safetensors file, whole or not at all."""
+    """Write a fitted synthesizer of tables to a safetensors file, whole or not at all."""
     model, codec = synthesizer.model_, synthesizer.codec_
     about = {
         "package": f"vaeprivacy {version('vaeprivacy')}",
@@ -98,7 +98,7 @@ def model_of(arrays: dict[str, np.ndarray]) -> CopulaModel:
 
 
 def save_images(synthesizer: "ImageSynthesizer", path: Path) -> None:
-    """Write a fitted :class:`~vaeprivacy.estimators.ImageSynthesizer` to a safetensors file, whole or not at all."""
+    """Write a fitted synthesizer of images to a safetensors file, whole or not at all."""
     model, of_map = synthesizer.model_, synthesizer.model_.feature_map
     about = {
         "package": f"vaeprivacy {version('vaeprivacy')}",

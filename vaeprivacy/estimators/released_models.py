@@ -59,7 +59,7 @@ def copula_log_density(model: CopulaModel, cells: np.ndarray, y: np.ndarray) -> 
 
 @dataclass(frozen=True)
 class KnownTable:
-    """A fitted :class:`~vaeprivacy.estimators.TabularSynthesizer`, as measurements see it."""
+    """A fitted :class:`~vaeprivacy.estimators.synthesizers.TabularSynthesizer`, as measurements see it."""
 
     synthesizer: TabularSynthesizer
 
@@ -90,7 +90,7 @@ class KnownTable:
 
 @dataclass(frozen=True)
 class KnownImages:
-    """A fitted :class:`~vaeprivacy.estimators.ImageSynthesizer`, with images as rows of pixels and a label."""
+    """A fitted synthesizer of images, with images as rows of pixels and a label."""
 
     synthesizer: ImageSynthesizer
     label: str

@@ -43,8 +43,8 @@ class TabularSynthesizer(OwnSynthesizer):
         For replacing one record by any other, the label included. With ``form="framework"``, epsilon is for the
         features of any two records of one label, and nothing covers encoder, decoder and labels unless `trainer` does.
     schema : Schema, optional
-        What is public of the columns (:func:`~vaeprivacy.estimators.read_schema`). Without one it is drafted from the
-        records, and then no promise holds for the whole release.
+        What is public of the columns (:func:`~vaeprivacy.estimators.schema.read_schema`). Without one it is drafted
+        from the records, and then no promise holds for the whole release.
     label : str, optional
         The column that others are to be predicted from: the model has each class's own histograms.
     bins : int, optional
