@@ -172,6 +172,10 @@ def test_the_notebook_runs_on_the_digits_and_shows_no_noise_of_the_machine(execu
     assert not any(output.get("name") == "stderr" for output in outputs)
     assert str(ROOT) not in "".join(str(output) for output in outputs)
     assert "the book's" in outputs[-1].data["text/plain"]  # the cell that compares
+    figures = [cell for cell in run.cells if "figure" in cell.metadata.get("mystnb", {})]
+    for cell in figures:
+        kinds = {kind for output in cell.outputs for kind in output.get("data", {})}
+        assert any(kind.startswith("image/") for kind in kinds), cell.metadata.mystnb.figure.name
 
 
 def test_warnings_of_a_run_are_printed_and_not_shown_on_the_page(capsys):
