@@ -9,9 +9,9 @@ from vaeprivacy.datasets import draw_balanced_memberships, draw_memberships  # n
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "base": ["Attack", "Candidates", "Knowledge", "ShadowTarget"],
+        "base": ["Attack", "Candidates", "Knowledge"],
         "catalogue": ["ATTACKS", "AttackSpec", "attack_label", "attacks_on", "make_attack", "register", "run_attacks"],
-        "combined": ["Combined", "combined_score", "fit_weights"],
+        "combined": ["Combined", "ShadowTarget", "combined_score", "fit_weights"],
         "density": ["class_log_density", "density_score"],
         "domias": ["DensityRatio"],
         "label_only": ["NoiseRobustness", "ShiftRobustness"],

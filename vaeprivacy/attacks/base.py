@@ -65,23 +65,6 @@ class Candidates:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShadowTarget:
-    """A shadow model that is attacked like the target, by an adversary that made it and knows its members.
-
-    Attributes
-    ----------
-    knowledge, candidates : Knowledge, Candidates
-        What the adversary would hold if this were the target.
-    is_member : torch.Tensor
-        Which candidates it was trained on, shape (records,), bool.
-    """
-
-    knowledge: "Knowledge"
-    candidates: Candidates
-    is_member: torch.Tensor
-
-
-@dataclass(frozen=True, kw_only=True)
 class Knowledge:
     """All that an adversary holds beside the candidates. What it does not have is None.
 
@@ -112,7 +95,7 @@ class Knowledge:
     release: Release | None = None
     synthesizer: Synthesizer | None = None
     reference_vaes: Sequence[VAE] | None = None
-    shadow_targets: Sequence[ShadowTarget] | None = None
+    shadow_targets: Sequence["ShadowTarget"] | None = None  # noqa: F821 (of vaeprivacy.attacks.combined)
 
 
 HELD = tuple(field.name for field in fields(Knowledge))
@@ -162,17 +145,12 @@ class Attack(ABC):
         return self._lacking(knowledge) + self._without_predictions(candidates)
 
     def fit(self, knowledge: Knowledge) -> "Attack":
-        """Learn what can be learnt before a candidate is seen.
+        """Learn what can be learnt before a candidate is seen, and return the attack itself.
 
         Parameters
         ----------
         knowledge : Knowledge
             What the adversary holds.
-
-        Returns
-        -------
-        Attack
-            Itself, fitted.
 
         Raises
         ------

@@ -1,6 +1,7 @@
 """An adversary that reads the release and the VAE together, with weights that it learns on shadow models."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -12,6 +13,23 @@ from vaeprivacy.attacks.base import Attack, Candidates, Knowledge
 from vaeprivacy.attacks.likelihood import LikelihoodRatio
 from vaeprivacy.attacks.nearest import NearestReconstruction
 from vaeprivacy.attacks.reconstruction import CalibratedReconstruction
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShadowTarget:
+    """A shadow model that is attacked like the target, by an adversary that made it and knows its members.
+
+    Attributes
+    ----------
+    knowledge, candidates : Knowledge, Candidates
+        What the adversary would hold if this were the target.
+    is_member : torch.Tensor
+        Which candidates it was trained on, shape (records,), bool.
+    """
+
+    knowledge: Knowledge
+    candidates: Candidates
+    is_member: torch.Tensor
 
 
 def fit_weights(scores: torch.Tensor, is_member: torch.Tensor) -> Pipeline:
