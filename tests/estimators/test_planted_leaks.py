@@ -49,7 +49,7 @@ def test_a_release_that_keeps_its_promise_passes() -> None:
     ("leak", "finder"),
     [
         (copies_rows, "nearest synthetic row"),
-        (copies_a_few_rows, "half to half"),
+        (copies_a_few_rows, "nearest synthetic row"),
         (leaks_the_label, "ill, from income alone"),
     ],
 )

@@ -15,7 +15,7 @@ from vaeprivacy.metrics import advantage, auc
 ALARM_RATE = 0.01
 #: What nobody promised anything about.
 NOTHING = Indistinguishability(0.0, 1.0)
-SUREST = 0.1  # share of the candidates that an attack is surest of
+SUREST = 0.05  # share of the candidates that an attack is surest of
 
 
 @dataclass(frozen=True)
