@@ -48,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=100, help="releases that keep their promise")
     parser.add_argument("--faults", type=int, default=5, help="releases with each planted leak")
-    parser.add_argument("--pairs", type=int, default=40, help="pairs of releases with a strange record")
+    parser.add_argument("--pairs", type=int, default=90, help="pairs of releases with a strange record")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args()
     for kind in KINDS:

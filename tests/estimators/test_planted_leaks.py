@@ -70,7 +70,7 @@ def test_noise_that_is_ten_times_too_small_fails(monkeypatch: pytest.MonkeyPatch
         return with_noise(sums, deviation / 10, generator=generator)
 
     monkeypatch.setattr(copula, "with_noise", too_small)
-    monkeypatch.setattr(worst_case, "MOST_PAIRS", 40)
+    monkeypatch.setattr(worst_case, "MOST_PAIRS", 90)
     monkeypatch.setattr(measures, "SHADOWS", 4)
     found = measured(3, seconds=300.0)
     assert [each.name for each in found.exceeding] == ["one strange record"]
