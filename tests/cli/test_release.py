@@ -85,6 +85,10 @@ def test_a_release_holds_rows_and_card_and_the_owners_card_lies_elsewhere(folder
     again = release()
     assert again.exit_code == 2 and "out is there already" in again.output
     assert CliRunner().invoke(app, ["card", "out", "--against", "people.csv", "--measure-minutes", "0"]).exit_code == 0
+    members = pd.read_csv(folder / "out-owner" / "split.csv").part == "member"
+    pd.read_csv("people.csv")[members].to_csv(folder / "out" / "synthetic.csv", index=False)  # not what was released
+    swapped = CliRunner().invoke(app, ["card", "out", "--against", "people.csv", "--measure-minutes", "0"])
+    assert swapped.exit_code == 1 and "Beyond the promise: nearest synthetic row" in swapped.output
     other = CliRunner().invoke(app, ["card", "out", "--against", "s.yaml"])
     assert other.exit_code == 2 and "is not the file that the release was made of" in other.output
 

@@ -1,6 +1,7 @@
 """The privacy card: what it says, that it needs nothing else, and what a planted copy shows."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,12 @@ def test_without_a_promise_for_the_whole_no_curve_is_drawn(released: Released) -
     loose = WholeGuarantee(Indistinguishability(0.0, 1.0), 1.0, "Nothing was done.")
     card, figures = public_card(Released("x", released.synthetic, loose, 1.0))
     assert "promise" not in figures and "The best attack" not in card["promise"]["facts"]
+
+
+def test_the_card_says_what_a_published_release_tells_about_measurements(released: Released) -> None:
+    assert "was not withheld" in public_card(released)[0]["measured"]["reading"]
+    unmeasured = replace(released, measured=False)
+    assert public_card(unmeasured)[0]["measured"]["reading"] == "Nothing was measured."
 
 
 def test_a_copied_record_does_not_move_the_usual_distances_and_is_at_distance_zero(released: Released) -> None:

@@ -179,6 +179,13 @@ def as_arrays(rows: pd.DataFrame, shape: tuple[int, ...]) -> np.ndarray:
     return np.moveaxis(images, 1, -1) if len(shape) == 3 else images
 
 
+def read_synthetic(records: Records, folder: Path) -> pd.DataFrame:
+    """Read what :func:`write_synthetic` wrote."""
+    if records.image_shape is not None:
+        return pixels(*read_images(folder / "synthetic"), label=CLASS)
+    return read_table(folder / "synthetic.csv")
+
+
 def write_synthetic(synthetic: pd.DataFrame, records: Records, folder: Path) -> None:
     """Write synthetic records as their originals came: images in folders of classes, else a table."""
     if records.image_shape is not None:

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vaeprivacy.cli.own_records import Records, measured, model_of, read_records, split, write_synthetic
+from vaeprivacy.cli.own_records import Records, measured, model_of, read_records, read_synthetic, split, write_synthetic
 from vaeprivacy.compute.extras import extra
-from vaeprivacy.compute.files import check_writable, write_whole
+from vaeprivacy.compute.files import check_new, check_writable, write_whole
 from vaeprivacy.compute.provenance import versions
 from vaeprivacy.estimators import ImageSynthesizer, TabularSynthesizer
 from vaeprivacy.estimators.measures import Measured, measure
@@ -63,26 +63,13 @@ class Order:
 
 
 def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file; of a folder that of the names and sizes of the files in it."""
+    """Return the SHA-256 of a file; of a folder that of the names and hashes of the files in it."""
     if path.is_dir():
-        listed = sorted(
-            (str(each.relative_to(path)), each.stat().st_size) for each in path.rglob("*") if each.is_file()
-        )
+        files = sorted(each for each in path.rglob("*") if each.is_file())
+        listed = [(each.relative_to(path).as_posix(), file_hash(each)) for each in files]
         return hashlib.sha256(repr(listed).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def new_file(path: Path) -> None:
-    """Refuse to write over a file.
-
-    Raises
-    ------
-    FileExistsError
-        If there is one.
-    """
-    if path.exists():
-        raise FileExistsError(f"{path} is there already: choose another name, or delete it.")
 
 
 def make_release(order: Order, *, minutes: float, max_auc: float | None, say: Say) -> int:
@@ -102,7 +89,7 @@ def make_release(order: Order, *, minutes: float, max_auc: float | None, say: Sa
     with extra("card", work="A privacy card"):
         import jinja2  # noqa: F401 (better to know before any work)
         import matplotlib  # noqa: F401
-    new_file(order.output)
+    check_new(order.output)
     for folder in (order.output, order.owner):
         check_writable(folder)
     records = read_records(order)
@@ -161,7 +148,7 @@ def about(
     }
     return Released(
         order.data.stem or "records", synthetic, model.guarantee, order.epsilon, records.label, order.unit, provenance,
-        records.image_shape,
+        records.image_shape, order.measure,
     )  # fmt: skip
 
 
@@ -224,7 +211,7 @@ def handed_over(folder: Path, order: Order, status: int, *, say: Say) -> int:
 
 
 def measure_again(output: Path, against: Path, owner: Path, *, minutes: float, max_auc: float | None, say: Say) -> int:
-    """Measure a finished release again, with the split and the model that the owner kept; return the exit status.
+    """Measure the records in a release again, with the split and the model of the owner; return the exit status.
 
     Raises
     ------
@@ -242,8 +229,7 @@ def measure_again(output: Path, against: Path, owner: Path, *, minutes: float, m
     if len(held_out) < LEAST:
         raise ValueError("The release was made with --no-measure: no records are held out to compare with.")
     model = model_of(order, records, members, say=say)
-    synthetic = as_known(model, records.label).sample(order.rows or len(members))
-    released = about(order, records, synthetic, model)
+    released = about(order, records, read_synthetic(records, output), model)
     return judge(released, records, members, held_out, model, order, minutes=minutes, max_auc=max_auc, say=say)
 
 

@@ -17,10 +17,10 @@ def schema(
     ] = None,
 ) -> None:
     """Draft a schema of a table: kinds of columns, bounds, lists of answers. Replace what it read from the records."""
-    from vaeprivacy.cli.release_work import new_file
+    from vaeprivacy.compute.files import check_new
     from vaeprivacy.estimators import draft_schema, read_table, write_schema
 
-    new_file(output)
+    check_new(output)
     drafted = draft_schema(read_table(data), drop=drop or [])
     write_schema(drafted, output)
     typer.echo(

@@ -66,6 +66,18 @@ def check_writable(directory: Path | str) -> None:
         raise in_words(error, there) from error
 
 
+def check_new(path: Path) -> None:
+    """Refuse to write over a file or a folder.
+
+    Raises
+    ------
+    FileExistsError
+        If there is one.
+    """
+    if path.exists():
+        raise FileExistsError(f"{path} is there already: choose another name, or delete it.")
+
+
 def load_or_compute(path: Path, make: Callable[[], T], write: Callable[[T, Path], Any], read: Callable[[Path], T]) -> T:
     """Read the file of a stage; if there is none, or it is damaged, compute it first.
 

@@ -34,7 +34,7 @@ def from_npz(
         If it is damaged, no .npz file, lacks an array, or holds Python objects, which are not read because that may run
         any code; or if :func:`~vaeprivacy.datasets.own.from_arrays` refuses the arrays.
     """
-    path = _existing(path)
+    path = existing(path)
     arrays = read_arrays(path, only=("x", "y"))
     with naming(path):
         return from_arrays(**arrays, name=path.stem, class_names=class_names, image_shape=image_shape)
@@ -76,10 +76,10 @@ def from_csv(
         If it is no table, lacks a column or a value, or has a column of words that is not named as categorical; or if
         its labels are not what :func:`~vaeprivacy.datasets.own.from_arrays` takes.
     """
-    path = _existing(path)
+    path = existing(path)
     found = read_csv_text(path)
     with naming(path):
-        frame = _read_table(found, words=categorical)
+        frame = parsed_table(found, words=categorical)
         _check_columns(frame, label, categorical=categorical, ordinal=ordinal)
         labels, names = label_numbers(frame.pop(label), class_names, what=f"column {label!r}")
         for column in frame.columns.difference(categorical, sort=False):
@@ -88,16 +88,17 @@ def from_csv(
     return Dataset(path.stem, x, labels, None, names, columns)
 
 
-def _existing(path: str | Path) -> Path:
+def existing(path: str | Path) -> Path:
+    """Return the path of a file, if it is there."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"There is no file {path}; give the path of one.")
     return Path(path)
 
 
-def _read_table(found: CsvText, *, words: Sequence[str]) -> pd.DataFrame:
+def parsed_table(found: CsvText, *, words: Sequence[str]) -> pd.DataFrame:
     """Return a table with names of columns in its first line, and a record in each other; some columns as words."""
-    names = _names(found)
-    options = {"sep": found.delimiter, "decimal": _decimal(found), "skipinitialspace": True, "low_memory": False}
+    names = column_names(found)
+    options = {"sep": found.delimiter, "decimal": decimal_mark(found), "skipinitialspace": True, "low_memory": False}
     text = found.text.rstrip(",;\t \r\n")  # spreadsheets save empty rows, too
     try:
         # As words, 007 stays what it is.
@@ -117,7 +118,7 @@ def _read_table(found: CsvText, *, words: Sequence[str]) -> pd.DataFrame:
     return frame.drop(columns=nameless)
 
 
-def _names(found: CsvText) -> list[str | int]:
+def column_names(found: CsvText) -> list[str | int]:
     """Return the names of columns; the number of the column where there is none."""
     row = next((row for _, row in found.rows() if any(row)), None)
     if row is None:
@@ -129,7 +130,7 @@ def _names(found: CsvText) -> list[str | int]:
     return names
 
 
-def _decimal(found: CsvText) -> str:
+def decimal_mark(found: CsvText) -> str:
     """Return what stands before a fraction: a point or, where semicolons or tabs are between cells, maybe a comma."""
     edge = rf"(?:^|{found.delimiter}|$)"
     numbers = [] if found.delimiter == "," else re.findall(rf"(?m){edge} *\"?(-?\d+,\d+)\"? *(?={edge})", found.text)

@@ -3,6 +3,7 @@
 import math
 import warnings
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -90,6 +91,37 @@ class OwnSynthesizer(BaseEstimator):
         check_is_fitted(self, "model_")
         if self.form != form:
             raise ValueError(f"This is for form={form!r}, and this synthesizer has form={self.form!r}: {instead}")
+
+    def save(self, path: Path | str) -> None:
+        """Write everything that is published to a file, without pickle and without a fingerprint of the records.
+
+        Raises
+        ------
+        ValueError
+            If the form is "framework": its encoder was trained on the records, and is not published.
+        """
+        self._check_form("moments", "encoder and decoder are not published; write what release(X) returned.")
+        self._write(Path(path))
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read what :meth:`save` wrote; fits of other copies of the file are not counted, and a fit says so.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there is no such file, or it is damaged or of another kind.
+        """
+        return cls._read(Path(path))
+
+    @abstractmethod
+    def _write(self, path: Path) -> None:
+        """Do the work of :meth:`save`."""
+
+    @classmethod
+    @abstractmethod
+    def _read(cls, path: Path) -> Self:
+        """Do the work of :meth:`load`."""
 
     def __sklearn_is_fitted__(self) -> bool:
         return self.is_fitted

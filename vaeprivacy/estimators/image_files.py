@@ -10,7 +10,7 @@ import numpy as np
 
 from vaeprivacy.compute.array_files import read_arrays
 from vaeprivacy.compute.extras import extra
-from vaeprivacy.compute.files import in_words
+from vaeprivacy.compute.files import check_new, in_words
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 MODES = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB", "CMYK": "RGB"}
@@ -108,8 +108,7 @@ def write_images(images: np.ndarray, labels: np.ndarray, folder: Path | str) -> 
         If the folder is there, a label is no name of a folder, it cannot be written, or Pillow is not installed.
     """
     folder = Path(folder)
-    if folder.exists():
-        raise FileExistsError(f"{folder} is there already; give the path of a new folder.")
+    check_new(folder)
     unfinished = folder.with_name(f"{folder.name}.{uuid4().hex[:12]}.unfinished")
     try:
         for name, image in _named(images, labels):

@@ -1,7 +1,6 @@
 """Synthetic images from people's own: arrays in, arrays out, and a promise for everything in between."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -125,21 +124,7 @@ class ImageSynthesizer(OwnSynthesizer):
         images = (made.x * 255).round().to(torch.uint8).reshape(n, *self.image_shape_).numpy()
         return np.moveaxis(images, 1, -1) if self.channels_last_ else images, self.classes_[made.y.numpy()]
 
-    def save(self, path: Path | str) -> None:
-        """Write everything that is published to a file, without pickle and without a fingerprint of the records."""
-        self._check_form("moments", "call save(path).")
-        model_files.save_images(self, Path(path))
-
-    @classmethod
-    def load(cls, path: Path | str) -> Self:
-        """Read what :meth:`save` wrote; fits of other copies of the file are not counted, and a fit says so.
-
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            If there is no such file, or it is damaged or of another kind.
-        """
-        return model_files.load_images(cls, Path(path))
+    _write, _read = model_files.save_images, classmethod(model_files.load_images)
 
 
 def as_images(x: Array) -> tuple[torch.Tensor, tuple[int, ...], bool]:

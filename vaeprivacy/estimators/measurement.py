@@ -77,12 +77,12 @@ def excess(hits: tuple[int, int], of: tuple[int, int], promised: Measure) -> flo
     promised : Indistinguishability or GaussianIndistinguishability
         What replacing one record may change.
     """
+    if promised.max_tpr(0.0) >= 1:
+        return 1.0
     rates = [(k + 1) / (n + 2) for k, n in zip(hits, of, strict=True)]
     deviations = [np.sqrt(rate * (1 - rate) / (n + 2)) for rate, n in zip(rates, of, strict=True)]
     step = deviations[1] / 10
     most, beside = (min(promised.max_tpr(rates[1] + each), 1 - 1e-12) for each in (0.0, -step))
-    if promised.max_tpr(0.0) >= 1:
-        return 1.0
     quantiles = stats.norm.ppf([rates[0], most, beside])
     of_members = deviations[0] / stats.norm.pdf(quantiles[0])
     of_others = deviations[1] * (quantiles[1] - quantiles[2]) / step

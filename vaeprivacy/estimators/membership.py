@@ -148,8 +148,8 @@ def average_density(fitted: Fitted, rows: pd.DataFrame) -> float:
 
 def _distances(pool: pd.DataFrame, released: pd.DataFrame, subject: Subject) -> np.ndarray:
     points, rows = as_points([without(frame, subject.label) for frame in (pool, released)])
-    return nearest(points, *label_codes([pool, released], subject.label)[:1], rows,
-                   label_codes([pool, released], subject.label)[1])  # fmt: skip
+    labels, labels_of_rows = label_codes([pool, released], subject.label)
+    return nearest(points, labels, rows, labels_of_rows)
 
 
 def attack_with_shadows(subject: Subject, shadows: ShadowReleases) -> list[Measurement]:

@@ -3,7 +3,7 @@
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -33,22 +33,33 @@ def save_table(synthesizer: "TabularSynthesizer", path: Path) -> None:
     """Write a fitted synthesizer of tables to a safetensors file, whole or not at all."""
     model, codec = synthesizer.model_, synthesizer.codec_
     about = {
-        "package": f"vaeprivacy {version('vaeprivacy')}",
         "settings": {name: plain_list(getattr(synthesizer, name)) for name in SETTINGS},
         "schema": codec.schema.to_dict(),
         "dtypes": dict(codec.dtypes),
         "categories": dict(codec.categories),
         "label_place": synthesizer.label_place_,
-        "releases": synthesizer.releases,
-        "spent": synthesizer._state.spent,
         "seeded": synthesizer.seeded_,
     }
     arrays = {"classes": model.classes, "correlations": model.correlations, "class_starts": synthesizer.class_starts_}
     for name in ("starts", "orders", "histograms"):
         arrays |= {f"{name} {j}": array for j, array in enumerate(getattr(model, name))}
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+    write_with_count(path, tensors, about, synthesizer._state)
+
+
+def write_with_count(path: Path, tensors: dict[str, torch.Tensor], about: dict[str, Any], seen: Seen) -> None:
+    """Write numbers, plain values about them, and the count of releases."""
+    about |= {"package": f"vaeprivacy {version('vaeprivacy')}", "releases": seen.count.made, "spent": seen.spent}
     texts = {name: json.dumps(value) for name, value in about.items()}
     write_whole(path, lambda unfinished: write_tensors(tensors, unfinished, about=texts))
+
+
+def read_with_count(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], Seen]:
+    """Read what :func:`write_with_count` wrote."""
+    tensors, texts = read_tensors(path)
+    about = {name: json.loads(text) for name, text in texts.items()}
+    seen = Seen(ReleaseCount(int(about["releases"])), float(about["spent"]), "moments", loaded=True)
+    return tensors, about, seen
 
 
 def plain_list(value: object) -> object:
@@ -65,8 +76,7 @@ def load_table(kind: "type[TabularSynthesizer]", path: Path) -> "TabularSynthesi
         If there is no such file, or it is damaged or of another kind.
     """
     with reading(path, "is no synthesizer that this version can read ({why}); fit it again."):
-        tensors, texts = read_tensors(path)
-        about = {name: json.loads(text) for name, text in texts.items()}
+        tensors, about, seen = read_with_count(path)
         schema = Schema.from_dict(about["schema"])
         synthesizer = kind(**about["settings"], schema=schema)
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
@@ -75,8 +85,7 @@ def load_table(kind: "type[TabularSynthesizer]", path: Path) -> "TabularSynthesi
         synthesizer.schema_, synthesizer.label_place_ = schema, about["label_place"]
         synthesizer.class_starts_, synthesizer.seeded_ = arrays["class_starts"], about["seeded"]
         synthesizer.feature_names_in_ = np.array(schema.names, dtype=object)
-        synthesizer.n_features_in_ = len(schema.names)
-        synthesizer._seen = Seen(ReleaseCount(int(about["releases"])), float(about["spent"]), "moments", loaded=True)
+        synthesizer.n_features_in_, synthesizer._seen = len(schema.names), seen
     return synthesizer
 
 
@@ -101,18 +110,14 @@ def save_images(synthesizer: "ImageSynthesizer", path: Path) -> None:
     """Write a fitted synthesizer of images to a safetensors file, whole or not at all."""
     model, of_map = synthesizer.model_, synthesizer.model_.feature_map
     about = {
-        "package": f"vaeprivacy {version('vaeprivacy')}",
         "settings": {name: getattr(synthesizer, name) for name in ("epsilon", "delta", "waves")},
         "given": synthesizer.classes is not None,
         "unit": of_map.unit,
-        "releases": synthesizer.releases,
-        "spent": synthesizer._state.spent,
         "fitted": {name: getattr(synthesizer, name) for name in FITTED} | {"classes_": synthesizer.classes_.tolist()},
     }
     tensors = {"centre": of_map.centre, "basis": of_map.basis, "means": model.means, "roots": model.roots}
     tensors = {name: tensor.contiguous() for name, tensor in (tensors | {"counts": model.counts}).items()}
-    texts = {name: json.dumps(value) for name, value in about.items()}
-    write_whole(path, lambda unfinished: write_tensors(tensors, unfinished, about=texts))
+    write_with_count(path, tensors, about, synthesizer._state)
 
 
 def load_images(kind: "type[ImageSynthesizer]", path: Path) -> "ImageSynthesizer":
@@ -124,8 +129,7 @@ def load_images(kind: "type[ImageSynthesizer]", path: Path) -> "ImageSynthesizer
         If there is no such file, or it is damaged or of another kind.
     """
     with reading(path, "is no synthesizer of images that this version can read ({why}); fit it again."):
-        tensors, texts = read_tensors(path)
-        about = {name: json.loads(text) for name, text in texts.items()}
+        tensors, about, seen = read_with_count(path)
         fitted = about["fitted"]
         classes, shape = np.array(fitted.pop("classes_")), tuple(fitted.pop("image_shape_"))
         synthesizer = kind(**about["settings"], classes=classes.tolist() if about["given"] else None)
@@ -135,8 +139,7 @@ def load_images(kind: "type[ImageSynthesizer]", path: Path) -> "ImageSynthesizer
         check_shapes(tensors, shapes, path)
         if not all(tensor.isfinite().all() for tensor in tensors.values()):
             raise ValueError("Some numbers are not finite.")
-        vars(synthesizer).update(fitted, classes_=classes, image_shape_=shape)
-        synthesizer._seen = Seen(ReleaseCount(int(about["releases"])), float(about["spent"]), "moments", loaded=True)
+        vars(synthesizer).update(fitted, classes_=classes, image_shape_=shape, _seen=seen)
         guarantee = WholeGuarantee(synthesizer.measure, synthesizer.delta, HOW, seeded=synthesizer.seeded_)
         synthesizer.model_ = MomentModel(of_map, **tensors, guarantee=guarantee)
     return synthesizer

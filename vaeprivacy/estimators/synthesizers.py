@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -249,27 +248,7 @@ class TabularSynthesizer(OwnSynthesizer):
             cells[:, self.label_place_] = first + np.floor(within * (last - first))
         return self.codec_.decode(cells, generator=source)
 
-    def save(self, path: Path | str) -> None:
-        """Write everything that is published to a file, without pickle and without a fingerprint of the records.
-
-        Raises
-        ------
-        ValueError
-            If the form is "framework": its encoder was trained on the records, and is not published.
-        """
-        self._check_form("moments", "encoder and decoder are not published; write what release(X) returned.")
-        model_files.save_table(self, Path(path))
-
-    @classmethod
-    def load(cls, path: Path | str) -> Self:
-        """Read what :meth:`save` wrote; fits of other copies of the file are not counted, and a fit says so.
-
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            If there is no such file, or it is damaged or of another kind.
-        """
-        return model_files.load_table(cls, Path(path))
+    _write, _read = model_files.save_table, classmethod(model_files.load_table)
 
 
 def others(columns: int, label: int | None) -> list[int]:

@@ -10,7 +10,7 @@ from vaeprivacy.compute.array_files import naming, read_arrays, reading
 from vaeprivacy.compute.csv_text import CsvText, read_csv_text
 from vaeprivacy.compute.extras import extra
 from vaeprivacy.compute.files import write_whole
-from vaeprivacy.datasets.own_files import _decimal, _existing, _names, _read_table
+from vaeprivacy.datasets.own_files import column_names, decimal_mark, existing, parsed_table
 from vaeprivacy.estimators.schema import Schema
 from vaeprivacy.estimators.tables import as_parts
 
@@ -34,11 +34,11 @@ def read_table(path: Path | str, *, schema: Schema | None = None) -> pd.DataFram
     ImportError
         If it is a .parquet file and pyarrow is not installed.
     """
-    path, kind = _existing(path), _kind(path)
+    path, kind = existing(path), _kind(path)
     if kind == ".csv":
         found = read_csv_text(path)
         with naming(path):
-            return with_dates(_read_table(found, words=_words(schema)))
+            return with_dates(parsed_table(found, words=_words(schema)))
     if kind == ".parquet":
         with extra("experiments", work="A .parquet file"), reading(path, "is no .parquet file ({why})."):
             return pd.read_parquet(path)
@@ -58,7 +58,7 @@ def read_parts(path: Path | str, *, schema: Schema, rows: int = 100_000) -> Iter
     FileNotFoundError, ValueError, ImportError
         As :func:`read_table`, maybe when a later part is read.
     """
-    path, kind = _existing(path), _kind(path)
+    path, kind = existing(path), _kind(path)
     if kind == ".csv":
         parts = _csv_parts(path, schema, rows)
     elif kind == ".parquet":
@@ -87,13 +87,13 @@ def _csv_parts(path: Path, schema: Schema, rows: int) -> Iterator[pd.DataFrame]:
     with path.open("rb") as file:
         start = file.read(HEAD)
     if len(start) < HEAD or start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        yield _read_table(read_csv_text(path), words=_words(schema))
+        yield parsed_table(read_csv_text(path), words=_words(schema))
         return
     text = start.decode("utf-8-sig", errors="ignore").rpartition("\n")[0]
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     found = CsvText(path, text, "", delimiter, "\n")
-    options = {"sep": delimiter, "decimal": _decimal(found), "skipinitialspace": True, "encoding": "utf-8-sig"}
-    words = dict.fromkeys(set(_words(schema)) & set(_names(found)), str)
+    options = {"sep": delimiter, "decimal": decimal_mark(found), "skipinitialspace": True, "encoding": "utf-8-sig"}
+    words = dict.fromkeys(set(_words(schema)) & set(column_names(found)), str)
     with reading(path, "is no table with a record in each line ({why}); save it anew as CSV UTF-8."):
         yield from pd.read_csv(path, chunksize=rows, dtype=words, low_memory=False, **options)
 

@@ -1,8 +1,7 @@
 """The worst case: may one strange record change a release by more than the promise says? And whose are the bounds?"""
 
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -64,8 +63,7 @@ def audit_worlds(
 ) -> list[Measurement]:
     """Make releases of two neighbouring sets of records, and measure how well they are told apart.
 
-    It costs the published release nothing, as
-    long as none of these releases is published.
+    It costs the published release nothing, as long as none of these releases is published.
 
     Parameters
     ----------
@@ -136,8 +134,3 @@ def bounds_on_records(rows: pd.DataFrame, bounds: dict[str, tuple[float, float]]
         Measurement("schema", "bounds that are one record's", ON_THE_EDGE, Estimate(share, low, high), chance, p_value,
                     details={"bounds": float(len(ends)), "on one record": float(on_one)})
     ]  # fmt: skip
-
-
-def most_exposed(scores: Sequence[float], *, most: int = 10) -> list[int]:
-    """Return the places of the records that an attack is surest of, the surest first."""
-    return [int(place) for place in np.argsort(scores)[::-1][: min(most, math.ceil(len(scores) / 2))]]

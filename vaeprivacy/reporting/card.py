@@ -24,6 +24,7 @@ from vaeprivacy.reporting.card_texts import (
     DELETION,
     FOR_OWNERS,
     LIMITS,
+    NOT_MEASURED,
     promise_texts,
     reading,
     verdict,
@@ -54,6 +55,8 @@ class Released:
         Versions, seed policy, hash of the schema.
     image_shape : tuple of int or None
         Of images, height and width, in colour with channels first.
+    measured : bool
+        Whether it is measured before it is published, and withheld if it fails.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Released:
     unit: str | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     image_shape: tuple[int, ...] | None = None
+    measured: bool = True
 
     @property
     def what(self) -> str:
@@ -82,7 +86,7 @@ def public_card(released: Released) -> tuple[dict[str, Any], Figures]:
         "owner": False,
         "title": f"Privacy card of {released.name}",
         "about": f"{len(released.synthetic):,} synthetic {released.what}.",
-        "measured": {"reading": FOR_OWNERS},
+        "measured": {"reading": FOR_OWNERS if released.measured else NOT_MEASURED},
         "file": "card.json",
     }
     figures = _common_figures(released, card) | _looks(released, None)

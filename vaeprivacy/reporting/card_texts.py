@@ -19,8 +19,10 @@ LIMITS = (
     "To find relations that no pair of columns shows: the model knows columns, pairs of columns, and the label.",
 )
 FOR_OWNERS = (
-    "It is with the owner: what is measured on private records tells something about them, and no budget paid for it."
+    "It is with the owner: what is measured on private records tells something about them, and no budget paid for it. "
+    "That this release was not withheld tells that no measurement was beyond the promise; that is not covered either."
 )
+NOT_MEASURED = "Nothing was measured."
 CHOICE = (
     "Whoever ran the command set epsilon to {epsilon:g}; nothing was computed from the records to choose it, so the "
     "choice cost nothing. If several were tried on the same records and the best one was kept, each of them is a "
