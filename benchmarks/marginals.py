@@ -49,26 +49,31 @@ def export() -> None:
     everything.to_csv(FOLDER / "levels.csv", index=False)
 
 
-def fit() -> None:
-    """Make synthetic rows of each seed's members at each epsilon; to be run where smartnoise-synth is."""
+def synthetic_rows(name: str, members: pd.DataFrame, levels: pd.DataFrame, epsilon: float) -> pd.DataFrame:
+    """Return as many rows from MST or AIM as there are members; to be run where smartnoise-synth is."""
     from scipy.optimize import brentq
     from snsynth import Synthesizer
     from snsynth.transform import LabelTransformer, TableTransformer
     from snsynth.utils import cdp_rho
 
-    levels = pd.read_csv(FOLDER / "levels.csv").drop_duplicates()
     transformer = TableTransformer([LabelTransformer(nullable=False) for _ in levels.columns])
     transformer.fit(levels)
+    half = cdp_rho(epsilon, DELTA) / 2
+    spent = brentq(lambda each: cdp_rho(each, DELTA) - half, epsilon / 4, epsilon)
+    synthesizer = Synthesizer.create(name, epsilon=spent, delta=DELTA)
+    synthesizer.fit(members, transformer=transformer, preprocessor_eps=0.0)
+    return synthesizer.sample(len(members))
+
+
+def fit() -> None:
+    """Make synthetic rows of each seed's members at each epsilon."""
+    levels = pd.read_csv(FOLDER / "levels.csv").drop_duplicates()
     for name, epsilon, seed in itertools.product(SYNTHESIZERS, EPSILONS, SEEDS):
         output = FOLDER / f"{name}-{epsilon:g}-{seed}.csv"
         if not output.exists():
-            half = cdp_rho(epsilon, DELTA) / 2
-            spent = brentq(lambda each, half=half: cdp_rho(each, DELTA) - half, epsilon / 4, epsilon)
             members = pd.read_csv(FOLDER / f"members-{seed}.csv")
-            synthesizer = Synthesizer.create(name, epsilon=spent, delta=DELTA)
-            synthesizer.fit(members, transformer=transformer, preprocessor_eps=0.0)
-            synthesizer.sample(len(members)).to_csv(output, index=False)
-            print(f"{output}: epsilon {spent:.2f} for adding or removing a row", flush=True)
+            synthetic_rows(name, members, levels, epsilon).to_csv(output, index=False)
+            print(output, flush=True)
 
 
 def records(rows: pd.DataFrame, everything: pd.DataFrame) -> object:

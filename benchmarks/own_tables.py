@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from marginals import DELTA, EPSILONS, SEEDS
+from marginals import DELTA, EPSILONS, SEEDS, synthetic_rows
 from marginals import splits as splits_of_fair
 
 TABLES, PARTS = ("fair", "randhie"), 16
@@ -91,24 +91,12 @@ def export() -> None:
 
 def fit(synthesizers: list[str], tables: list[str], seeds: list[int]) -> None:
     """Make synthetic rows with MST and AIM; to be run where smartnoise-synth is."""
-    from scipy.optimize import brentq
-    from snsynth import Synthesizer
-    from snsynth.transform import LabelTransformer, TableTransformer
-    from snsynth.utils import cdp_rho
-
     for synthesizer, seed, name, epsilon in itertools.product(synthesizers, seeds, tables, EPSILONS):
         output = FOLDER / f"{synthesizer}-{name}-{epsilon:g}-{seed}.csv"
         if output.exists():
             continue
-        levels = pd.read_csv(FOLDER / f"{name}-levels.csv")
-        transformer = TableTransformer([LabelTransformer(nullable=False) for _ in levels.columns])
-        transformer.fit(levels)
-        half = cdp_rho(epsilon, DELTA) / 2
-        spent = brentq(lambda each, half=half: cdp_rho(each, DELTA) - half, epsilon / 4, epsilon)
-        members = pd.read_csv(FOLDER / f"{name}-members-{seed}.csv")
-        made = Synthesizer.create(synthesizer, epsilon=spent, delta=DELTA)
-        made.fit(members, transformer=transformer, preprocessor_eps=0.0)
-        made.sample(len(members)).to_csv(output, index=False)
+        levels, members = (pd.read_csv(FOLDER / f"{name}-{what}.csv") for what in ("levels", f"members-{seed}"))
+        synthetic_rows(synthesizer, members, levels, epsilon).to_csv(output, index=False)
         print(output, flush=True)
 
 
