@@ -87,7 +87,7 @@ def utility_against_leakage(
         One panel a data set, one above the other.
     """
     datasets = list(points.dataset.unique())
-    size = {"figsize": (6.2, 4.2 * len(datasets)), "layout": "constrained"}
+    size = {"figsize": (4.8, 4.8 * len(datasets)), "layout": "constrained"}
     figure, axes = plt.subplots(len(datasets), 1, squeeze=False, **size)
     for ax, dataset in zip(axes[:, 0], datasets, strict=True):
         _panel(ax, points[points.dataset == dataset])
@@ -96,7 +96,7 @@ def utility_against_leakage(
         label: handle for ax in axes[:, 0] for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
     }
     handles["Pareto front"] = handles.pop("Pareto front")  # last
-    figure.legend(handles.values(), handles, loc="outside upper center", ncols=3, fontsize="small", frameon=False)
+    figure.legend(handles.values(), handles, loc="outside upper center", ncols=2, fontsize="small", frameon=False)
     figure.draw_without_rendering()  # settles where the axes are, and with them the room for labels
     for ax, dataset in zip(axes[:, 0], datasets, strict=True):
         here = points[points.dataset == dataset]
@@ -127,7 +127,7 @@ def _panel(ax: Axes, points: pd.DataFrame) -> None:
 
 
 def place_labels(
-    ax: Axes, x: Sequence[float], y: Sequence[float], labels: Sequence[str], *, fontsize: float = 7.5
+    ax: Axes, x: Sequence[float], y: Sequence[float], labels: Sequence[str], *, fontsize: float = 9
 ) -> None:
     """Write a label beside each point, where it covers neither another label nor a point; else a thin line leads there.
 
