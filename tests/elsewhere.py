@@ -38,6 +38,9 @@ class There(torch.Tensor):
             return self.here.numpy(force=True)
         raise TypeError("Cannot convert a tensor of another device to NumPy: move it to the CPU first.")
 
+    def tolist(self) -> Any:
+        return self.here.tolist()
+
     def __array__(self, dtype: Any = None) -> Any:
         return self.numpy()
 
