@@ -44,7 +44,9 @@ FORMED = {
     "own_records": 700,
     # Appendix
     "choosing_an_attack": 500,
+    "covering_parts": 900,
     "catalogue": 1600,
+    "gpu": 800,
 }
 FOLDED = {"parameters", "hide-input", "hide-cell", "remove-cell"}
 #: The equation under which each object is computed by hand.
