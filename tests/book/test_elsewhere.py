@@ -20,6 +20,7 @@ def test_the_notebook_runs_on_another_device(name, executed, tmp_path, monkeypat
     monkeypatch.setenv("TQDM_DISABLE", "1")
     matplotlib.use("agg")
     InteractiveShell.instance()  # without one, display() has nothing to update
+    rows = {path: path.read_text(encoding="utf-8") for path in tmp_path.glob("runs/results.jsonl")}
     path = ROOT / "notebooks" / f"{name}.md"
     parameters = known_parameters(path.with_suffix(".ipynb"), QUICK)
     names = {"__name__": "__main__"}
@@ -29,3 +30,4 @@ def test_the_notebook_runs_on_another_device(name, executed, tmp_path, monkeypat
             if "parameters" in cell.metadata.get("tags", []):
                 names |= parameters
     assert names["data"].x.device == device
+    assert rows == {path: path.read_text(encoding="utf-8") for path in rows}  # no run was computed again
