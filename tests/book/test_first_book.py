@@ -44,6 +44,8 @@ FORMED = {
     "own_records": 700,
     # Appendix
     "choosing_an_attack": 500,
+    "beyond_parts": 1500,
+    "moments_parts": 1200,
     "covering_parts": 900,
     "catalogue": 1600,
     "gpu": 800,
