@@ -18,7 +18,7 @@ def run_alone(source: Path, output: Path, folder: Path) -> None:
         source,
         output,
         parameters=known_parameters(source, profile_parameters("quick")),
-        cwd=str(folder),
+        resources={"metadata": {"path": str(folder)}},  # `cwd` would move this process, and all of its threads
         kernel_name="python3",
         progress_bar=False,
         execution_timeout=LIMIT,
