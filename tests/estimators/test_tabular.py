@@ -11,11 +11,13 @@ from people import SCHEMA, inside, people
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from vaeprivacy.estimators import TabularSynthesizer, draft_schema
+from vaeprivacy.dp_sgd import DPSGDTrainer
+from vaeprivacy.estimators import ImageSynthesizer, TabularSynthesizer, draft_schema
 from vaeprivacy.estimators.copula import CopulaSettings, correlation, cut, fit_copula
 from vaeprivacy.estimators.histograms import DEPTH, counts, halved, halves, simplex
 from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 from vaeprivacy.randomness import seeded_generator
+from vaeprivacy.trainers import PublicTrainer
 
 
 def synthesizer(**settings):
@@ -156,6 +158,43 @@ def test_the_framework_gives_one_row_for_one_and_says_what_it_leaves_out():
     assert len(rows) == 300 and inside(rows) and made.releases == 1
     assert rows.label.value_counts().equals(people(300).label.value_counts())
     assert "Not covered: the labels" in str(made.guarantee) and "Not covered: what encoder" in str(made.guarantee)
+
+
+@pytest.mark.parametrize("trainer", [None, DPSGDTrainer(8.0)])
+def test_the_framework_is_saved_with_its_model_and_its_count(trainer, tmp_path):
+    path, frame = tmp_path / "m.safetensors", people(300)
+    made = synthesizer(form="framework", trainer=trainer, generator=seeded_generator(0, "fit")).fit(frame)
+    made.release(frame)
+    made.save(path)
+    loaded = TabularSynthesizer.load(path)
+    assert loaded.guarantee == made.guarantee and loaded.trainer == made.model_.trainer
+    with pytest.warns(UserWarning, match="other copies of that file are not counted"):
+        same = [each.release(frame, generator=seeded_generator(1, "noise")) for each in (made, loaded)]
+    pd.testing.assert_frame_equal(*same)
+    assert loaded.releases == 2 and "2 were made" in str(loaded.guarantee)
+    loaded.save(path)
+    assert TabularSynthesizer.load(path).releases == 2
+
+
+def test_a_file_of_the_framework_that_is_damaged_or_of_another_kind_is_one_sentence(tmp_path):
+    path = tmp_path / "m.safetensors"
+    made = synthesizer(form="framework", generator=seeded_generator(0, "fit")).fit(people(300))
+    made.save(path)
+    whole = path.read_bytes()
+    for content in (whole[:-50], whole[:-50] + bytes(50), b"", b"no model"):
+        path.write_bytes(content)
+        with pytest.raises(
+            ValueError, match=r"m\.safetensors is no synthesizer that this version can read \(.*\); fit"
+        ):
+            TabularSynthesizer.load(path)
+    made.model_.vae.save(path)  # a VAE alone
+    with pytest.raises(ValueError, match="is no synthesizer"):
+        TabularSynthesizer.load(path)
+    with pytest.raises(ValueError, match="is no synthesizer of images"):
+        ImageSynthesizer.load(path)
+    made.model_.trainer = PublicTrainer()
+    with pytest.raises(ValueError, match=r"Only what PlainTrainer\(\) or DPSGDTrainer"):
+        made.save(path)
 
 
 def random_cells(n: int = 400) -> tuple[np.ndarray, np.ndarray, list[int]]:

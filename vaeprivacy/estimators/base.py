@@ -93,14 +93,17 @@ class OwnSynthesizer(BaseEstimator):
             raise ValueError(f"This is for form={form!r}, and this synthesizer has form={self.form!r}: {instead}")
 
     def save(self, path: Path | str) -> None:
-        """Write everything that is published to a file, without pickle and without a fingerprint of the records.
+        """Write the fitted model to a file, without pickle and without a fingerprint of the records.
+
+        With ``form="framework"`` the file holds encoder and decoder. Unless they were trained with DP-SGD they are not
+        covered: keep that file where the records are.
 
         Raises
         ------
-        ValueError
-            If the form is "framework": its encoder was trained on the records, and is not published.
+        ValueError, OSError
+            If nothing was fitted, a trainer is of another kind than those of this package, or it cannot be written.
         """
-        self._check_form("moments", "encoder and decoder are not published; write what release(X) returned.")
+        check_is_fitted(self, "model_")
         self._write(Path(path))
 
     @classmethod

@@ -57,6 +57,11 @@ class Codec:
         """Number of cells of each column, one more where a value may be missing."""
         return [column.cells + column.missing for column in self.schema.columns]
 
+    def features(self, label: int | None) -> int:
+        """Return how many features :meth:`to_unit` makes of all columns but the label."""
+        columns = [column for place, column in enumerate(self.schema.columns) if place != label]
+        return sum(column.missing + (1 if column.is_ordered else column.cells) for column in columns)
+
     def part(self, places: Sequence[int]) -> "Codec":
         """Return the codec of some columns."""
         return replace(self, schema=Schema(tuple(self.schema.columns[place] for place in places)))

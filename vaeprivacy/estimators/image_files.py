@@ -109,6 +109,7 @@ def write_images(images: np.ndarray, labels: np.ndarray, folder: Path | str) -> 
     """
     folder = Path(folder)
     check_new(folder)
+    check_class_names(labels)
     unfinished = folder.with_name(f"{folder.name}.{uuid4().hex[:12]}.unfinished")
     try:
         for name, image in _named(images, labels):
@@ -122,12 +123,17 @@ def write_images(images: np.ndarray, labels: np.ndarray, folder: Path | str) -> 
         raise
 
 
+def check_class_names(labels: np.ndarray) -> None:
+    """Refuse labels that are no names of folders."""
+    for label in sorted(set(map(str, labels))):
+        if label in ("", ".", "..") or set(label) & set("/\\:\0"):
+            raise ValueError(f"The label {label!r} is no name of a folder; give the class another name.")
+
+
 def _named(images: np.ndarray, labels: np.ndarray) -> Iterator[tuple[str, object]]:
     """Yield the path of each picture below the folder, and the picture."""
     with extra("card", work="A folder of images"):
         from PIL import Image
     for number, (image, label) in enumerate(zip(images, map(str, labels), strict=True), start=1):
-        if label in ("", ".", "..") or set(label) & set("/\\:\0"):
-            raise ValueError(f"The label {label!r} is no name of a folder; give the class another name.")
         channels_last = np.moveaxis(image, 0, -1) if image.ndim == 3 and image.shape[0] == 3 else image
         yield f"{label}/{number:06d}.png", Image.fromarray(channels_last)

@@ -10,7 +10,7 @@ import torch
 from vaeprivacy.arrays import Array
 from vaeprivacy.datasets import from_arrays
 from vaeprivacy.estimators import model_files
-from vaeprivacy.estimators.base import OwnSynthesizer
+from vaeprivacy.estimators.base import LEAST_RECORDS, OwnSynthesizer
 from vaeprivacy.estimators.image_maps import image_map
 from vaeprivacy.estimators.promise import OwnGuarantee, fingerprint
 from vaeprivacy.moments import HOW, fit_moments
@@ -139,6 +139,8 @@ def as_images(x: Array) -> tuple[torch.Tensor, tuple[int, ...], bool]:
     if not isinstance(values, np.ndarray) or values.ndim not in (3, 4):
         shape = getattr(values, "shape", type(x).__name__)
         raise ValueError(f"X is {shape}; expected images of shape (n, height, width), or with 3 channels of colour.")
+    if len(values) < 2:
+        raise ValueError(f"X holds {len(values)} images; expected at least {LEAST_RECORDS}.")
     last = values.ndim == 4 and values.shape[-1] in (1, 3) and values.shape[1] not in (1, 3)
     values = np.moveaxis(values, -1, 1) if last else values
     data = from_arrays(values, np.arange(len(values)) % 2, name="images")  # which checks values, and no labels here

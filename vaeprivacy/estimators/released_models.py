@@ -117,6 +117,23 @@ class KnownImages:
         return torch.stack([size, size * (model.means[y] * direction).sum(dim=1)], dim=1).numpy()
 
 
+@dataclass(frozen=True)
+class KnownRows:
+    """A release of one row for each record: the rows are all that is released, and no more can be drawn."""
+
+    rows: pd.DataFrame
+
+    def sample(self, n: int) -> pd.DataFrame:
+        """Return the rows that were released, however many are asked for."""
+        return self.rows
+
+    def log_density(self, rows: pd.DataFrame) -> None:
+        """Return None: there is no density."""
+
+    def statistics(self, rows: pd.DataFrame, known: pd.DataFrame) -> None:
+        """Return None: no model is released."""
+
+
 def pixels(images: np.ndarray, labels: np.ndarray, *, label: str) -> pd.DataFrame:
     """Return images as a table: one column a pixel, from 0 to 1, and a column of labels as text.
 
@@ -151,6 +168,8 @@ def refitted(synthesizer: TabularSynthesizer | ImageSynthesizer, rows: pd.DataFr
         fresh.set_params(classes=list(synthesizer.classes_))
         return as_known(fresh.fit(images, rows[label].to_numpy()), label)
     fresh.set_params(schema=synthesizer.schema_, unit=None, drop=())
+    if fresh.form == "framework":
+        return KnownRows(fresh.fit(rows).release(rows))
     return as_known(fresh.fit(rows), label)
 
 
@@ -185,8 +204,9 @@ def subject_of(
     """
     images = isinstance(synthesizer, ImageSynthesizer)
     label = label or (None if images else synthesizer.label)
+    known = KnownRows(synthetic) if synthesizer.form == "framework" else as_known(synthesizer, label)
     return Subject(
-        members, held_out, synthetic, label, promised_measure(synthesizer.guarantee), as_known(synthesizer, label),
+        members, held_out, synthetic, label, promised_measure(synthesizer.guarantee), known,
         partial(refitted, synthesizer, label=label), images=images,
     )  # fmt: skip
 

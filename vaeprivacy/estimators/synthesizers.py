@@ -101,7 +101,8 @@ class TabularSynthesizer(OwnSynthesizer):
         self._check_settings()
         if self.form == "framework":
             synthesizer = self.model_ if self.is_fitted else framework.framework(self.epsilon, self.trainer)
-            return framework.promise(synthesizer, releases=self.releases, seeded=self.generator is not None)
+            seeded = self.generator is not None or vars(self).get("seeded_", False)
+            return framework.promise(synthesizer, releases=self.releases, seeded=seeded)
         schema = vars(self).get("schema_", self.schema)
         leaks = ("all columns",) if schema is None else schema.leaks
         return self._whole_guarantee(HOW, unit=self.unit or "", not_covered=leaks)
@@ -225,18 +226,27 @@ class TabularSynthesizer(OwnSynthesizer):
         features, y = self.model_.sample(n, generator=source)
         return self._table(features, y, source)
 
-    def release(self, X: Table, y: Array | Sequence | None = None) -> pd.DataFrame:  # noqa: N803
+    def release(
+        self,
+        X: Table,  # noqa: N803
+        y: Array | Sequence | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> pd.DataFrame:
         """Return one synthetic row for each record, in random order, with ``form="framework"``.
 
-        Each call is a release of its own, and ``guarantee`` counts it.
+        Each call is a release of its own, and ``guarantee`` counts it. A seeded generator is for experiments.
         """
         self._check_form("framework", "call sample(n), which may be repeated.")
+        self._warn_if_loaded()
+        source = self.source if generator is None else generator
         codec, cells, _ = self._encoded(X, y)
         column, features = self.label_place_, others(len(codec.sizes), self.label_place_)
         labels, _ = self._classes(self.codec_, cells, column)
         x = self.codec_.part(features).to_unit(cells[:, features])
-        made = self.model_.release(x, torch.from_numpy(labels), generator=self.source)
-        return self._table(self.codec_.part(features).from_unit(made.x), made.y.cpu().numpy(), self.source)
+        made = self.model_.release(x, torch.from_numpy(labels), generator=source)
+        self.seeded_ = self.seeded_ or isinstance(source, torch.Generator)
+        return self._table(self.codec_.part(features).from_unit(made.x), made.y.cpu().numpy(), source)
 
     def _table(self, features: np.ndarray, y: np.ndarray, source: RandomSource) -> pd.DataFrame:
         """Return the table of cells of all columns but the label, and of classes."""

@@ -23,8 +23,8 @@ from vaeprivacy.reporting.card_texts import (
     CHOICE,
     DELETION,
     FOR_OWNERS,
-    LIMITS,
     NOT_MEASURED,
+    limits,
     promise_texts,
     reading,
     verdict,
@@ -73,7 +73,8 @@ class Released:
     def what(self) -> str:
         """What is released, in words."""
         if self.image_shape is None:
-            return f"rows of {self.synthetic.shape[1]} columns"
+            each = ", one made of each record" if isinstance(self.guarantee, Guarantee) else ""
+            return f"rows of {self.synthetic.shape[1]} columns{each}"
         return "images of " + " x ".join(map(str, self.image_shape[-2:])) + " pixels"
 
 
@@ -144,7 +145,7 @@ def _common(released: Released) -> dict[str, Any]:
     promise = promise_texts(released.guarantee, unit=released.unit or "", rows=len(released.synthetic))
     return {
         "promise": promise,
-        "limits": list(LIMITS),
+        "limits": limits(released.guarantee, images=released.image_shape is not None),
         "choice": CHOICE.format(epsilon=released.epsilon, releases=promise["releases"]),
         "provenance": dict(released.provenance),
     }

@@ -13,11 +13,16 @@ from vaeprivacy.whole_guarantee import WholeGuarantee
 
 LIMITS = (
     "To decide about single persons: no row belongs to anybody.",
-    "To look for somebody: a row that resembles a person was not made of that person's record.",
     "To count rare cases: groups of a few dozen records are mostly noise.",
     "As records to be protected by a further release: its promise would not be about persons.",
-    "To find relations that no pair of columns shows: the model knows columns, pairs of columns, and the label.",
 )
+OF_SAMPLES = "To look for somebody: a row that resembles a person was not made of that person's record."
+OF_EACH_RECORD = (
+    "To look for somebody: each row was made of one record and then changed by noise, so what it says of that person "
+    "may be false."
+)
+OF_TABLES = "To find relations that no pair of columns shows: the model knows columns, pairs of columns, and the label."
+OF_IMAGES = "To study fine detail: the model knows only coarse patterns of each class."
 FOR_OWNERS = (
     "It is with the owner: what is measured on private records tells something about them, and no budget paid for it. "
     "That this release was not withheld tells that no measurement was beyond the promise; that is not covered either."
@@ -32,6 +37,13 @@ DELETION = (
     "Delete two folders, the release and this one: rm -r {release} {owner}. Nothing else was written. Copies that were "
     "handed on, and backups, are yours to find."
 )
+
+
+def limits(guarantee: WholeGuarantee | Guarantee, *, images: bool) -> list[str]:
+    """Return what a release must not be used for; a Guarantee is one of a row for each record."""
+    if isinstance(guarantee, Guarantee):
+        return [*LIMITS, OF_EACH_RECORD]
+    return [*LIMITS, OF_SAMPLES, OF_IMAGES if images else OF_TABLES]
 
 
 def promise_texts(guarantee: WholeGuarantee | Guarantee, *, unit: str, rows: int) -> dict[str, Any]:
