@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import pytest
 from planted import bounds_from_the_data, copies_a_few_rows, copies_rows, leaks_the_label, measured
 
 from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.estimators import copula, measures, worst_case
-from vaeprivacy.estimators.measurement import NOTHING, excess, holm
+from vaeprivacy.estimators.measurement import NOTHING, excess, holm, of_scores
 from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 from vaeprivacy.moments import with_noise
 from vaeprivacy.reporting.card_texts import verdict
@@ -36,6 +37,12 @@ def test_equal_rates_are_allowed_and_far_higher_ones_on_members_are_not(promised
 
 def test_holm_multiplies_the_smallest_by_all_the_next_by_one_less_and_keeps_their_order() -> None:
     assert holm([0.04, 0.01, 0.5]) == pytest.approx([0.08, 0.03, 0.5])
+
+
+def test_infinite_scores_are_ranked_and_not_added_up() -> None:
+    members, others = np.full(100, np.inf), np.where(np.arange(100) < 60, np.inf, -np.inf)
+    found = of_scores("membership", "infinite", "", members, others, PROMISED)
+    assert found.auc.value == pytest.approx(0.7) and found.advantage.value == pytest.approx(0.4)
 
 
 def test_a_release_that_keeps_its_promise_passes() -> None:

@@ -98,8 +98,11 @@ def _read_table(order: "Order") -> Records:
         codec.encode(measured(frame, order.unit))
     holdout = None
     if order.holdout is not None:
+        holdout = check_frame(read_table(order.holdout, schema=given), drop=order.drop)
+        if set(holdout.columns) != set(frame.columns):
+            raise ValueError(f"{order.holdout} has other columns than {order.data}: give records of the same kind.")
+        holdout = holdout[list(frame.columns)]
         with naming(order.holdout):
-            holdout = check_frame(read_table(order.holdout, schema=given), drop=order.drop)[list(frame.columns)]
             codec.encode(measured(holdout, order.unit))
     return Records(frame, holdout, order.label, schema)
 
@@ -159,10 +162,10 @@ def split(order: "Order", records: Records) -> pd.DataFrame:
     n = persons.nunique()
     n_held_out = n // HELD_OUT if order.measure and records.holdout is None else 0
     if n - n_held_out < LEAST_RECORDS:
-        held_out = f" beside a fifth that is held out; --no-measure holds none out ({n_held_out})" if n_held_out else ""
+        held_out = f", without the {n_held_out} that would be held out (--no-measure holds none out)"
         raise ValueError(
             f"{n:,} records are too few: noise that hides one of them hides all that they have in common; expected at "
-            f"least {LEAST_RECORDS}{held_out}."
+            f"least {LEAST_RECORDS}{held_out if n_held_out else ''}."
         )
     return drawn_parts(persons, n_held_out)
 

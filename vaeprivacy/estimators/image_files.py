@@ -11,6 +11,7 @@ import numpy as np
 from vaeprivacy.compute.array_files import read_arrays
 from vaeprivacy.compute.extras import extra
 from vaeprivacy.compute.files import check_new, in_words
+from vaeprivacy.estimators.image_maps import MOST_PIXELS
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 MODES = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB", "CMYK": "RGB"}
@@ -43,6 +44,8 @@ def read_images(path: Path | str) -> tuple[np.ndarray, np.ndarray]:
     images, labels, first = [], [], None
     for label, file in files:
         image = read_image(file)
+        if image.shape[0] * image.shape[1] > MOST_PIXELS:
+            raise ValueError(f"{file} has {_size(image)} pixels; make all images smaller: at most {MOST_PIXELS:,}.")
         if first is not None and image.shape[:2] != first[1].shape[:2]:
             raise ValueError(
                 f"{file} has {_size(image)} pixels, and {first[0]} {_size(first[1])}: bring all images to one size."

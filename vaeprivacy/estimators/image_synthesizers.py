@@ -141,6 +141,8 @@ def as_images(x: Array) -> tuple[torch.Tensor, tuple[int, ...], bool]:
         raise ValueError(f"X is {shape}; expected images of shape (n, height, width), or with 3 channels of colour.")
     if len(values) < 2:
         raise ValueError(f"X holds {len(values)} images; expected at least {LEAST_RECORDS}.")
+    if values.ndim == 4 and not {values.shape[1], values.shape[-1]} & {1, 3}:
+        raise ValueError(f"X has shape {values.shape}; expected 1 channel or 3: put transparent parts on one colour.")
     last = values.ndim == 4 and values.shape[-1] in (1, 3) and values.shape[1] not in (1, 3)
     values = np.moveaxis(values, -1, 1) if last else values
     data = from_arrays(values, np.arange(len(values)) % 2, name="images")  # which checks values, and no labels here

@@ -1,5 +1,7 @@
 """People's own tables in files: .csv as spreadsheets save it, .parquet and .npz, whole or in parts."""
 
+import datetime
+import decimal
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -41,7 +43,7 @@ def read_table(path: Path | str, *, schema: Schema | None = None) -> pd.DataFram
             return with_dates(parsed_table(found, words=_words(schema)))
     if kind == ".parquet":
         with extra("experiments", work="A .parquet file"), reading(path, "is no .parquet file ({why})."):
-            return pd.read_parquet(path)
+            return with_plain_types(pd.read_parquet(path))
     arrays = read_arrays(path, only=("x", "y"))
     with naming(path):
         return next(as_parts(arrays["x"], arrays["y"], label="label"))
@@ -72,7 +74,10 @@ def read_parts(path: Path | str, *, schema: Schema, rows: int = 100_000) -> Iter
 def _kind(path: Path | str) -> str:
     kind = Path(path).suffix.lower()
     if kind not in KINDS:
-        raise ValueError(f"{path} is of the kind {kind or 'without an ending'!r}; expected {', '.join(KINDS)}.")
+        raise ValueError(
+            f"{path} is of the kind {kind or 'without an ending'!r}; expected .csv, .parquet or .npz: save a "
+            "spreadsheet as 'CSV UTF-8'."
+        )
     return kind
 
 
@@ -102,7 +107,21 @@ def _parquet_parts(path: Path, rows: int) -> Iterator[pd.DataFrame]:
     with extra("experiments", work="A .parquet file"):
         from pyarrow import parquet
     with reading(path, "is no .parquet file ({why})."):
-        yield from (batch.to_pandas() for batch in parquet.ParquetFile(path).iter_batches(batch_size=rows))
+        yield from (
+            with_plain_types(batch.to_pandas()) for batch in parquet.ParquetFile(path).iter_batches(batch_size=rows)
+        )
+
+
+def with_plain_types(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which days and decimal numbers, which Python has as objects, are pandas' dates and floats."""
+    found = {}
+    for name, column in frame.items():
+        kinds = {type(value) for value in column.dropna()} if column.dtype == object else set()
+        if kinds == {datetime.date}:
+            found[name] = pd.to_datetime(column)
+        elif kinds == {decimal.Decimal}:
+            found[name] = column.astype(float)
+    return frame.assign(**found)
 
 
 def with_dates(frame: pd.DataFrame, *, dates: list[str] | None = None) -> pd.DataFrame:
