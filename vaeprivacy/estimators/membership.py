@@ -54,8 +54,8 @@ def without(frame: pd.DataFrame, label: str | None) -> pd.DataFrame:
 def attack_release(subject: Subject) -> list[Measurement]:
     """Attack synthetic rows alone: by the nearest one, also for records that stand out, and by their density."""
     frames = [subject.members, subject.held_out, subject.synthetic]
-    members, others, released = as_points([without(frame, subject.label) for frame in frames])
-    of_members, of_others, of_released = label_codes(frames, subject.label)
+    members, others, released = as_points([without(frame, subject.class_label) for frame in frames])
+    of_members, of_others, of_released = label_codes(frames, subject.class_label)
     scores = [nearest(members, of_members, released, of_released), nearest(others, of_others, released, of_released)]
     far = [outlying(points, released) for points in (members, others)]
     few = [score[mask] for score, mask in zip(scores, far, strict=True)]
@@ -147,8 +147,8 @@ def average_density(fitted: Fitted, rows: pd.DataFrame) -> float:
 
 
 def _distances(pool: pd.DataFrame, released: pd.DataFrame, subject: Subject) -> np.ndarray:
-    points, rows = as_points([without(frame, subject.label) for frame in (pool, released)])
-    labels, labels_of_rows = label_codes([pool, released], subject.label)
+    points, rows = as_points([without(frame, subject.class_label) for frame in (pool, released)])
+    labels, labels_of_rows = label_codes([pool, released], subject.class_label)
     return nearest(points, labels, rows, labels_of_rows)
 
 
