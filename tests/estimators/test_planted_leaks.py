@@ -70,6 +70,13 @@ def test_rows_or_labels_that_are_copied_fail(leak: Leak, finder: str) -> None:
     assert verdict(found, PROMISED)["kind"] == "fail"
 
 
+def test_a_file_that_is_sorted_raises_no_alarm() -> None:
+    frame = people(0).assign(income=lambda table: table.age * 3)
+    parts = [frame[start::3].sort_values("age").reset_index(drop=True) for start in range(3)]
+    found = {each.name: each for each in attack_release(Subject(*parts, None, PROMISED))}
+    assert found["density of the release"].auc.value == pytest.approx(0.5, abs=0.1)
+
+
 def test_a_label_that_is_a_number_is_no_list_of_classes() -> None:
     frame = people(0)[["age", "weight", "sugar"]]
     subject = Subject(frame[:800], frame[800:1000], frame[1000:1800], "sugar", PROMISED)
