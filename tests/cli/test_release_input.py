@@ -105,6 +105,7 @@ MISTAKES = {
     "label of a number": (table(), ["--label", "weight"], "give bins"),
     "unit and label": (table(), ["--label", "ill", "--unit", "ill"], "both 'ill'"),
     "few synthetic rows": (table(), ["--rows", "5"], "--rows is 5; expected at least 20"),
+    "few persons": (table(who=np.arange(N) // 4), ["--unit", "who"], "40 persons are too few"),
     "rows for each record": (table(), ["--rows", "50", "--per-record"], "--rows is not for --per-record"),
     "duration": (parquet(x=pd.to_timedelta(np.arange(N), unit="s")), [], "expected numbers, words, dates"),
     "no labels": (npz(x=GREY), [], "expected arrays called 'x' and 'y'"),
@@ -146,6 +147,17 @@ def test_a_holdout_of_another_kind_is_refused_before_anything_is_written(folder:
         before = files(folder)
         result = release(data, "--holdout", name)
         assert (result.exit_code, files(folder)) == (2, before) and sentence in result.output
+
+
+def test_of_a_holdout_one_row_of_each_person_is_taken(folder: Path) -> None:
+    table(who=np.arange(N))()
+    people(80, who=np.arange(80) // 4).to_csv("few.csv", index=False)
+    people(76, who=np.arange(76) // 4).to_csv("fewer.csv", index=False)
+    assert "20 are held out" in release("d.csv", "--unit", "who", "--holdout", "few.csv").output
+    assert (
+        "fewer.csv has 19 records; expected at least 20"
+        in release("d.csv", "--unit", "who", "--holdout", "fewer.csv", "-o", "other").output
+    )
 
 
 def test_a_folder_is_no_table_for_a_schema() -> None:

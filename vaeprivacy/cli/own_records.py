@@ -26,6 +26,7 @@ from vaeprivacy.estimators.image_files import check_class_names
 from vaeprivacy.estimators.image_synthesizers import as_images
 from vaeprivacy.estimators.released_models import pixels
 from vaeprivacy.estimators.subject import LEAST
+from vaeprivacy.estimators.tables import one_row_each
 from vaeprivacy.randomness import SYSTEM_ENTROPY, uniforms
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ def _read_table(order: "Order") -> Records:
         if set(holdout.columns) != set(frame.columns):
             raise ValueError(f"{order.holdout} has other columns than {order.data}: give records of the same kind.")
         holdout = holdout[list(frame.columns)]
+        if order.unit:
+            holdout = one_row_each(holdout, order.unit, generator=SYSTEM_ENTROPY)
         with naming(order.holdout):
             codec.encode(measured(holdout, order.unit))
     return Records(frame, holdout, order.label, schema)
@@ -162,9 +165,10 @@ def split(order: "Order", records: Records) -> pd.DataFrame:
     n = persons.nunique()
     n_held_out = n // HELD_OUT if order.measure and records.holdout is None else 0
     if n - n_held_out < LEAST_RECORDS:
+        who = "persons" if order.unit else "records"
         held_out = f", without the {n_held_out} that would be held out (--no-measure holds none out)"
         raise ValueError(
-            f"{n:,} records are too few: noise that hides one of them hides all that they have in common; expected at "
+            f"{n:,} {who} are too few: noise that hides one of them hides all that they have in common; expected at "
             f"least {LEAST_RECORDS}{held_out if n_held_out else ''}."
         )
     return drawn_parts(persons, n_held_out)
