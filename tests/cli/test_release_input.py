@@ -221,6 +221,9 @@ def test_one_row_for_each_record_is_released_once_and_says_what_it_leaves_out(
     assert TabularSynthesizer.load(folder / "out-owner" / "model.safetensors").releases == 1
     card = json.loads((folder / "out" / "card.json").read_text())
     assert "Not covered: the labels" in card["promise"]["sentence"] and "one made of each record" in card["about"]
+    assert card["promise"]["facts"]["Not covered"].endswith(
+        "age, weight, ill: bounds or levels were read from the records"
+    )
     assert any("each row was made of one record" in limit for limit in card["limits"])
 
 

@@ -198,7 +198,7 @@ def about(
     }
     return Released(
         order.data.stem or "records", synthetic, model.guarantee, order.epsilon, records.label, order.unit, provenance,
-        records.image_shape, order.measure,
+        records.image_shape, order.measure, () if records.schema is None else records.schema.leaks,
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ class ImageSynthesizer(OwnSynthesizer):
     def guarantee(self) -> OwnGuarantee:
         """What is promised; before a fit, what it will promise."""
         self._check_settings()
-        return self._whole_guarantee(HOW, not_covered=self._leaks)
+        return self._whole_guarantee(HOW, not_covered=self._leaks, what="image")
 
     @property
     def _leaks(self) -> tuple[str, ...]:
