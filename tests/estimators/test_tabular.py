@@ -11,9 +11,11 @@ from people import SCHEMA, inside, people
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from vaeprivacy.dp_sgd import DPSGDTrainer
+from vaeprivacy.bounds import Indistinguishability
+from vaeprivacy.dp_sgd import DP_SETTINGS, DPSGDTrainer
 from vaeprivacy.estimators import ImageSynthesizer, TabularSynthesizer, draft_schema
 from vaeprivacy.estimators.copula import CopulaSettings, correlation, cut, fit_copula
+from vaeprivacy.estimators.framework import dp_trainer
 from vaeprivacy.estimators.histograms import DEPTH, counts, halved, halves, simplex
 from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 from vaeprivacy.randomness import seeded_generator
@@ -174,6 +176,34 @@ def test_the_framework_is_saved_with_its_model_and_its_count(trainer, tmp_path):
     assert loaded.releases == 2 and "2 were made" in str(loaded.guarantee)
     loaded.save(path)
     assert TabularSynthesizer.load(path).releases == 2
+
+
+def test_a_vae_with_dp_sgd_is_covered_whole_drawn_from_freely_and_saved(tmp_path):
+    path, frame = tmp_path / "m.safetensors", people(400)
+    made = synthesizer(form="vae", epsilon=4, generator=seeded_generator(0, "fit"))
+    stated = made.guarantee
+    assert stated.whole_release() == Indistinguishability(4.0, 1e-6) and stated.releases == 1
+    assert made.fit(frame).guarantee == stated and made.releases == 1
+    rows = made.sample(500, generator=seeded_generator(1, "rows"))
+    assert rows.dtypes.equals(frame.astype({"children": float}).dtypes) and inside(rows) and len(rows) == 500
+    made.save(path)
+    loaded = TabularSynthesizer.load(path)
+    pd.testing.assert_frame_equal(loaded.sample(500, generator=seeded_generator(1, "rows")), rows)
+    assert loaded.guarantee == stated
+    with pytest.warns(UserWarning, match="other copies of that file are not counted"):
+        assert loaded.fit(frame).guarantee.whole_release() == Indistinguishability(8.0, 2e-6)
+    with pytest.raises(ValueError, match="cannot be added"):
+        clone(loaded).set_params(epsilon=1).fit(frame)
+    with pytest.raises(ValueError, match=r"call sample\(n\)"):
+        made.release(frame)
+    with pytest.raises(ValueError, match="give no trainer"):
+        synthesizer(form="vae", trainer=DPSGDTrainer(8.0)).fit(frame)
+
+
+def test_what_trains_that_vae_promises_no_more_than_is_stated():
+    for epsilon, n in [(0.5, 100), (4.0, 400), (4.0, 5000)]:
+        promise = dp_trainer(epsilon, 1e-6).coverage(n, DP_SETTINGS).replace_one
+        assert promise.epsilon <= epsilon and promise.delta == 1e-6
 
 
 def test_a_file_of_the_framework_that_is_damaged_or_of_another_kind_is_one_sentence(tmp_path):

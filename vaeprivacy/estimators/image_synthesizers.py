@@ -94,7 +94,7 @@ class ImageSynthesizer(OwnSynthesizer):
         of_map = image_map(shape, waves=self.waves)
         budget = {"epsilon": self.epsilon, "delta": self.delta, "n_classes": len(classes)}
         self.model_ = fit_moments(of_map.transform(x), numbers, of_map, generator=self.source, **budget)
-        self._state.note(mark, self.form, new_records=new_records, mu=self.measure.mu)
+        self._state.note(mark, self.form, new_records=new_records, releases=1, mu=self.measure.mu)
         self.classes_, self.image_shape_, self.channels_last_, self.labelled_ = classes, shape, last, y is not None
         self.seeded_, self.n_features_in_ = self.generator is not None, x.shape[1]
         return self
@@ -119,7 +119,7 @@ class ImageSynthesizer(OwnSynthesizer):
 
         This is the release: any number costs the same, and it may be repeated.
         """
-        self._check_form("moments", "call sample(n).")
+        self._check_form("moments", instead="call sample(n).")
         made = self.model_.sample(n, generator=self.source if generator is None else generator)
         images = (made.x * 255).round().to(torch.uint8).reshape(n, *self.image_shape_).numpy()
         return np.moveaxis(images, 1, -1) if self.channels_last_ else images, self.classes_[made.y.numpy()]

@@ -33,7 +33,7 @@ FITTED = ("image_shape_", "channels_last_", "labelled_", "seeded_", "n_features_
 def save_table(synthesizer: "TabularSynthesizer", path: Path) -> None:
     """Write a fitted synthesizer of tables to a safetensors file, whole or not at all."""
     codec = synthesizer.codec_
-    tensors, about = (copula_parts if synthesizer.form == "moments" else framework.to_file)(synthesizer.model_)
+    tensors, about = PARTS[synthesizer.form](synthesizer.model_)
     about |= {
         "settings": {name: plain_list(getattr(synthesizer, name)) for name in SETTINGS},
         "schema": codec.schema.to_dict(),
@@ -52,6 +52,10 @@ def copula_parts(model: CopulaModel) -> tuple[dict[str, torch.Tensor], dict[str,
     for name in ("starts", "orders", "histograms"):
         arrays |= {f"{name} {j}": array for j, array in enumerate(getattr(model, name))}
     return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}, {}
+
+
+#: What takes a model apart, by the form of its synthesizer.
+PARTS = {"moments": copula_parts, "framework": framework.to_file, "vae": lambda vae: (framework.weights_of(vae), {})}
 
 
 def write_with_count(path: Path, tensors: dict[str, torch.Tensor], about: dict[str, Any], seen: Seen) -> None:
@@ -92,6 +96,8 @@ def load_table(kind: "type[TabularSynthesizer]", path: Path) -> "TabularSynthesi
         synthesizer.class_starts_, synthesizer.seeded_ = tensors.pop("class_starts").numpy(), about["seeded"]
         if synthesizer.form == "moments":
             synthesizer.model_ = model_of({name: tensor.numpy() for name, tensor in tensors.items()})
+        elif synthesizer.form == "vae":
+            synthesizer.model_ = framework.vae_of(tensors, codec.features(None))
         else:
             features = codec.features(place)
             synthesizer.model_ = framework.from_file(tensors, about, features=features, releases=seen.count)

@@ -128,11 +128,13 @@ class Seen:
                 "a new synthesizer, and state both guarantees."
             )
 
-    def note(self, fingerprint: tuple[int, int], kind: str, *, new_records: bool, mu: float = 0.0) -> None:
-        """Keep what was fitted to what; a fit that cost some mu is a release. With new records, count from 0."""
+    def note(
+        self, fingerprint: tuple[int, int], kind: str, *, new_records: bool, releases: int = 0, mu: float = 0.0
+    ) -> None:
+        """Keep what was fitted to what, how many releases that is, and what they cost; new records count from 0."""
         if new_records:
             self.count.made, self.spent = 0, 0.0
-        self.count.made += mu > 0
+        self.count.made += releases
         self.spent += mu**2
         self.fingerprint, self.kind, self.loaded = fingerprint, kind, self.loaded and not new_records
 

@@ -1,5 +1,6 @@
 """Fitted synthesizers as measurements see them: rows of tables in, densities and released numbers out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -119,19 +120,25 @@ class KnownImages:
 
 @dataclass(frozen=True)
 class KnownRows:
-    """A release of one row for each record: the rows are all that is released, and no more can be drawn."""
+    """A release of which measurements see rows alone.
 
-    rows: pd.DataFrame
+    Attributes
+    ----------
+    draw : callable
+        Returns so many rows; those of one for each record, however many are asked for.
+    """
+
+    draw: Callable[[int], pd.DataFrame]
 
     def sample(self, n: int) -> pd.DataFrame:
-        """Return the rows that were released, however many are asked for."""
-        return self.rows
+        """Return synthetic rows."""
+        return self.draw(n)
 
     def log_density(self, rows: pd.DataFrame) -> None:
         """Return None: there is no density."""
 
     def statistics(self, rows: pd.DataFrame, known: pd.DataFrame) -> None:
-        """Return None: no model is released."""
+        """Return None: nothing is read from a model."""
 
 
 def pixels(images: np.ndarray, labels: np.ndarray, *, label: str) -> pd.DataFrame:
@@ -156,7 +163,7 @@ def as_known(synthesizer: TabularSynthesizer | ImageSynthesizer, label: str | No
     """Return a fitted synthesizer as measurements see it."""
     if isinstance(synthesizer, ImageSynthesizer):
         return KnownImages(synthesizer, label or "label")
-    return KnownTable(synthesizer)
+    return KnownTable(synthesizer) if synthesizer.form == "moments" else KnownRows(synthesizer.sample)
 
 
 def refitted(synthesizer: TabularSynthesizer | ImageSynthesizer, rows: pd.DataFrame, *, label: str | None) -> Fitted:
@@ -169,7 +176,8 @@ def refitted(synthesizer: TabularSynthesizer | ImageSynthesizer, rows: pd.DataFr
         return as_known(fresh.fit(images, rows[label].to_numpy()), label)
     fresh.set_params(schema=synthesizer.schema_, unit=None, drop=())
     if fresh.form == "framework":
-        return KnownRows(fresh.fit(rows).release(rows))
+        made = fresh.fit(rows).release(rows)
+        return KnownRows(lambda n: made)
     return as_known(fresh.fit(rows), label)
 
 
@@ -204,7 +212,7 @@ def subject_of(
     """
     images = isinstance(synthesizer, ImageSynthesizer)
     label = label or (None if images else synthesizer.label)
-    known = KnownRows(synthetic) if synthesizer.form == "framework" else as_known(synthesizer, label)
+    known = KnownRows(lambda n: synthetic) if synthesizer.form == "framework" else as_known(synthesizer, label)
     return Subject(
         members, held_out, synthetic, label, promised_measure(synthesizer.guarantee), known,
         partial(refitted, synthesizer, label=label), images=images,
