@@ -32,7 +32,7 @@ def draft_schema(frame: pd.DataFrame, *, drop: Sequence[str] = ()) -> Schema:
         identifier or text.
     """
     frame = check_frame(frame, drop=drop)
-    return Schema(tuple(draft_column(frame[name]) for name in frame.columns))
+    return Schema(tuple(_draft_column(frame[name]) for name in frame.columns))
 
 
 def check_frame(frame: pd.DataFrame, *, drop: Sequence[str] = ()) -> pd.DataFrame:
@@ -62,7 +62,7 @@ def check_frame(frame: pd.DataFrame, *, drop: Sequence[str] = ()) -> pd.DataFram
     return frame
 
 
-def draft_column(values: pd.Series) -> ColumnSchema:
+def _draft_column(values: pd.Series) -> ColumnSchema:
     """Return what one column looks like; see :func:`draft_schema`."""
     present, what = values.dropna(), f"column {values.name!r}"
     if present.empty:

@@ -43,7 +43,7 @@ def read_images(path: Path | str) -> tuple[np.ndarray, np.ndarray]:
     files = _files(path)
     images, labels, first = [], [], None
     for label, file in files:
-        image = read_image(file)
+        image = _read_image(file)
         if image.shape[0] * image.shape[1] > MOST_PIXELS:
             raise ValueError(f"{file} has {_size(image)} pixels; make all images smaller: at most {MOST_PIXELS:,}.")
         if first is not None and image.shape[:2] != first[1].shape[:2]:
@@ -80,7 +80,7 @@ def _is_picture(path: Path) -> bool:
     return path.is_file() and not hidden and path.suffix.lower() in ENDINGS
 
 
-def read_image(path: Path) -> np.ndarray:
+def _read_image(path: Path) -> np.ndarray:
     """Return one picture as uint8, shape (height, width) or (height, width, 3); see :func:`read_images`."""
     with extra("card", work="A folder of images"):
         from PIL import Image

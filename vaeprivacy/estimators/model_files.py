@@ -35,7 +35,7 @@ def save_table(synthesizer: "TabularSynthesizer", path: Path) -> None:
     codec = synthesizer.codec_
     tensors, about = PARTS[synthesizer.form](synthesizer.model_)
     about |= {
-        "settings": {name: plain_list(getattr(synthesizer, name)) for name in SETTINGS},
+        "settings": {name: _plain_list(getattr(synthesizer, name)) for name in SETTINGS},
         "schema": codec.schema.to_dict(),
         "dtypes": dict(codec.dtypes),
         "categories": dict(codec.categories),
@@ -43,10 +43,10 @@ def save_table(synthesizer: "TabularSynthesizer", path: Path) -> None:
         "seeded": synthesizer.seeded_,
     }
     tensors["class_starts"] = torch.from_numpy(np.ascontiguousarray(synthesizer.class_starts_))
-    write_with_count(path, tensors, about, synthesizer._state)
+    _write_with_count(path, tensors, about, synthesizer._state)
 
 
-def copula_parts(model: CopulaModel) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+def _copula_parts(model: CopulaModel) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Return the arrays of a model as tensors, by name; there is nothing else to say of it."""
     arrays = {"classes": model.classes, "correlations": model.correlations}
     for name in ("starts", "orders", "histograms"):
@@ -55,10 +55,10 @@ def copula_parts(model: CopulaModel) -> tuple[dict[str, torch.Tensor], dict[str,
 
 
 #: What takes a model apart, by the form of its synthesizer.
-PARTS = {"moments": copula_parts, "framework": framework.to_file, "vae": lambda vae: (framework.weights_of(vae), {})}
+PARTS = {"moments": _copula_parts, "framework": framework.to_file, "vae": lambda vae: (framework.weights_of(vae), {})}
 
 
-def write_with_count(path: Path, tensors: dict[str, torch.Tensor], about: dict[str, Any], seen: Seen) -> None:
+def _write_with_count(path: Path, tensors: dict[str, torch.Tensor], about: dict[str, Any], seen: Seen) -> None:
     """Write numbers, plain values about them, and the count of releases."""
     about |= {"package": f"vaeprivacy {version('vaeprivacy')}", "releases": seen.count.made}
     about |= {"spent": seen.spent, "kind": seen.kind}
@@ -66,15 +66,15 @@ def write_with_count(path: Path, tensors: dict[str, torch.Tensor], about: dict[s
     write_whole(path, lambda unfinished: write_tensors(tensors, unfinished, about=texts))
 
 
-def read_with_count(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], Seen]:
-    """Read what :func:`write_with_count` wrote."""
+def _read_with_count(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], Seen]:
+    """Read what ``_write_with_count`` wrote."""
     tensors, texts = read_tensors(path)
     about = {name: json.loads(text) for name, text in texts.items()}
     seen = Seen(ReleaseCount(int(about["releases"])), float(about["spent"]), str(about["kind"]), loaded=True)
     return tensors, about, seen
 
 
-def plain_list(value: object) -> object:
+def _plain_list(value: object) -> object:
     """Return a tuple as a list, and anything else as it is."""
     return list(value) if isinstance(value, tuple) else value
 
@@ -88,7 +88,7 @@ def load_table(kind: "type[TabularSynthesizer]", path: Path) -> "TabularSynthesi
         If there is no such file, or it is damaged or of another kind.
     """
     with reading(path, "is no synthesizer that this version can read ({why}); fit it again."):
-        tensors, about, seen = read_with_count(path)
+        tensors, about, seen = _read_with_count(path)
         schema = Schema.from_dict(about["schema"])
         synthesizer = kind(**about["settings"], schema=schema)
         codec, place = Codec(schema, about["dtypes"], about["categories"]), about["label_place"]
@@ -135,7 +135,7 @@ def save_images(synthesizer: "ImageSynthesizer", path: Path) -> None:
     }
     tensors = {"centre": of_map.centre, "basis": of_map.basis, "means": model.means, "roots": model.roots}
     tensors = {name: tensor.contiguous() for name, tensor in (tensors | {"counts": model.counts}).items()}
-    write_with_count(path, tensors, about, synthesizer._state)
+    _write_with_count(path, tensors, about, synthesizer._state)
 
 
 def load_images(kind: "type[ImageSynthesizer]", path: Path) -> "ImageSynthesizer":
@@ -147,7 +147,7 @@ def load_images(kind: "type[ImageSynthesizer]", path: Path) -> "ImageSynthesizer
         If there is no such file, or it is damaged or of another kind.
     """
     with reading(path, "is no synthesizer of images that this version can read ({why}); fit it again."):
-        tensors, about, seen = read_with_count(path)
+        tensors, about, seen = _read_with_count(path)
         fitted = about["fitted"]
         classes, shape = np.array(fitted.pop("classes_")), tuple(fitted.pop("image_shape_"))
         synthesizer = kind(**about["settings"], classes=classes.tolist() if about["given"] else None)

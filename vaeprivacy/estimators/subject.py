@@ -74,7 +74,7 @@ class Subject:
     @property
     def class_label(self) -> str | None:
         """The label if it has classes; None if there is none, or it is a number with too many values for that."""
-        if self.label is None or has_classes(self.members[self.label]):
+        if self.label is None or _has_classes(self.members[self.label]):
             return self.label
         return None
 
@@ -95,8 +95,8 @@ class Subject:
 LEAST = 20
 
 
-def has_classes(column: pd.Series) -> bool:
-    """Return whether a label is one of classes: not a number with over :data:`~.tables.MOST_CLASSES` values."""
+def _has_classes(column: pd.Series) -> bool:
+    """Return whether a label is one of classes: not a number with over 20 values (``MOST_CLASSES``)."""
     return not is_number(column) or column.nunique() <= MOST_CLASSES
 
 
