@@ -11,11 +11,15 @@ from people import SCHEMA, inside, people
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from vaeprivacy.estimators import TabularSynthesizer, draft_schema
+from vaeprivacy.bounds import Indistinguishability
+from vaeprivacy.dp_sgd import DP_SETTINGS, DPSGDTrainer
+from vaeprivacy.estimators import ImageSynthesizer, TabularSynthesizer, draft_schema
 from vaeprivacy.estimators.copula import CopulaSettings, correlation, cut, fit_copula
+from vaeprivacy.estimators.framework import dp_trainer
 from vaeprivacy.estimators.histograms import DEPTH, counts, halved, halves, simplex
 from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
 from vaeprivacy.randomness import seeded_generator
+from vaeprivacy.trainers import PublicTrainer
 
 
 def synthesizer(**settings):
@@ -156,6 +160,71 @@ def test_the_framework_gives_one_row_for_one_and_says_what_it_leaves_out():
     assert len(rows) == 300 and inside(rows) and made.releases == 1
     assert rows.label.value_counts().equals(people(300).label.value_counts())
     assert "Not covered: the labels" in str(made.guarantee) and "Not covered: what encoder" in str(made.guarantee)
+
+
+@pytest.mark.parametrize("trainer", [None, DPSGDTrainer(8.0)])
+def test_the_framework_is_saved_with_its_model_and_its_count(trainer, tmp_path):
+    path, frame = tmp_path / "m.safetensors", people(300)
+    made = synthesizer(form="framework", trainer=trainer, generator=seeded_generator(0, "fit")).fit(frame)
+    made.release(frame)
+    made.save(path)
+    loaded = TabularSynthesizer.load(path)
+    assert loaded.guarantee == made.guarantee and loaded.trainer == made.model_.trainer
+    with pytest.warns(UserWarning, match="other copies of that file are not counted"):
+        same = [each.release(frame, generator=seeded_generator(1, "noise")) for each in (made, loaded)]
+    pd.testing.assert_frame_equal(*same)
+    assert loaded.releases == 2 and "2 were made" in str(loaded.guarantee)
+    loaded.save(path)
+    assert TabularSynthesizer.load(path).releases == 2
+
+
+def test_a_vae_with_dp_sgd_is_covered_whole_drawn_from_freely_and_saved(tmp_path):
+    path, frame = tmp_path / "m.safetensors", people(400)
+    made = synthesizer(form="vae", epsilon=4, generator=seeded_generator(0, "fit"))
+    stated = made.guarantee
+    assert stated.whole_release() == Indistinguishability(4.0, 1e-6) and stated.releases == 1
+    assert made.fit(frame).guarantee == stated and made.releases == 1
+    rows = made.sample(500, generator=seeded_generator(1, "rows"))
+    assert rows.dtypes.equals(frame.astype({"children": float}).dtypes) and inside(rows) and len(rows) == 500
+    made.save(path)
+    loaded = TabularSynthesizer.load(path)
+    pd.testing.assert_frame_equal(loaded.sample(500, generator=seeded_generator(1, "rows")), rows)
+    assert loaded.guarantee == stated
+    with pytest.warns(UserWarning, match="other copies of that file are not counted"):
+        assert loaded.fit(frame).guarantee.whole_release() == Indistinguishability(8.0, 2e-6)
+    with pytest.raises(ValueError, match="cannot be added"):
+        clone(loaded).set_params(epsilon=1).fit(frame)
+    with pytest.raises(ValueError, match=r"call sample\(n\)"):
+        made.release(frame)
+    with pytest.raises(ValueError, match="give no trainer"):
+        synthesizer(form="vae", trainer=DPSGDTrainer(8.0)).fit(frame)
+
+
+def test_what_trains_that_vae_promises_no_more_than_is_stated():
+    for epsilon, n in [(0.5, 100), (4.0, 400), (4.0, 5000)]:
+        promise = dp_trainer(epsilon, 1e-6).coverage(n, DP_SETTINGS).replace_one
+        assert promise.epsilon <= epsilon and promise.delta == 1e-6
+
+
+def test_a_file_of_the_framework_that_is_damaged_or_of_another_kind_is_one_sentence(tmp_path):
+    path = tmp_path / "m.safetensors"
+    made = synthesizer(form="framework", generator=seeded_generator(0, "fit")).fit(people(300))
+    made.save(path)
+    whole = path.read_bytes()
+    for content in (whole[:-50], whole[:-50] + bytes(50), b"", b"no model"):
+        path.write_bytes(content)
+        with pytest.raises(
+            ValueError, match=r"m\.safetensors is no synthesizer that this version can read \(.*\); fit"
+        ):
+            TabularSynthesizer.load(path)
+    made.model_.vae.save(path)  # a VAE alone
+    with pytest.raises(ValueError, match="is no synthesizer"):
+        TabularSynthesizer.load(path)
+    with pytest.raises(ValueError, match="is no synthesizer of images"):
+        ImageSynthesizer.load(path)
+    made.model_.trainer = PublicTrainer()
+    with pytest.raises(ValueError, match=r"Only what PlainTrainer\(\) or DPSGDTrainer"):
+        made.save(path)
 
 
 def random_cells(n: int = 400) -> tuple[np.ndarray, np.ndarray, list[int]]:

@@ -12,7 +12,7 @@ from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.estimators.measurement import of_rates, of_scores
 from vaeprivacy.estimators.measures import Measured
 from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
-from vaeprivacy.reporting.card import Released, owner_card, planted_copy, public_card, write_card
+from vaeprivacy.reporting.card import Released, owner_card, page, planted_copy, public_card, write_card
 from vaeprivacy.whole_guarantee import WholeGuarantee
 
 PROMISED = GaussianIndistinguishability.for_epsilon(1.0, delta=1e-6)
@@ -60,6 +60,18 @@ def test_the_cards_say_what_is_promised_to_whom_and_how_epsilon_was_paid_for(pag
             "cost nothing",
         ):
             assert said in text
+
+
+def test_a_card_of_images_is_about_images() -> None:
+    pixels = pd.DataFrame(np.random.default_rng(0).random((60, 16)), columns=[f"pixel {i}" for i in range(16)])
+    rows = pixels.assign(**{"class": ["cat", "dog"] * 30})
+    card, figures = public_card(
+        Released("pets", rows, WholeGuarantee(PROMISED, 1e-6, "Noise."), 1.0, "class", image_shape=(4, 4))
+    )
+    text = page(card, figures)
+    assert card["promise"]["facts"]["Protected"].startswith("one image;") and "Few images" in card["promise"]["facts"]
+    assert "What the synthetic images look like" in text and "coarse patterns" in text
+    assert "pairs of columns" not in text
 
 
 def test_without_a_promise_for_the_whole_no_curve_is_drawn(released: Released) -> None:

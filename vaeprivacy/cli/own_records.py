@@ -1,16 +1,16 @@
-"""People's own records on the command line: read, split, fitted once, and written."""
+"""People's own records on the command line: read, checked, split, fitted and written."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from vaeprivacy.compute.files import write_whole
+from vaeprivacy.compute.array_files import naming, read_arrays
 from vaeprivacy.estimators import (
     ImageSynthesizer,
+    Schema,
     TabularSynthesizer,
     draft_schema,
     read_images,
@@ -19,18 +19,21 @@ from vaeprivacy.estimators import (
     write_images,
     write_table,
 )
+from vaeprivacy.estimators.base import LEAST_RECORDS
+from vaeprivacy.estimators.codec import Codec
 from vaeprivacy.estimators.drafts import check_frame
+from vaeprivacy.estimators.image_files import check_class_names
+from vaeprivacy.estimators.image_synthesizers import as_images
 from vaeprivacy.estimators.released_models import pixels
 from vaeprivacy.estimators.subject import LEAST
+from vaeprivacy.estimators.tables import one_row_each
 from vaeprivacy.randomness import SYSTEM_ENTROPY, uniforms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from vaeprivacy.cli.release_work import Order
 
 HELD_OUT = 5  # one record in so many
-SPLIT, MODEL = "split.csv", "model.safetensors"
+SPLIT = "split.csv"
 MEMBER, HELD_OUT_PART = "member", "held out"
 CLASS = "class"  # what the label of an image is called
 
@@ -45,6 +48,8 @@ class Records:
         The table, or images as one row of pixels each; and records from another file, to measure with.
     label : str or None
         The column to be predicted.
+    schema : Schema or None
+        What is known of the columns that come out; of images there is none.
     image_shape : tuple of int or None
         Of images, height and width, in colour with channels first.
     """
@@ -52,6 +57,7 @@ class Records:
     frame: pd.DataFrame
     holdout: pd.DataFrame | None
     label: str | None
+    schema: Schema | None
     image_shape: tuple[int, ...] | None = None
 
     @property
@@ -66,60 +72,114 @@ def read_records(order: "Order") -> Records:
     Raises
     ------
     FileNotFoundError, TypeError, ValueError
-        If they cannot be read, or do not fit options or each other.
+        If they cannot be read, or do not fit options, the schema or each other.
     """
-    if order.data.is_dir():
-        return _read_folder(order)
-    frame = check_frame(read_table(order.data), drop=order.drop)
-    _check_label(frame, order.label)
+    records = _read_images(order) if holds_images(order.data) else _read_table(order)
+    if records.holdout is not None and len(records.holdout) < LEAST:
+        raise ValueError(f"{order.holdout} has {len(records.holdout)} records; expected at least {LEAST}.")
+    return records
+
+
+def holds_images(path: Path) -> bool:
+    """Return whether records are images: a folder, or an .npz file whose array x has more than rows and columns."""
+    if path.is_dir():
+        return True
+    return path.suffix.lower() == ".npz" and path.is_file() and read_arrays(path, only=("x", "y"))["x"].ndim > 2
+
+
+def _read_table(order: "Order") -> Records:
+    given = None if order.schema is None else read_schema(order.schema)
+    frame = check_frame(read_table(order.data, schema=given), drop=order.drop)
+    _check_columns(frame, order)
+    left_out = [*order.drop, *([order.unit] if order.unit else [])]
+    # A draft is of all records, those that are held out included: else one of these may hold what it does not know.
+    schema = draft_schema(measured(frame, order.unit)) if given is None else given.without(left_out)
+    codec = Codec.of(measured(frame, order.unit), schema)
+    with naming(order.data):
+        codec.encode(measured(frame, order.unit))
+    holdout = None
+    if order.holdout is not None:
+        holdout = check_frame(read_table(order.holdout, schema=given), drop=order.drop)
+        if set(holdout.columns) != set(frame.columns):
+            raise ValueError(f"{order.holdout} has other columns than {order.data}: give records of the same kind.")
+        holdout = holdout[list(frame.columns)]
+        if order.unit:
+            holdout = one_row_each(holdout, order.unit, generator=SYSTEM_ENTROPY)
+        with naming(order.holdout):
+            codec.encode(measured(holdout, order.unit))
+    return Records(frame, holdout, order.label, schema)
+
+
+def _check_columns(frame: pd.DataFrame, order: "Order") -> None:
+    """Refuse a label or a unit that is no column, or one and the same."""
+    if order.label is not None and order.label not in frame.columns:
+        raise ValueError(f"--label is {order.label!r}; expected one of the columns {', '.join(frame.columns[:20])}.")
     if order.unit and (order.unit not in frame.columns or frame[order.unit].isna().any()):
         raise ValueError(f"--unit is {order.unit!r}; expected a column that no record lacks.")
-    holdout = None if order.holdout is None else check_frame(read_table(order.holdout), drop=order.drop)
-    if holdout is not None and list(holdout.columns) != list(frame.columns):
-        raise ValueError(f"{order.holdout} has other columns than {order.data}: give records of the same kind.")
-    return Records(frame, holdout, order.label)
+    if order.unit and order.unit == order.label:
+        raise ValueError(f"--unit and --label are both {order.unit!r}; the unit says whose a row is, and is left out.")
 
 
-def _check_label(frame: pd.DataFrame, label: str | None) -> None:
-    if label is not None and label not in frame.columns:
-        raise ValueError(f"--label is {label!r}; expected one of the columns {', '.join(frame.columns[:20])}.")
+def _read_images(order: "Order") -> Records:
+    for name in ("label", "schema", "unit", "bins", "drop", "per_record"):
+        if getattr(order, name):
+            option = name.replace("_", "-")
+            raise ValueError(f"--{option} is for tables; the labels of images are the names of their folders, or y.")
+    frame, shape = image_table(order.data)
+    holdout = None
+    if order.holdout is not None:
+        holdout, other = image_table(order.holdout)
+        if other != shape or not set(holdout[CLASS]) <= set(frame[CLASS]):
+            raise ValueError(f"{order.holdout} has images of another size or class than {order.data}.")
+    return Records(frame, holdout, CLASS, None, shape)
 
 
-def _read_folder(order: "Order") -> Records:
-    for name in ("label", "schema", "unit", "bins"):
-        if getattr(order, name) is not None:
-            raise ValueError(f"--{name} is for tables; the labels of images are the names of their folders.")
-    images, labels = read_images(order.data)
-    shape = images.shape[1:] if images.ndim == 3 else (images.shape[3], *images.shape[1:3])
-    holdout = None if order.holdout is None else pixels(*read_images(order.holdout), label=CLASS)
-    return Records(pixels(images, labels, label=CLASS), holdout, CLASS, shape)
+def image_table(path: Path) -> tuple[pd.DataFrame, tuple[int, ...]]:
+    """Return images in a folder or an .npz file as rows of pixels with a class, and the shape of one."""
+    images, labels = read_images(path)
+    with naming(path):
+        x, shape, _ = as_images(images)
+        if labels.shape != (len(x),) or pd.isna(labels).any():
+            raise ValueError(
+                f"y has shape {labels.shape}; expected a label for each of {len(x):,} images, none missing."
+            )
+        check_class_names(labels)
+    images = (x.numpy() * 255).round().astype(np.uint8).reshape(len(x), *shape)
+    return pixels(np.moveaxis(images, 1, -1) if len(shape) == 3 else images, labels, label=CLASS), shape
 
 
-def split(order: "Order", records: Records) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return members and held-out records; which they are is drawn once, and kept with the owner.
+def split(order: "Order", records: Records) -> pd.DataFrame:
+    """Return which rows are members, are held out, or are not used, in a column "part"; it is drawn once, and kept.
 
     Of each person one row, drawn at random, is a member or held out; without a unit each row is a person.
 
     Raises
     ------
     ValueError
-        If so few would be held out that nothing can be measured.
+        If so few are left that noise hides all of them.
     """
     path, frame = order.owner / SPLIT, records.frame
-    n_held_out = 0
-    if order.measure and records.holdout is None:
-        n_held_out = (frame[order.unit].nunique() if order.unit else len(frame)) // HELD_OUT
-        if n_held_out < LEAST:
-            raise ValueError(
-                f"{len(frame):,} records are too few to hold a fifth of them out (at least {LEAST * HELD_OUT}): give "
-                "--holdout or --no-measure."
-            )
-    if not path.exists():
-        parts = drawn_parts(frame[order.unit] if order.unit else pd.Series(range(len(frame))), n_held_out)
-        write_whole(path, partial(parts.to_csv, index=False))
-    parts = pd.read_csv(path)["part"].to_numpy()
-    members, held_out = (frame[parts == part].reset_index(drop=True) for part in (MEMBER, HELD_OUT_PART))
-    return members, held_out if records.holdout is None else records.holdout
+    if path.exists():
+        return pd.read_csv(path)
+    persons = frame[order.unit] if order.unit else pd.Series(range(len(frame)))
+    n = persons.nunique()
+    n_held_out = n // HELD_OUT if order.measure and records.holdout is None else 0
+    if n - n_held_out < LEAST_RECORDS:
+        who = "persons" if order.unit else "records"
+        held_out = f", without the {n_held_out} that would be held out (--no-measure holds none out)"
+        raise ValueError(
+            f"{n:,} {who} are too few: noise that hides one of them hides all that they have in common; expected at "
+            f"least {LEAST_RECORDS}{held_out if n_held_out else ''}."
+        )
+    return drawn_parts(persons, n_held_out)
+
+
+def parted(records: Records, parts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return members and held-out records."""
+    rows = [
+        records.frame[(parts["part"] == part).to_numpy()].reset_index(drop=True) for part in (MEMBER, HELD_OUT_PART)
+    ]
+    return rows[0], rows[1] if records.holdout is None else records.holdout
 
 
 def drawn_parts(persons: pd.Series, n_held_out: int) -> pd.DataFrame:
@@ -131,30 +191,13 @@ def drawn_parts(persons: pd.Series, n_held_out: int) -> pd.DataFrame:
     return pd.DataFrame({"part": parts})
 
 
-def model_of(
-    order: "Order", records: Records, members: pd.DataFrame, *, say: "Callable[[str], None]"
-) -> TabularSynthesizer | ImageSynthesizer:
-    """Return the fitted model, which is fitted once and then kept: a second fit would be a second release."""
-    path = order.owner / MODEL
-    kind = TabularSynthesizer if records.image_shape is None else ImageSynthesizer
-    if path.exists():
-        say("The model was fitted before: it is read, and no second release is made.")
-        return kind.load(path)
-    model = new_model(order, records, members)
-    say(f"The promise: {model.guarantee}")
-    fitted = fit(model, records, members)
-    fitted.save(path)
-    return fitted
-
-
-def new_model(order: "Order", records: Records, members: pd.DataFrame) -> TabularSynthesizer | ImageSynthesizer:
+def new_model(order: "Order", records: Records) -> TabularSynthesizer | ImageSynthesizer:
     """Return a synthesizer for an order, not yet fitted: its guarantee is stated before anything is computed."""
     if records.image_shape is not None:
         return ImageSynthesizer(epsilon=order.epsilon, delta=order.delta, classes=sorted(set(records.frame[CLASS])))
-    schema = draft_schema(measured(members, order.unit)) if order.schema is None else read_schema(order.schema)
     return TabularSynthesizer(
-        epsilon=order.epsilon, delta=order.delta, schema=schema.without(order.drop), label=order.label, bins=order.bins,
-        unit=order.unit,
+        epsilon=order.epsilon, delta=order.delta, schema=records.schema, label=order.label, bins=order.bins,
+        unit=order.unit, form="framework" if order.per_record else "moments",
     )  # fmt: skip
 
 
@@ -182,12 +225,12 @@ def as_arrays(rows: pd.DataFrame, shape: tuple[int, ...]) -> np.ndarray:
 def read_synthetic(records: Records, folder: Path) -> pd.DataFrame:
     """Read what :func:`write_synthetic` wrote."""
     if records.image_shape is not None:
-        return pixels(*read_images(folder / "synthetic"), label=CLASS)
-    return read_table(folder / "synthetic.csv")
+        return image_table(folder / "synthetic")[0]
+    return read_table(folder / "synthetic.csv", schema=records.schema)
 
 
 def write_synthetic(synthetic: pd.DataFrame, records: Records, folder: Path) -> None:
-    """Write synthetic records as their originals came: images in folders of classes, else a table."""
+    """Write synthetic records: images in folders of classes, else a table."""
     if records.image_shape is not None:
         write_images(as_arrays(synthetic, records.image_shape), synthetic[CLASS].to_numpy(), folder / "synthetic")
     else:

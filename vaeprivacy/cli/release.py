@@ -35,6 +35,10 @@ def release(
     rows: Annotated[int | None, typer.Option(min=1, help="Synthetic rows; by default as many as records.")] = None,
     unit: Annotated[str | None, typer.Option(help="The column that says whose a row is.")] = None,
     bins: Annotated[int | None, typer.Option(min=2, help="Equal parts of a label that is a number.")] = None,
+    per_record: Annotated[
+        bool,
+        typer.Option("--per-record", help="One row for each record, by the framework: labels and model not covered."),
+    ] = False,
     drop: Annotated[list[str] | None, typer.Option(help="A column to leave out; may be repeated.")] = None,
     holdout: Annotated[Path | None, typer.Option(help="Records to measure with; by default a fifth of DATA.")] = None,
     measure: Annotated[bool, typer.Option(help="Hold records out, and measure leaks and use.")] = True,
@@ -48,7 +52,7 @@ def release(
     one_thread()
     order = Order(
         data=data, schema=schema, label=label, epsilon=epsilon, delta=delta, rows=rows, unit=unit, bins=bins,
-        drop=tuple(drop or ()), holdout=holdout, measure=measure,
+        drop=tuple(drop or ()), per_record=per_record, holdout=holdout, measure=measure,
         output=output, owner=owner or output.with_name(f"{output.name}-owner"),
     )  # fmt: skip
     raise typer.Exit(make_release(order, minutes=measure_minutes, max_auc=max_auc, say=tell))

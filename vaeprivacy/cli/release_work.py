@@ -16,11 +16,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vaeprivacy.cli.own_records import Records, measured, model_of, read_records, read_synthetic, split, write_synthetic
+from vaeprivacy.cli.own_records import (
+    SPLIT,
+    Records,
+    fit,
+    measured,
+    new_model,
+    parted,
+    read_records,
+    read_synthetic,
+    split,
+    write_synthetic,
+)
 from vaeprivacy.compute.extras import extra
 from vaeprivacy.compute.files import check_new, check_writable, write_whole
 from vaeprivacy.compute.provenance import versions
-from vaeprivacy.estimators import ImageSynthesizer, TabularSynthesizer
+from vaeprivacy.estimators import ImageSynthesizer, TabularSynthesizer, read_table, write_table
 from vaeprivacy.estimators.measures import Measured, measure
 from vaeprivacy.estimators.released_models import as_known, public_bounds, subject_of
 from vaeprivacy.estimators.subject import LEAST
@@ -28,6 +39,7 @@ from vaeprivacy.reporting.card import Released, owner_card, public_card, write_c
 
 FAILED, ABOVE = 1, 3
 UNFINISHED, WITHHELD, ORDER = "unfinished", "withheld", "order.json"
+MODEL, ROWS = "model.safetensors", "rows.csv"
 Say = Callable[[str], None]
 
 
@@ -43,6 +55,7 @@ class Order:
     rows: int | None
     unit: str | None
     bins: int | None
+    per_record: bool
     drop: tuple[str, ...]
     holdout: Path | None
     measure: bool
@@ -92,14 +105,14 @@ def make_release(order: Order, *, minutes: float, max_auc: float | None, say: Sa
     check_new(order.output)
     for folder in (order.output, order.owner):
         check_writable(folder)
+    check_order(order)
     records = read_records(order)
-    begin(order)
-    members, held_out = split(order, records)
+    parts = split(order, records)
+    members, held_out = parted(records, parts)
     say(f"{records.size:,} records: {len(members):,} go into the release, {len(held_out):,} are held out.")
-    model = model_of(order, records, members, say=say)
+    model = model_of(order, records, parts, say=say)
+    synthetic = synthetic_rows(order, records, model, members)
     folder = fresh(order.owner / UNFINISHED)
-    rows = order.rows or len(members)
-    synthetic = as_known(model, records.label).sample(rows)
     write_synthetic(synthetic, records, folder)
     released = about(order, records, synthetic, model)
     write_card(*public_card(released), folder)
@@ -109,23 +122,60 @@ def make_release(order: Order, *, minutes: float, max_auc: float | None, say: Sa
     return handed_over(folder, order, status, say=say)
 
 
-def begin(order: Order) -> None:
-    """Keep the order in the owner's folder, or refuse one that is not the order kept there.
+def check_order(order: Order) -> None:
+    """Refuse options that do not fit each other, and an owner's folder that keeps another order.
 
     Raises
     ------
-    ValueError
-        If the folder holds another one.
+    FileNotFoundError, ValueError
+        If it is such, or a file is not there.
     """
+    for path in (order.data, order.schema, order.holdout):
+        if path is not None and not path.exists():
+            raise FileNotFoundError(f"There is no {path}; give the path of a file or folder.")
+    if order.per_record and order.rows:
+        raise ValueError("--rows is not for --per-record, which makes one row for each record.")
+    if order.measure and order.rows and order.rows < LEAST:
+        raise ValueError(f"--rows is {order.rows}; expected at least {LEAST} to measure, or --no-measure.")
     path = order.owner / ORDER
+    if path.exists() and path.read_text(encoding="utf-8") != order.text:
+        raise ValueError(
+            f"{order.owner} belongs to another release, of other records or with other options: choose another "
+            "--owner, or delete that folder."
+        )
+
+
+def model_of(order: Order, records: Records, parts: pd.DataFrame, *, say: Say) -> TabularSynthesizer | ImageSynthesizer:
+    """Return the fitted model, which is fitted once and then kept: a second fit would be a second release.
+
+    The order and the split are kept with it, and not before: after a mistake nothing is left.
+    """
+    path = order.owner / MODEL
     if path.exists():
-        if path.read_text(encoding="utf-8") != order.text:
-            raise ValueError(
-                f"{order.owner} belongs to another release, of other records or with other options: choose another "
-                "--owner, or delete that folder."
-            )
-        return
-    write_whole(path, partial(Path.write_text, data=order.text, encoding="utf-8"))
+        say("The model was fitted before: it is read, and no second release is made.")
+        return (TabularSynthesizer if records.image_shape is None else ImageSynthesizer).load(path)
+    model = new_model(order, records)
+    say(f"The promise: {model.guarantee}")
+    fit(model, records, parted(records, parts)[0])
+    write_whole(order.owner / ORDER, partial(Path.write_text, data=order.text, encoding="utf-8"))
+    write_whole(order.owner / SPLIT, partial(parts.to_csv, index=False))
+    model.save(path)
+    return model
+
+
+def synthetic_rows(
+    order: Order, records: Records, model: TabularSynthesizer | ImageSynthesizer, members: pd.DataFrame
+) -> pd.DataFrame:
+    """Return what is released: rows drawn from the model, or one for each member, which are made once and kept."""
+    if not order.per_record:
+        return as_known(model, records.label).sample(order.rows or len(members))
+    kept = order.owner / ROWS
+    if kept.exists():
+        return read_table(kept, schema=records.schema)
+    made = model.release(members)
+    model.save(order.owner / MODEL)  # with this release on its count
+    write_table(made, kept)
+    return made
 
 
 def fresh(folder: Path) -> Path:
@@ -148,7 +198,7 @@ def about(
     }
     return Released(
         order.data.stem or "records", synthetic, model.guarantee, order.epsilon, records.label, order.unit, provenance,
-        records.image_shape, order.measure,
+        records.image_shape, order.measure, () if records.schema is None else records.schema.leaks,
     )  # fmt: skip
 
 
@@ -218,17 +268,18 @@ def measure_again(output: Path, against: Path, owner: Path, *, minutes: float, m
     FileNotFoundError, ValueError
         If there is no such release, or the records are others.
     """
-    kept = owner / ORDER
-    if not kept.is_file():
-        raise FileNotFoundError(f"There is no {kept}: name the owner's folder of this release with --owner.")
+    for kept in (owner / MODEL, owner / SPLIT, owner / ORDER):
+        if not kept.is_file():
+            raise FileNotFoundError(f"There is no {kept}: name the owner's folder of this release with --owner.")
     order = order_of(kept, output=output, owner=owner)
     if file_hash(against) != json.loads(kept.read_text(encoding="utf-8"))["data hash"]:
         raise ValueError(f"{against} is not the file that the release was made of: give that one.")
     records = read_records(order)
-    members, held_out = split(order, records)
+    parts = split(order, records)
+    members, held_out = parted(records, parts)
     if len(held_out) < LEAST:
         raise ValueError("The release was made with --no-measure: no records are held out to compare with.")
-    model = model_of(order, records, members, say=say)
+    model = model_of(order, records, parts, say=say)
     released = about(order, records, read_synthetic(records, output), model)
     return judge(released, records, members, held_out, model, order, minutes=minutes, max_auc=max_auc, say=say)
 
@@ -237,5 +288,7 @@ def order_of(path: Path, *, output: Path, owner: Path) -> Order:
     """Return the order that was kept in a file."""
     kept = json.loads(path.read_text(encoding="utf-8"))
     paths = {name: kept[name] and Path(kept[name]) for name in ("data", "schema", "holdout")}
-    plain = {name: kept[name] for name in ("label", "epsilon", "delta", "rows", "unit", "bins", "measure")}
+    plain = {
+        name: kept[name] for name in ("label", "epsilon", "delta", "rows", "unit", "bins", "per_record", "measure")
+    }
     return Order(**paths, **plain, drop=tuple(kept["drop"]), output=output, owner=owner)

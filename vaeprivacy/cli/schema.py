@@ -21,6 +21,8 @@ def schema(
     from vaeprivacy.estimators import draft_schema, read_table, write_schema
 
     check_new(output)
+    if data.is_dir():
+        raise ValueError(f"{data} is a folder: images need no schema, so give it to `vaeprivacy release`.")
     drafted = draft_schema(read_table(data), drop=drop or [])
     write_schema(drafted, output)
     typer.echo(

@@ -12,11 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from vaeprivacy.checks import check_choice
 from vaeprivacy.estimators.promise import OwnGuarantee, Seen
-from vaeprivacy.gaussian_bounds import GaussianIndistinguishability
+from vaeprivacy.gaussian_bounds import GaussianIndistinguishability, Measure
 from vaeprivacy.guarantee import Guarantee
 from vaeprivacy.randomness import SYSTEM_ENTROPY, RandomSource
 
-FORMS = ("moments", "framework")
+FORMS = ("moments", "framework", "vae")
 LEAST_RECORDS = 100
 
 
@@ -45,7 +45,7 @@ class OwnSynthesizer(BaseEstimator):
         return SYSTEM_ENTROPY if self.generator is None else self.generator
 
     @property
-    def measure(self) -> GaussianIndistinguishability:
+    def measure(self) -> Measure:
         """What one fit promises."""
         return GaussianIndistinguishability.for_epsilon(self.epsilon, delta=self.delta)
 
@@ -87,20 +87,24 @@ class OwnSynthesizer(BaseEstimator):
                 f"{1 / n:.1g}."
             )
 
-    def _check_form(self, form: str, instead: str) -> None:
+    def _check_form(self, *forms: str, instead: str) -> None:
         check_is_fitted(self, "model_")
-        if self.form != form:
-            raise ValueError(f"This is for form={form!r}, and this synthesizer has form={self.form!r}: {instead}")
+        if self.form not in forms:
+            wanted = " and ".join(f"form={form!r}" for form in forms)
+            raise ValueError(f"This is for {wanted}, and this synthesizer has form={self.form!r}: {instead}")
 
     def save(self, path: Path | str) -> None:
-        """Write everything that is published to a file, without pickle and without a fingerprint of the records.
+        """Write the fitted model to a file, without pickle and without a fingerprint of the records.
+
+        With ``form="framework"`` the file holds encoder and decoder. Unless they were trained with DP-SGD they are not
+        covered: keep that file where the records are.
 
         Raises
         ------
-        ValueError
-            If the form is "framework": its encoder was trained on the records, and is not published.
+        ValueError, OSError
+            If nothing was fitted, a trainer is of another kind than those of this package, or it cannot be written.
         """
-        self._check_form("moments", "encoder and decoder are not published; write what release(X) returned.")
+        check_is_fitted(self, "model_")
         self._write(Path(path))
 
     @classmethod

@@ -42,7 +42,7 @@ class Codec:
         ValueError
             If the table and the schema do not have the same columns.
         """
-        check_columns(frame, schema)
+        _check_columns(frame, schema)
         in_order = Schema(tuple(schema[name] for name in frame.columns))
         categories = {}
         for column in in_order.columns:
@@ -57,6 +57,11 @@ class Codec:
         """Number of cells of each column, one more where a value may be missing."""
         return [column.cells + column.missing for column in self.schema.columns]
 
+    def features(self, label: int | None) -> int:
+        """Return how many features :meth:`to_unit` makes of all columns but the label."""
+        columns = [column for place, column in enumerate(self.schema.columns) if place != label]
+        return sum(column.missing + (1 if column.is_ordered else column.cells) for column in columns)
+
     def part(self, places: Sequence[int]) -> "Codec":
         """Return the codec of some columns."""
         return replace(self, schema=Schema(tuple(self.schema.columns[place] for place in places)))
@@ -70,10 +75,10 @@ class Codec:
             If a value is not what the schema says: missing, infinite, of another type, or no level of a category.
             Numbers and dates beyond the bounds are moved to them.
         """
-        check_columns(frame, self.schema)
+        _check_columns(frame, self.schema)
         cells = np.empty((len(frame), len(self.schema.columns)), dtype=np.uint16)
         for place, column in enumerate(self.schema.columns):
-            cells[:, place] = encode_column(frame[column.name], column)
+            cells[:, place] = _encode_column(frame[column.name], column)
         return cells
 
     def decode(self, cells: np.ndarray, *, generator: RandomSource) -> pd.DataFrame:
@@ -89,7 +94,7 @@ class Codec:
         made = {}
         for place, column in enumerate(self.schema.columns):
             within = uniforms((len(cells),), generator=generator).numpy()
-            values = decode_column(cells[:, place].astype(np.int64), column, within)
+            values = _decode_column(cells[:, place].astype(np.int64), column, within)
             made[column.name] = self._as_before(values, column.name)
         return pd.DataFrame(made)
 
@@ -134,7 +139,7 @@ class Codec:
         return np.stack(found, axis=1).astype(np.uint16)
 
 
-def check_columns(frame: pd.DataFrame, schema: Schema) -> None:
+def _check_columns(frame: pd.DataFrame, schema: Schema) -> None:
     """Refuse a table that has other columns than its schema."""
     lacking = [name for name in schema.names if name not in frame.columns]
     strange = [name for name in frame.columns if name not in schema.names]
@@ -147,7 +152,7 @@ def check_columns(frame: pd.DataFrame, schema: Schema) -> None:
         raise ValueError(f"the table {which}; expected {', '.join(schema.names[:20])}: mend the schema, or use drop.")
 
 
-def encode_column(values: pd.Series, column: ColumnSchema) -> np.ndarray:
+def _encode_column(values: pd.Series, column: ColumnSchema) -> np.ndarray:
     """Return the cell of each value of one column, shape (records,), int64; see :meth:`Codec.encode`."""
     missing = values.isna().to_numpy()
     if missing.any() and not column.missing:
@@ -206,7 +211,7 @@ def _cells_of_numbers(present: pd.Series, column: ColumnSchema) -> np.ndarray:
     return (values / (high - low) * column.cells).astype(np.int64).clip(0, column.cells - 1)
 
 
-def decode_column(cells: np.ndarray, column: ColumnSchema, within: np.ndarray) -> pd.Series:
+def _decode_column(cells: np.ndarray, column: ColumnSchema, within: np.ndarray) -> pd.Series:
     """Return a value for each cell of one column, taken at a place from 0 to 1 within the cell."""
     missing = cells < column.missing
     own = np.where(missing, 0, cells - column.missing)

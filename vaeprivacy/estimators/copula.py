@@ -183,7 +183,7 @@ def fit_copula(
     histograms = [shares_by_class(table, classes, sigma["histograms"]) for table in tables]
     orders = [order(histograms[j], classes, is_ordered=ordered[j]) for j in range(d)]
     correlations = (
-        fit_correlations(bins, y, histograms, orders, classes, settings, sigma, noisy)
+        _fit_correlations(bins, y, histograms, orders, classes, settings, sigma, noisy)
         if d > 1
         else np.ones((n_classes, 1, 1))
     )
@@ -221,7 +221,7 @@ def scores(histogram: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.nda
     return of_bins, float((share * in_order**2).sum())
 
 
-def fit_correlations(
+def _fit_correlations(
     bins: np.ndarray,
     y: np.ndarray,
     histograms: Sequence[np.ndarray],
@@ -243,12 +243,12 @@ def fit_correlations(
             h = np.stack([found[label][j][0][mine[:, j]] for j in range(d)], axis=1)
             h = cut(h / length)
             sums[label] += h.T @ h
-    pooled = off_diagonal(noisy("pooled", sums.sum(axis=0))) * length**2 / n
+    pooled = _off_diagonal(noisy("pooled", sums.sum(axis=0))) * length**2 / n
     mean_factor = (classes / classes.sum()) @ (factors[:, :, None] * factors[:, None, :]).reshape(n_classes, -1)
     pooled = shrunk(pooled, deviation=sigma["pooled"] * length**2 / n / math.sqrt(2)) / mean_factor.reshape(d, d)
     if n_classes == 1:
         return correlation(pooled)[None]
-    own = off_diagonal(noisy("by class", sums)) * length**2 / classes[:, None, None]
+    own = _off_diagonal(noisy("by class", sums)) * length**2 / classes[:, None, None]
     result = []
     for label in range(n_classes):
         scale = factors[label][:, None] * factors[label]
@@ -263,7 +263,7 @@ def cut(h: np.ndarray) -> np.ndarray:
     return np.trunc(h * GRID) / GRID
 
 
-def off_diagonal(matrices: np.ndarray) -> np.ndarray:
+def _off_diagonal(matrices: np.ndarray) -> np.ndarray:
     """Return matrices made symmetric, with zeros on the diagonal."""
     return (matrices + np.swapaxes(matrices, -1, -2)) / 2 * (1 - np.eye(matrices.shape[-1]))
 

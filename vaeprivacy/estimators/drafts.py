@@ -9,6 +9,7 @@ import pandas as pd
 from vaeprivacy.estimators.schema import MOST_LEVELS, SCALE, ColumnSchema, Schema
 
 MOST_DECIMALS = 6
+COMMA = r"[-+]?\d[\d.]*,\d[\d,.]*"  # a number with a comma somewhere
 
 
 def draft_schema(frame: pd.DataFrame, *, drop: Sequence[str] = ()) -> Schema:
@@ -31,7 +32,7 @@ def draft_schema(frame: pd.DataFrame, *, drop: Sequence[str] = ()) -> Schema:
         identifier or text.
     """
     frame = check_frame(frame, drop=drop)
-    return Schema(tuple(draft_column(frame[name]) for name in frame.columns))
+    return Schema(tuple(_draft_column(frame[name]) for name in frame.columns))
 
 
 def check_frame(frame: pd.DataFrame, *, drop: Sequence[str] = ()) -> pd.DataFrame:
@@ -61,7 +62,7 @@ def check_frame(frame: pd.DataFrame, *, drop: Sequence[str] = ()) -> pd.DataFram
     return frame
 
 
-def draft_column(values: pd.Series) -> ColumnSchema:
+def _draft_column(values: pd.Series) -> ColumnSchema:
     """Return what one column looks like; see :func:`draft_schema`."""
     present, what = values.dropna(), f"column {values.name!r}"
     if present.empty:
@@ -139,8 +140,20 @@ def _words(present: pd.Series, options: dict) -> ColumnSchema:
         raise ValueError(
             f"column {present.name!r} holds {present[~numbers].iloc[0]!r} among numbers; make it a number or missing."
         )
+    commas = present.str.fullmatch(COMMA)
+    if commas.any() and (commas | numbers).all():
+        raise ValueError(
+            f"column {present.name!r} holds {present[commas].iloc[0]!r}: save numbers with a point before decimals and "
+            "nothing between thousands, or in a file with semicolons between columns."
+        )
     levels = present.unique()
-    if len(levels) > min(MOST_LEVELS, max(20, math.sqrt(len(present)) * 2)):
+    too_many = len(levels) > min(MOST_LEVELS, max(20, math.sqrt(len(present)) * 2))
+    if too_many and numbers.all():
+        raise ValueError(
+            f"column {present.name!r} holds numbers as text, such as {present.iloc[0]!r}: save numbers with a point "
+            "before decimals, in all columns."
+        )
+    if too_many:
         raise ValueError(
             f"column {present.name!r} holds {len(levels):,} different texts in {len(present):,} records, as "
             "identifiers or free text do: name it in drop, or give a list of levels in a schema."

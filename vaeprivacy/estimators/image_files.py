@@ -11,6 +11,7 @@ import numpy as np
 from vaeprivacy.compute.array_files import read_arrays
 from vaeprivacy.compute.extras import extra
 from vaeprivacy.compute.files import check_new, in_words
+from vaeprivacy.estimators.image_maps import MOST_PIXELS
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 MODES = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB", "CMYK": "RGB"}
@@ -42,7 +43,9 @@ def read_images(path: Path | str) -> tuple[np.ndarray, np.ndarray]:
     files = _files(path)
     images, labels, first = [], [], None
     for label, file in files:
-        image = read_image(file)
+        image = _read_image(file)
+        if image.shape[0] * image.shape[1] > MOST_PIXELS:
+            raise ValueError(f"{file} has {_size(image)} pixels; make all images smaller: at most {MOST_PIXELS:,}.")
         if first is not None and image.shape[:2] != first[1].shape[:2]:
             raise ValueError(
                 f"{file} has {_size(image)} pixels, and {first[0]} {_size(first[1])}: bring all images to one size."
@@ -77,7 +80,7 @@ def _is_picture(path: Path) -> bool:
     return path.is_file() and not hidden and path.suffix.lower() in ENDINGS
 
 
-def read_image(path: Path) -> np.ndarray:
+def _read_image(path: Path) -> np.ndarray:
     """Return one picture as uint8, shape (height, width) or (height, width, 3); see :func:`read_images`."""
     with extra("card", work="A folder of images"):
         from PIL import Image
@@ -109,6 +112,7 @@ def write_images(images: np.ndarray, labels: np.ndarray, folder: Path | str) -> 
     """
     folder = Path(folder)
     check_new(folder)
+    check_class_names(labels)
     unfinished = folder.with_name(f"{folder.name}.{uuid4().hex[:12]}.unfinished")
     try:
         for name, image in _named(images, labels):
@@ -122,12 +126,17 @@ def write_images(images: np.ndarray, labels: np.ndarray, folder: Path | str) -> 
         raise
 
 
+def check_class_names(labels: np.ndarray) -> None:
+    """Refuse labels that are no names of folders."""
+    for label in sorted(set(map(str, labels))):
+        if label in ("", ".", "..") or set(label) & set("/\\:\0"):
+            raise ValueError(f"The label {label!r} is no name of a folder; give the class another name.")
+
+
 def _named(images: np.ndarray, labels: np.ndarray) -> Iterator[tuple[str, object]]:
     """Yield the path of each picture below the folder, and the picture."""
     with extra("card", work="A folder of images"):
         from PIL import Image
     for number, (image, label) in enumerate(zip(images, map(str, labels), strict=True), start=1):
-        if label in ("", ".", "..") or set(label) & set("/\\:\0"):
-            raise ValueError(f"The label {label!r} is no name of a folder; give the class another name.")
         channels_last = np.moveaxis(image, 0, -1) if image.ndim == 3 and image.shape[0] == 3 else image
         yield f"{label}/{number:06d}.png", Image.fromarray(channels_last)

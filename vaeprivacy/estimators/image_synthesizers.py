@@ -10,7 +10,7 @@ import torch
 from vaeprivacy.arrays import Array
 from vaeprivacy.datasets import from_arrays
 from vaeprivacy.estimators import model_files
-from vaeprivacy.estimators.base import OwnSynthesizer
+from vaeprivacy.estimators.base import LEAST_RECORDS, OwnSynthesizer
 from vaeprivacy.estimators.image_maps import image_map
 from vaeprivacy.estimators.promise import OwnGuarantee, fingerprint
 from vaeprivacy.moments import HOW, fit_moments
@@ -58,7 +58,7 @@ class ImageSynthesizer(OwnSynthesizer):
     def guarantee(self) -> OwnGuarantee:
         """What is promised; before a fit, what it will promise."""
         self._check_settings()
-        return self._whole_guarantee(HOW, not_covered=self._leaks)
+        return self._whole_guarantee(HOW, not_covered=self._leaks, what="image")
 
     @property
     def _leaks(self) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ class ImageSynthesizer(OwnSynthesizer):
         of_map = image_map(shape, waves=self.waves)
         budget = {"epsilon": self.epsilon, "delta": self.delta, "n_classes": len(classes)}
         self.model_ = fit_moments(of_map.transform(x), numbers, of_map, generator=self.source, **budget)
-        self._state.note(mark, self.form, new_records=new_records, mu=self.measure.mu)
+        self._state.note(mark, self.form, new_records=new_records, releases=1, mu=self.measure.mu)
         self.classes_, self.image_shape_, self.channels_last_, self.labelled_ = classes, shape, last, y is not None
         self.seeded_, self.n_features_in_ = self.generator is not None, x.shape[1]
         return self
@@ -119,7 +119,7 @@ class ImageSynthesizer(OwnSynthesizer):
 
         This is the release: any number costs the same, and it may be repeated.
         """
-        self._check_form("moments", "call sample(n).")
+        self._check_form("moments", instead="call sample(n).")
         made = self.model_.sample(n, generator=self.source if generator is None else generator)
         images = (made.x * 255).round().to(torch.uint8).reshape(n, *self.image_shape_).numpy()
         return np.moveaxis(images, 1, -1) if self.channels_last_ else images, self.classes_[made.y.numpy()]
@@ -139,6 +139,10 @@ def as_images(x: Array) -> tuple[torch.Tensor, tuple[int, ...], bool]:
     if not isinstance(values, np.ndarray) or values.ndim not in (3, 4):
         shape = getattr(values, "shape", type(x).__name__)
         raise ValueError(f"X is {shape}; expected images of shape (n, height, width), or with 3 channels of colour.")
+    if len(values) < 2:
+        raise ValueError(f"X holds {len(values)} images; expected at least {LEAST_RECORDS}.")
+    if values.ndim == 4 and not {values.shape[1], values.shape[-1]} & {1, 3}:
+        raise ValueError(f"X has shape {values.shape}; expected 1 channel or 3: put transparent parts on one colour.")
     last = values.ndim == 4 and values.shape[-1] in (1, 3) and values.shape[1] not in (1, 3)
     values = np.moveaxis(values, -1, 1) if last else values
     data = from_arrays(values, np.arange(len(values)) % 2, name="images")  # which checks values, and no labels here

@@ -114,7 +114,7 @@ def of_scores(group: str, name: str, how: str, members: np.ndarray, others: np.n
     promised : Indistinguishability or GaussianIndistinguishability
         What replacing one record may change.
     """
-    scores = np.nan_to_num(np.concatenate([members, others]))
+    scores = stats.rankdata(np.nan_to_num(np.concatenate([members, others])))  # ranks, as scores may be infinite
     is_member = np.repeat([True, False], [len(members), len(others)])
     of, p_values = (len(members), len(others)), []
     for share in (0.5, SUREST):  # a leak may be one of all records, or of a few

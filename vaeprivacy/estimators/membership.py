@@ -38,7 +38,7 @@ def closest_distances(records: pd.DataFrame, release: pd.DataFrame) -> np.ndarra
     return -nearest(points, labels[0], released, labels[1])
 
 
-def label_codes(frames: list[pd.DataFrame], label: str | None) -> list[np.ndarray]:
+def _label_codes(frames: list[pd.DataFrame], label: str | None) -> list[np.ndarray]:
     """Return labels as numbers from 0 that mean the same in all tables; zeros if there is no label."""
     if label is None:
         return [np.zeros(len(frame), dtype=np.int64) for frame in frames]
@@ -54,8 +54,8 @@ def without(frame: pd.DataFrame, label: str | None) -> pd.DataFrame:
 def attack_release(subject: Subject) -> list[Measurement]:
     """Attack synthetic rows alone: by the nearest one, also for records that stand out, and by their density."""
     frames = [subject.members, subject.held_out, subject.synthetic]
-    members, others, released = as_points([without(frame, subject.label) for frame in frames])
-    of_members, of_others, of_released = label_codes(frames, subject.label)
+    members, others, released = as_points([without(frame, subject.class_label) for frame in frames])
+    of_members, of_others, of_released = _label_codes(frames, subject.class_label)
     scores = [nearest(members, of_members, released, of_released), nearest(others, of_others, released, of_released)]
     far = [outlying(points, released) for points in (members, others)]
     few = [score[mask] for score, mask in zip(scores, far, strict=True)]
@@ -74,7 +74,9 @@ def outlying(points: np.ndarray, released: np.ndarray) -> np.ndarray:
 
 def _density(members: np.ndarray, others: np.ndarray, released: np.ndarray, subject: Subject) -> list[Measurement]:
     """Return the attack by densities; half of the held-out records are the adversary's own, and no candidates."""
-    own, candidates = np.array_split(others, 2)
+    # In random order: in a file that is sorted, one half may be of another kind than the other.
+    order = np.random.default_rng(0)
+    own, candidates = np.array_split(others[order.permutation(len(others))], 2)
     if len(own) <= 8:
         return []
     population, release = (torch.from_numpy(each).double() for each in (own, released))
@@ -88,7 +90,7 @@ def _density(members: np.ndarray, others: np.ndarray, released: np.ndarray, subj
         return []
     scores = [
         attack.score(Candidates(x=torch.from_numpy(each).double(), y=torch.zeros(len(each), dtype=torch.int64))).numpy()
-        for each in (members[: len(candidates)], candidates)
+        for each in (members[order.permutation(len(members))[: len(candidates)]], candidates)
     ]
     weak = f"its own records are few ({len(own)})" if len(own) < 100 else ""
     return [of_scores(GROUP, "density of the release", DENSITY, *scores, subject.promised, weak=weak)]
@@ -134,21 +136,21 @@ def make_shadows(subject: Subject, candidates: Subject, n: int, *, generator: np
         rows = drawn(pool, len(subject.members), generator=generator)
         shadow = subject.refit(rows)
         densities.append(shadow.log_density(attacked))
-        averages.append(average_density(shadow, rows))
+        averages.append(_average_density(shadow, rows))
         distances.append(_distances(attacked, shadow.sample(len(candidates.synthetic)), candidates))
     known = None if densities[0] is None else np.stack(densities)
     return ShadowReleases(known, np.stack(distances), np.array(averages))
 
 
-def average_density(fitted: Fitted, rows: pd.DataFrame) -> float:
+def _average_density(fitted: Fitted, rows: pd.DataFrame) -> float:
     """Return how likely records are on average under a model made of them; NaN if it has no density."""
     found = fitted.log_density(drawn(rows, MOST_LIKENED, generator=np.random.default_rng(0)))
     return float("nan") if found is None else float(found.mean())
 
 
 def _distances(pool: pd.DataFrame, released: pd.DataFrame, subject: Subject) -> np.ndarray:
-    points, rows = as_points([without(frame, subject.label) for frame in (pool, released)])
-    labels, labels_of_rows = label_codes([pool, released], subject.label)
+    points, rows = as_points([without(frame, subject.class_label) for frame in (pool, released)])
+    labels, labels_of_rows = _label_codes([pool, released], subject.class_label)
     return nearest(points, labels, rows, labels_of_rows)
 
 
@@ -174,7 +176,7 @@ def unlike(subject: Subject, shadows: ShadowReleases) -> str:
         return f"only {len(shadows.averages)} shadow releases"
     if subject.fitted is None or np.isnan(shadows.averages).any():
         return ""
-    difference = average_density(subject.fitted, subject.members) - shadows.averages.mean()
+    difference = _average_density(subject.fitted, subject.members) - shadows.averages.mean()
     if abs(difference) > SPREADS * shadows.averages.std(ddof=1):
         return "shadow releases do not behave like this one"
     return ""

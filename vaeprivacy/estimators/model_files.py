@@ -10,6 +10,7 @@ import torch
 
 from vaeprivacy.compute.array_files import check_shapes, read_tensors, reading, write_tensors
 from vaeprivacy.compute.files import write_whole
+from vaeprivacy.estimators import framework
 from vaeprivacy.estimators.codec import Codec
 from vaeprivacy.estimators.copula import CopulaModel
 from vaeprivacy.estimators.promise import Seen
@@ -31,38 +32,49 @@ FITTED = ("image_shape_", "channels_last_", "labelled_", "seeded_", "n_features_
 
 def save_table(synthesizer: "TabularSynthesizer", path: Path) -> None:
     """Write a fitted synthesizer of tables to a safetensors file, whole or not at all."""
-    model, codec = synthesizer.model_, synthesizer.codec_
-    about = {
-        "settings": {name: plain_list(getattr(synthesizer, name)) for name in SETTINGS},
+    codec = synthesizer.codec_
+    tensors, about = PARTS[synthesizer.form](synthesizer.model_)
+    about |= {
+        "settings": {name: _plain_list(getattr(synthesizer, name)) for name in SETTINGS},
         "schema": codec.schema.to_dict(),
         "dtypes": dict(codec.dtypes),
         "categories": dict(codec.categories),
         "label_place": synthesizer.label_place_,
         "seeded": synthesizer.seeded_,
     }
-    arrays = {"classes": model.classes, "correlations": model.correlations, "class_starts": synthesizer.class_starts_}
+    tensors["class_starts"] = torch.from_numpy(np.ascontiguousarray(synthesizer.class_starts_))
+    _write_with_count(path, tensors, about, synthesizer._state)
+
+
+def _copula_parts(model: CopulaModel) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Return the arrays of a model as tensors, by name; there is nothing else to say of it."""
+    arrays = {"classes": model.classes, "correlations": model.correlations}
     for name in ("starts", "orders", "histograms"):
         arrays |= {f"{name} {j}": array for j, array in enumerate(getattr(model, name))}
-    tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
-    write_with_count(path, tensors, about, synthesizer._state)
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}, {}
 
 
-def write_with_count(path: Path, tensors: dict[str, torch.Tensor], about: dict[str, Any], seen: Seen) -> None:
+#: What takes a model apart, by the form of its synthesizer.
+PARTS = {"moments": _copula_parts, "framework": framework.to_file, "vae": lambda vae: (framework.weights_of(vae), {})}
+
+
+def _write_with_count(path: Path, tensors: dict[str, torch.Tensor], about: dict[str, Any], seen: Seen) -> None:
     """Write numbers, plain values about them, and the count of releases."""
-    about |= {"package": f"vaeprivacy {version('vaeprivacy')}", "releases": seen.count.made, "spent": seen.spent}
+    about |= {"package": f"vaeprivacy {version('vaeprivacy')}", "releases": seen.count.made}
+    about |= {"spent": seen.spent, "kind": seen.kind}
     texts = {name: json.dumps(value) for name, value in about.items()}
     write_whole(path, lambda unfinished: write_tensors(tensors, unfinished, about=texts))
 
 
-def read_with_count(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], Seen]:
-    """Read what :func:`write_with_count` wrote."""
+def _read_with_count(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], Seen]:
+    """Read what ``_write_with_count`` wrote."""
     tensors, texts = read_tensors(path)
     about = {name: json.loads(text) for name, text in texts.items()}
-    seen = Seen(ReleaseCount(int(about["releases"])), float(about["spent"]), "moments", loaded=True)
+    seen = Seen(ReleaseCount(int(about["releases"])), float(about["spent"]), str(about["kind"]), loaded=True)
     return tensors, about, seen
 
 
-def plain_list(value: object) -> object:
+def _plain_list(value: object) -> object:
     """Return a tuple as a list, and anything else as it is."""
     return list(value) if isinstance(value, tuple) else value
 
@@ -76,14 +88,20 @@ def load_table(kind: "type[TabularSynthesizer]", path: Path) -> "TabularSynthesi
         If there is no such file, or it is damaged or of another kind.
     """
     with reading(path, "is no synthesizer that this version can read ({why}); fit it again."):
-        tensors, about, seen = read_with_count(path)
+        tensors, about, seen = _read_with_count(path)
         schema = Schema.from_dict(about["schema"])
         synthesizer = kind(**about["settings"], schema=schema)
-        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-        synthesizer.model_ = model_of(arrays)
-        synthesizer.codec_ = Codec(schema, about["dtypes"], about["categories"])
-        synthesizer.schema_, synthesizer.label_place_ = schema, about["label_place"]
-        synthesizer.class_starts_, synthesizer.seeded_ = arrays["class_starts"], about["seeded"]
+        codec, place = Codec(schema, about["dtypes"], about["categories"]), about["label_place"]
+        synthesizer.codec_, synthesizer.schema_, synthesizer.label_place_ = codec, schema, place
+        synthesizer.class_starts_, synthesizer.seeded_ = tensors.pop("class_starts").numpy(), about["seeded"]
+        if synthesizer.form == "moments":
+            synthesizer.model_ = model_of({name: tensor.numpy() for name, tensor in tensors.items()})
+        elif synthesizer.form == "vae":
+            synthesizer.model_ = framework.vae_of(tensors, codec.features(None))
+        else:
+            features = codec.features(place)
+            synthesizer.model_ = framework.from_file(tensors, about, features=features, releases=seen.count)
+            synthesizer.trainer = synthesizer.model_.trainer
         synthesizer.feature_names_in_ = np.array(schema.names, dtype=object)
         synthesizer.n_features_in_, synthesizer._seen = len(schema.names), seen
     return synthesizer
@@ -117,7 +135,7 @@ def save_images(synthesizer: "ImageSynthesizer", path: Path) -> None:
     }
     tensors = {"centre": of_map.centre, "basis": of_map.basis, "means": model.means, "roots": model.roots}
     tensors = {name: tensor.contiguous() for name, tensor in (tensors | {"counts": model.counts}).items()}
-    write_with_count(path, tensors, about, synthesizer._state)
+    _write_with_count(path, tensors, about, synthesizer._state)
 
 
 def load_images(kind: "type[ImageSynthesizer]", path: Path) -> "ImageSynthesizer":
@@ -129,7 +147,7 @@ def load_images(kind: "type[ImageSynthesizer]", path: Path) -> "ImageSynthesizer
         If there is no such file, or it is damaged or of another kind.
     """
     with reading(path, "is no synthesizer of images that this version can read ({why}); fit it again."):
-        tensors, about, seen = read_with_count(path)
+        tensors, about, seen = _read_with_count(path)
         fitted = about["fitted"]
         classes, shape = np.array(fitted.pop("classes_")), tuple(fitted.pop("image_shape_"))
         synthesizer = kind(**about["settings"], classes=classes.tolist() if about["given"] else None)

@@ -38,7 +38,7 @@ def as_points(frames: Sequence[pd.DataFrame]) -> list[np.ndarray]:
     """
     whole = pd.concat(frames, ignore_index=True)
     if whole.shape[1] > WIDE and all(is_number(column) for _, column in whole.items()):
-        found = whole.to_numpy(np.float32)
+        found = np.array(whole, dtype=np.float32)  # a copy, which PyTorch may write to
     else:
         found = np.concatenate([part for _, column in whole.items() for part in _parts(column)], axis=1)
     return np.split(found, np.cumsum([len(frame) for frame in frames])[:-1])

@@ -23,11 +23,14 @@ class OwnGuarantee(WholeGuarantee):
         The column that says whose a row is; empty if each row counts as a person of its own.
     not_covered : tuple of str
         Columns whose bounds or levels were read from the records: of these nothing is promised.
+    what : str
+        What a record is.
     """
 
     releases: int = 1
     unit: str = ""
     not_covered: tuple[str, ...] = ()
+    what: str = "row"
 
     def whole_release(self, *, delta: float = 0.0) -> Indistinguishability:
         """Return the (epsilon, delta) of replacing one record; by default at the delta of the guarantee.
@@ -68,7 +71,8 @@ class OwnGuarantee(WholeGuarantee):
         if self.unit:
             sentences.append(f"A record is one row of each {self.unit!r}, drawn at random: the others were not used.")
         else:
-            sentences.append("A record is one row: of whoever has several rows, each is protected by itself.")
+            several = f"of whoever has several {self.what}s, each is protected by itself"
+            sentences.append(f"A record is one {self.what}: {several}.")
         return " ".join(sentences)
 
 
@@ -124,11 +128,13 @@ class Seen:
                 "a new synthesizer, and state both guarantees."
             )
 
-    def note(self, fingerprint: tuple[int, int], kind: str, *, new_records: bool, mu: float = 0.0) -> None:
-        """Keep what was fitted to what; a fit that cost some mu is a release. With new records, count from 0."""
+    def note(
+        self, fingerprint: tuple[int, int], kind: str, *, new_records: bool, releases: int = 0, mu: float = 0.0
+    ) -> None:
+        """Keep what was fitted to what, how many releases that is, and what they cost; new records count from 0."""
         if new_records:
             self.count.made, self.spent = 0, 0.0
-        self.count.made += mu > 0
+        self.count.made += releases
         self.spent += mu**2
         self.fingerprint, self.kind, self.loaded = fingerprint, kind, self.loaded and not new_records
 

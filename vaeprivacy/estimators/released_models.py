@@ -1,5 +1,6 @@
 """Fitted synthesizers as measurements see them: rows of tables in, densities and released numbers out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,13 +22,13 @@ from vaeprivacy.whole_guarantee import WholeGuarantee
 LEAST_SHARE = 1e-6
 
 
-def bins_of(model: CopulaModel, cells: np.ndarray) -> np.ndarray:
+def _bins_of(model: CopulaModel, cells: np.ndarray) -> np.ndarray:
     """Return the bins that cells lie in, shape (rows, columns)."""
     found = [np.searchsorted(starts, own, side="right") - 1 for starts, own in zip(model.starts, cells.T, strict=True)]
     return np.stack(found, axis=1)
 
 
-def copula_log_density(model: CopulaModel, cells: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _copula_log_density(model: CopulaModel, cells: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the log-density of rows under a Gaussian copula of its class, with histograms as marginals.
 
     Parameters
@@ -42,7 +43,7 @@ def copula_log_density(model: CopulaModel, cells: np.ndarray, y: np.ndarray) -> 
     numpy.ndarray
         In nats, per cell, shape (rows,). Of a bin, the middle of its part of the histogram is taken.
     """
-    bins, found = bins_of(model, cells), np.empty(len(y))
+    bins, found = _bins_of(model, cells), np.empty(len(y))
     for label, correlation in enumerate(model.correlations):
         mine = bins[y == label]
         z, log_density = np.empty(mine.shape), np.full(len(mine), np.log(max(model.classes[label], LEAST_SHARE)))
@@ -58,7 +59,7 @@ def copula_log_density(model: CopulaModel, cells: np.ndarray, y: np.ndarray) -> 
 
 
 @dataclass(frozen=True)
-class KnownTable:
+class _KnownTable:
     """A fitted :class:`~vaeprivacy.estimators.synthesizers.TabularSynthesizer`, as measurements see it."""
 
     synthesizer: TabularSynthesizer
@@ -75,13 +76,13 @@ class KnownTable:
         return features, np.searchsorted(self.synthesizer.class_starts_, cells[:, place], side="right") - 1
 
     def log_density(self, rows: pd.DataFrame) -> np.ndarray:
-        """Return the log-density of rows, see :func:`copula_log_density`."""
-        return copula_log_density(self.synthesizer.model_, *self._encoded(rows))
+        """Return the log-density of rows, see ``_copula_log_density``."""
+        return _copula_log_density(self.synthesizer.model_, *self._encoded(rows))
 
     def statistics(self, rows: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
         """Return released counts of the bins that rows lie in, less those of known records, shape (rows, columns)."""
         model, (cells, y), (of_known, y_known) = self.synthesizer.model_, self._encoded(rows), self._encoded(known)
-        bins, known_bins = bins_of(model, cells), bins_of(model, of_known)
+        bins, known_bins = _bins_of(model, cells), _bins_of(model, of_known)
         there = [(known_bins[y_known == label] == own).sum(axis=0) for own, label in zip(bins, y, strict=True)]
         tables = zip(model.histograms, bins.T, strict=True)
         released = [model.classes[y] * table[y, own] * (len(known) + 1) for table, own in tables]
@@ -89,7 +90,7 @@ class KnownTable:
 
 
 @dataclass(frozen=True)
-class KnownImages:
+class _KnownImages:
     """A fitted synthesizer of images, with images as rows of pixels and a label."""
 
     synthesizer: ImageSynthesizer
@@ -117,6 +118,29 @@ class KnownImages:
         return torch.stack([size, size * (model.means[y] * direction).sum(dim=1)], dim=1).numpy()
 
 
+@dataclass(frozen=True)
+class _KnownRows:
+    """A release of which measurements see rows alone.
+
+    Attributes
+    ----------
+    draw : callable
+        Returns so many rows; those of one for each record, however many are asked for.
+    """
+
+    draw: Callable[[int], pd.DataFrame]
+
+    def sample(self, n: int) -> pd.DataFrame:
+        """Return synthetic rows."""
+        return self.draw(n)
+
+    def log_density(self, rows: pd.DataFrame) -> None:
+        """Return None: there is no density."""
+
+    def statistics(self, rows: pd.DataFrame, known: pd.DataFrame) -> None:
+        """Return None: nothing is read from a model."""
+
+
 def pixels(images: np.ndarray, labels: np.ndarray, *, label: str) -> pd.DataFrame:
     """Return images as a table: one column a pixel, from 0 to 1, and a column of labels as text.
 
@@ -138,11 +162,11 @@ def pixels(images: np.ndarray, labels: np.ndarray, *, label: str) -> pd.DataFram
 def as_known(synthesizer: TabularSynthesizer | ImageSynthesizer, label: str | None) -> Fitted:
     """Return a fitted synthesizer as measurements see it."""
     if isinstance(synthesizer, ImageSynthesizer):
-        return KnownImages(synthesizer, label or "label")
-    return KnownTable(synthesizer)
+        return _KnownImages(synthesizer, label or "label")
+    return _KnownTable(synthesizer) if synthesizer.form == "moments" else _KnownRows(synthesizer.sample)
 
 
-def refitted(synthesizer: TabularSynthesizer | ImageSynthesizer, rows: pd.DataFrame, *, label: str | None) -> Fitted:
+def _refitted(synthesizer: TabularSynthesizer | ImageSynthesizer, rows: pd.DataFrame, *, label: str | None) -> Fitted:
     """Fit a new synthesizer with the same settings to other rows; it is not published, so nothing counts it."""
     fresh = type(synthesizer)(**synthesizer.get_params(deep=False))
     if isinstance(fresh, ImageSynthesizer):
@@ -151,6 +175,9 @@ def refitted(synthesizer: TabularSynthesizer | ImageSynthesizer, rows: pd.DataFr
         fresh.set_params(classes=list(synthesizer.classes_))
         return as_known(fresh.fit(images, rows[label].to_numpy()), label)
     fresh.set_params(schema=synthesizer.schema_, unit=None, drop=())
+    if fresh.form == "framework":
+        made = fresh.fit(rows).release(rows)
+        return _KnownRows(lambda n: made)
     return as_known(fresh.fit(rows), label)
 
 
@@ -185,9 +212,10 @@ def subject_of(
     """
     images = isinstance(synthesizer, ImageSynthesizer)
     label = label or (None if images else synthesizer.label)
+    known = _KnownRows(lambda n: synthetic) if synthesizer.form == "framework" else as_known(synthesizer, label)
     return Subject(
-        members, held_out, synthetic, label, promised_measure(synthesizer.guarantee), as_known(synthesizer, label),
-        partial(refitted, synthesizer, label=label), images=images,
+        members, held_out, synthetic, label, promised_measure(synthesizer.guarantee), known,
+        partial(_refitted, synthesizer, label=label), images=images,
     )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from vaeprivacy.estimators.points import is_number
+from vaeprivacy.estimators.tables import MOST_CLASSES
 from vaeprivacy.gaussian_bounds import Measure
 
 
@@ -69,6 +71,13 @@ class Subject:
             if len(getattr(self, what)) < LEAST:
                 raise ValueError(f"{what} has {len(getattr(self, what))} rows; a measurement needs at least {LEAST}.")
 
+    @property
+    def class_label(self) -> str | None:
+        """The label if it has classes; None if there is none, or it is a number with too many values for that."""
+        if self.label is None or _has_classes(self.members[self.label]):
+            return self.label
+        return None
+
     def balanced(self, *, most: int, generator: np.random.Generator) -> "Subject":
         """Return the same with as many members as held-out records, drawn at random, and at most so many of each.
 
@@ -84,6 +93,11 @@ class Subject:
 
 
 LEAST = 20
+
+
+def _has_classes(column: pd.Series) -> bool:
+    """Return whether a label is one of classes: not a number with over 20 values (``MOST_CLASSES``)."""
+    return not is_number(column) or column.nunique() <= MOST_CLASSES
 
 
 def drawn(rows: pd.DataFrame, n: int, *, generator: np.random.Generator) -> pd.DataFrame:

@@ -10,6 +10,8 @@ import pandas as pd
 import torch
 
 from vaeprivacy.arrays import Array
+from vaeprivacy.bounds import Indistinguishability
+from vaeprivacy.dp_sgd import DP_SETTINGS
 from vaeprivacy.estimators import framework, model_files
 from vaeprivacy.estimators.base import OwnSynthesizer
 from vaeprivacy.estimators.codec import Codec
@@ -18,10 +20,12 @@ from vaeprivacy.estimators.drafts import check_frame, draft_schema
 from vaeprivacy.estimators.promise import OwnGuarantee, fingerprint
 from vaeprivacy.estimators.schema import Schema
 from vaeprivacy.estimators.tables import Table, as_parts, class_starts, one_row_each
+from vaeprivacy.gaussian_bounds import Measure
 from vaeprivacy.guarantee import Guarantee
 from vaeprivacy.randomness import RandomSource, torch_generator, uniforms
 from vaeprivacy.synthesizer import Synthesizer
 from vaeprivacy.trainers import Trainer
+from vaeprivacy.vae import VAE
 
 HOW = "The model is made of counts of the records and of sums over their normal scores, with Gaussian noise."
 DRAFTED = (
@@ -34,7 +38,8 @@ class TabularSynthesizer(OwnSynthesizer):
     """Synthetic tables with an (epsilon, delta) for everything that is published.
 
     By default the model is made of noisy counts and sums (:mod:`vaeprivacy.estimators.copula`), and any number of rows
-    may be drawn from it. With ``form="framework"`` each row is encoded, noised and decoded, one for one.
+    may be drawn from it. With ``form="vae"`` it is a VAE that is trained with DP-SGD, and covered as a whole, too.
+    With ``form="framework"`` each row is encoded, noised and decoded, one for one.
 
     Parameters
     ----------
@@ -52,7 +57,7 @@ class TabularSynthesizer(OwnSynthesizer):
         The column that says whose a row is. One row of each person is used, drawn at random, and the column left out.
     drop : sequence of str
         Columns to leave out: identifiers, names, free text.
-    form : {"moments", "framework"}
+    form : {"moments", "vae", "framework"}
         How synthetic rows are made.
     trainer : PlainTrainer or DPSGDTrainer, optional
         With ``form="framework"``, how encoder and decoder are trained; by default on the records, without protection.
@@ -63,7 +68,7 @@ class TabularSynthesizer(OwnSynthesizer):
     ----------
     schema_ : Schema
         What was taken to be known of the columns that come out.
-    model_ : CopulaModel or Synthesizer
+    model_ : CopulaModel, VAE or Synthesizer
         All that was kept of the records.
     feature_names_in_, n_features_in_ : numpy.ndarray, int
         Columns of the table of the fit.
@@ -101,10 +106,23 @@ class TabularSynthesizer(OwnSynthesizer):
         self._check_settings()
         if self.form == "framework":
             synthesizer = self.model_ if self.is_fitted else framework.framework(self.epsilon, self.trainer)
-            return framework.promise(synthesizer, releases=self.releases, seeded=self.generator is not None)
+            seeded = self.generator is not None or vars(self).get("seeded_", False)
+            return framework.promise(synthesizer, releases=self.releases, seeded=seeded)
         schema = vars(self).get("schema_", self.schema)
-        leaks = ("all columns",) if schema is None else schema.leaks
-        return self._whole_guarantee(HOW, unit=self.unit or "", not_covered=leaks)
+        about = {"unit": self.unit or "", "not_covered": ("all columns",) if schema is None else schema.leaks}
+        if self.form == "moments":
+            return self._whole_guarantee(HOW, **about)
+        releases, seeded = self.releases + (not self.is_fitted), vars(self).get("seeded_", self.generator is not None)
+        whole = self.measure.repeated(releases)
+        return OwnGuarantee(whole, whole.delta, framework.HOW, seeded=seeded, releases=releases, **about)
+
+    @property
+    def measure(self) -> Measure:
+        """What one fit promises; with ``form="framework"`` see `guarantee`."""
+        if self.form != "vae":
+            return super().measure
+        trainer = framework.dp_trainer(self.epsilon, self.delta)
+        return Indistinguishability(trainer.epsilon, trainer.delta)
 
     def fit(self, X: Table, y: Array | Sequence | None = None, *, new_records: bool = False) -> Self:  # noqa: N803
         """Fit the model to records; one fit is one release, and all that is drawn from it is free.
@@ -134,9 +152,10 @@ class TabularSynthesizer(OwnSynthesizer):
         self._check_number(len(cells))
         self._warn_if_loaded()
         column = None if label is None else self._place(codec, label)
-        fit, mu = (self._fit_copula, self.measure.mu) if self.form == "moments" else (self._fit_framework, 0.0)
-        self.model_ = fit(cells, codec, column)
-        self._state.note(mark, self._kind, new_records=new_records, mu=mu)
+        forms = {"moments": self._fit_copula, "framework": self._fit_framework, "vae": self._fit_vae}
+        self.model_ = forms[self.form](cells, codec, column)
+        spent = {"mu": self.measure.mu} if self.form == "moments" else {}
+        self._state.note(mark, self._kind, new_records=new_records, releases=self.form != "framework", **spent)
         self.codec_, self.schema_, self.label_place_ = codec, codec.schema, column
         self.feature_names_in_ = np.array(codec.schema.names, dtype=object)
         self.n_features_in_, self.seeded_ = len(self.feature_names_in_), self.generator is not None
@@ -147,7 +166,12 @@ class TabularSynthesizer(OwnSynthesizer):
     @property
     def _kind(self) -> str:
         """What releases are made by: their guarantees are of one kind."""
-        return "moments" if self.form == "moments" else f"the framework with epsilon {self.epsilon:g}"
+        budget = f"with epsilon {self.epsilon:g}"
+        return {
+            "moments": "moments",
+            "framework": f"the framework {budget}",
+            "vae": f"a VAE {budget} and delta {self.delta:g}",
+        }[self.form]
 
     def _encoded(self, x: Table, y: Array | Sequence | None) -> tuple[Codec, np.ndarray, tuple[int, int]]:
         """Return the codec of a table, its cells, and its fingerprint; one part is in memory at a time."""
@@ -210,6 +234,13 @@ class TabularSynthesizer(OwnSynthesizer):
         synthesizer = replace(framework.framework(self.epsilon, self.trainer), releases=self._state.count)
         return synthesizer.fit(x, torch.from_numpy(y), generator=torch_generator(self.source))
 
+    def _fit_vae(self, cells: np.ndarray, codec: Codec, column: int | None) -> VAE:
+        if self.trainer is not None:
+            raise ValueError("form='vae' is trained with DP-SGD, by epsilon and delta: give no trainer.")
+        self.class_starts_ = np.array([0, 1])  # the label is a column like others
+        x = codec.to_unit(cells)
+        return framework.dp_trainer(self.epsilon, self.delta).fit(x, DP_SETTINGS, generator=self.source)[0]
+
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> pd.DataFrame:
         """Return `n` synthetic rows, with the columns, types, categories and order of the table of the fit.
 
@@ -220,23 +251,35 @@ class TabularSynthesizer(OwnSynthesizer):
         ValueError
             If the form has no model to draw from, see :meth:`release`.
         """
-        self._check_form("moments", "call release(X) for one row for each record.")
+        self._check_form("moments", "vae", instead="call release(X) for one row for each record.")
         source = self.source if generator is None else generator
+        if self.form == "vae":
+            made = framework.sampled(self.model_, n, generator=source)
+            return self.codec_.decode(self.codec_.from_unit(made), generator=source)
         features, y = self.model_.sample(n, generator=source)
         return self._table(features, y, source)
 
-    def release(self, X: Table, y: Array | Sequence | None = None) -> pd.DataFrame:  # noqa: N803
+    def release(
+        self,
+        X: Table,  # noqa: N803
+        y: Array | Sequence | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> pd.DataFrame:
         """Return one synthetic row for each record, in random order, with ``form="framework"``.
 
-        Each call is a release of its own, and ``guarantee`` counts it.
+        Each call is a release of its own, and ``guarantee`` counts it. A seeded generator is for experiments.
         """
-        self._check_form("framework", "call sample(n), which may be repeated.")
+        self._check_form("framework", instead="call sample(n), which may be repeated.")
+        self._warn_if_loaded()
+        source = self.source if generator is None else generator
         codec, cells, _ = self._encoded(X, y)
         column, features = self.label_place_, others(len(codec.sizes), self.label_place_)
         labels, _ = self._classes(self.codec_, cells, column)
         x = self.codec_.part(features).to_unit(cells[:, features])
-        made = self.model_.release(x, torch.from_numpy(labels), generator=self.source)
-        return self._table(self.codec_.part(features).from_unit(made.x), made.y.cpu().numpy(), self.source)
+        made = self.model_.release(x, torch.from_numpy(labels), generator=source)
+        self.seeded_ = self.seeded_ or isinstance(source, torch.Generator)
+        return self._table(self.codec_.part(features).from_unit(made.x), made.y.cpu().numpy(), source)
 
     def _table(self, features: np.ndarray, y: np.ndarray, source: RandomSource) -> pd.DataFrame:
         """Return the table of cells of all columns but the label, and of classes."""

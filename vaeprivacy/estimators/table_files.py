@@ -1,5 +1,7 @@
 """People's own tables in files: .csv as spreadsheets save it, .parquet and .npz, whole or in parts."""
 
+import datetime
+import decimal
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -38,10 +40,10 @@ def read_table(path: Path | str, *, schema: Schema | None = None) -> pd.DataFram
     if kind == ".csv":
         found = read_csv_text(path)
         with naming(path):
-            return with_dates(parsed_table(found, words=_words(schema)))
+            return _with_dates(parsed_table(found, words=_words(schema)))
     if kind == ".parquet":
         with extra("experiments", work="A .parquet file"), reading(path, "is no .parquet file ({why})."):
-            return pd.read_parquet(path)
+            return _with_plain_types(pd.read_parquet(path))
     arrays = read_arrays(path, only=("x", "y"))
     with naming(path):
         return next(as_parts(arrays["x"], arrays["y"], label="label"))
@@ -66,13 +68,16 @@ def read_parts(path: Path | str, *, schema: Schema, rows: int = 100_000) -> Iter
     else:
         parts = iter([read_table(path)])
     with naming(path):
-        yield from (with_dates(part, dates=[c.name for c in schema.columns if c.kind == "date"]) for part in parts)
+        yield from (_with_dates(part, dates=[c.name for c in schema.columns if c.kind == "date"]) for part in parts)
 
 
 def _kind(path: Path | str) -> str:
     kind = Path(path).suffix.lower()
     if kind not in KINDS:
-        raise ValueError(f"{path} is of the kind {kind or 'without an ending'!r}; expected {', '.join(KINDS)}.")
+        raise ValueError(
+            f"{path} is of the kind {kind or 'without an ending'!r}; expected .csv, .parquet or .npz: save a "
+            "spreadsheet as 'CSV UTF-8'."
+        )
     return kind
 
 
@@ -102,10 +107,24 @@ def _parquet_parts(path: Path, rows: int) -> Iterator[pd.DataFrame]:
     with extra("experiments", work="A .parquet file"):
         from pyarrow import parquet
     with reading(path, "is no .parquet file ({why})."):
-        yield from (batch.to_pandas() for batch in parquet.ParquetFile(path).iter_batches(batch_size=rows))
+        yield from (
+            _with_plain_types(batch.to_pandas()) for batch in parquet.ParquetFile(path).iter_batches(batch_size=rows)
+        )
 
 
-def with_dates(frame: pd.DataFrame, *, dates: list[str] | None = None) -> pd.DataFrame:
+def _with_plain_types(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which days and decimal numbers, which Python has as objects, are pandas' dates and floats."""
+    found = {}
+    for name, column in frame.items():
+        kinds = {type(value) for value in column.dropna()} if column.dtype == object else set()
+        if kinds == {datetime.date}:
+            found[name] = pd.to_datetime(column)
+        elif kinds == {decimal.Decimal}:
+            found[name] = column.astype(float)
+    return frame.assign(**found)
+
+
+def _with_dates(frame: pd.DataFrame, *, dates: list[str] | None = None) -> pd.DataFrame:
     """Return a table in which columns of text that are all dates of one format are dates.
 
     Parameters
@@ -126,12 +145,12 @@ def with_dates(frame: pd.DataFrame, *, dates: list[str] | None = None) -> pd.Dat
         present = frame[name].dropna()
         looks = present.map(lambda value: isinstance(value, str) and bool(LOOKS_LIKE_DATE.fullmatch(value)))
         if len(present) and looks.all() and (dates is None or name in dates):
-            parsed[name] = pd.to_datetime(frame[name], format=date_format(present))
+            parsed[name] = pd.to_datetime(frame[name], format=_date_format(present))
     return frame.assign(**parsed)
 
 
-def date_format(values: pd.Series) -> str:
-    """Return the one format in which all texts are dates; see :func:`with_dates`."""
+def _date_format(values: pd.Series) -> str:
+    """Return the one format in which all texts are dates; see ``_with_dates``."""
     fits = [one for one in FORMATS if pd.to_datetime(values, format=one, errors="coerce").notna().all()]
     if len(fits) > 1:
         raise ValueError(

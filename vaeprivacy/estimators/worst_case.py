@@ -22,7 +22,7 @@ TWO_WORLDS = (
 ON_THE_EDGE = "A bound that exactly one record of the file lies on: whoever sees it knows this value of somebody."
 
 
-def strange_records(rows: pd.DataFrame, label: str | None) -> tuple[pd.Series, pd.Series]:
+def _strange_records(rows: pd.DataFrame, label: str | None) -> tuple[pd.Series, pd.Series]:
     """Return two records at opposite corners: the largest numbers and rarest words, and the smallest and commonest.
 
     The rarest label is that of the first.
@@ -38,7 +38,7 @@ def strange_records(rows: pd.DataFrame, label: str | None) -> tuple[pd.Series, p
     return first, second
 
 
-def with_first(rows: pd.DataFrame, record: pd.Series) -> pd.DataFrame:
+def _with_first(rows: pd.DataFrame, record: pd.Series) -> pd.DataFrame:
     """Return the same rows with another record in the first place, and all types as they were."""
     return pd.concat([record.to_frame().T.astype(rows.dtypes.to_dict()), rows.iloc[1:]], ignore_index=True)
 
@@ -76,8 +76,8 @@ def audit_worlds(
     """
     if subject.refit is None:
         return []
-    records = strange_records(subject.members, subject.label)
-    worlds = [with_first(subject.members, record) for record in records]
+    records = _strange_records(subject.members, subject.label)
+    worlds = [_with_first(subject.members, record) for record in records]
     strange = pd.concat([world.iloc[:1] for world in worlds], ignore_index=True)
     start, made = time.monotonic(), ([], [])
     while len(made[0]) < MOST_PAIRS and (len(made[0]) < 2 or time.monotonic() - start < seconds):

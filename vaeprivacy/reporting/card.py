@@ -23,8 +23,8 @@ from vaeprivacy.reporting.card_texts import (
     CHOICE,
     DELETION,
     FOR_OWNERS,
-    LIMITS,
     NOT_MEASURED,
+    limits,
     promise_texts,
     reading,
     verdict,
@@ -57,6 +57,8 @@ class Released:
         Of images, height and width, in colour with channels first.
     measured : bool
         Whether it is measured before it is published, and withheld if it fails.
+    leaks : tuple of str
+        Columns whose bounds or levels were read from the records, if the guarantee does not name them.
     """
 
     name: str
@@ -68,12 +70,14 @@ class Released:
     provenance: Mapping[str, str] = field(default_factory=dict)
     image_shape: tuple[int, ...] | None = None
     measured: bool = True
+    leaks: tuple[str, ...] = ()
 
     @property
     def what(self) -> str:
         """What is released, in words."""
         if self.image_shape is None:
-            return f"rows of {self.synthetic.shape[1]} columns"
+            each = ", one made of each record" if isinstance(self.guarantee, Guarantee) else ""
+            return f"rows of {self.synthetic.shape[1]} columns{each}"
         return "images of " + " x ".join(map(str, self.image_shape[-2:])) + " pixels"
 
 
@@ -115,7 +119,7 @@ def owner_card(
     card = _common(released) | {
         "owner": True,
         "title": f"Owner's card of {released.name}",
-        "about": f"{len(real):,} records went into {len(released.synthetic):,} synthetic rows.",
+        "about": f"{len(real):,} records went into {len(released.synthetic):,} synthetic {released.what}.",
         "verdict": verdict(measured, measure),
         "measured": {"reading": reading(measured), "notes": measured.notes, "table": leaks_table(measured),
                      "leaks": [_plain(asdict(each)) for each in measured.leaks]},
@@ -141,10 +145,12 @@ def owner_card(
 
 def _common(released: Released) -> dict[str, Any]:
     """Return what both cards say."""
-    promise = promise_texts(released.guarantee, unit=released.unit or "", rows=len(released.synthetic))
+    images = released.image_shape is not None
+    about = {"unit": released.unit or "", "rows": len(released.synthetic), "images": images, "leaks": released.leaks}
+    promise = promise_texts(released.guarantee, **about)
     return {
         "promise": promise,
-        "limits": list(LIMITS),
+        "limits": limits(released.guarantee, images=images),
         "choice": CHOICE.format(epsilon=released.epsilon, releases=promise["releases"]),
         "provenance": dict(released.provenance),
     }

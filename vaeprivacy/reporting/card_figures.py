@@ -65,7 +65,8 @@ def leaks_figure(leaks: Sequence[Measurement], exceeding: Sequence[Measurement])
             ax.plot(value, place, "D" if each in exceeding else "o", color=colour, mfc="white" if each.weak else colour)
             ax.plot(each.allowed, place, "|", color="black", ms=14, mew=2)
         ax.axvline(0, color=GREY, lw=1, ls="--")
-        ax.set_yticks(range(len(shown)), [textwrap.fill(shortened(each.name, 44), 24) for each in shown], fontsize=10)
+        names = [each.name if each.group == "membership" else f"{each.group}: {each.name}" for each in shown]
+        ax.set_yticks(range(len(shown)), [textwrap.fill(shortened(name, 60), 26) for name in names], fontsize=10)
         ax.invert_yaxis()
         ax.set_xlabel("right about members, minus right\nabout others (black bar: allowed)")
         return figure
@@ -83,7 +84,7 @@ def utility_figure(utility: pd.DataFrame) -> Figure:
             ax.plot(rows.value, places, marker, color=colour, label=f"trained on {source} rows")
         ax.set_yticks(range(len(names)), [textwrap.fill(name, 12) for name in names])
         ax.invert_yaxis()
-        ax.set_xlabel(f"{utility.measure.iloc[0]} on held-out records")
+        ax.set_xlabel(textwrap.fill(f"{utility.measure.iloc[0]} on held-out records", 36))
         figure.legend(loc="outside upper left", frameon=False, ncols=1)
         return figure
 
@@ -131,7 +132,7 @@ def closest_figure(without_copy: np.ndarray, with_copy: np.ndarray) -> Figure:
     """Draw the distances to the closest record of a release, and of the same with one record copied into it."""
     edges = np.linspace(0, max(without_copy.max(), with_copy.max()) + 1e-9, 25)
     with matplotlib.rc_context(STYLE):
-        figure, [[ax]] = figure_of(2.6)
+        figure, [[ax]] = figure_of(3.4)
         ax.hist(without_copy, edges, color=BLUE, alpha=0.5, label="as released")
         ax.hist(with_copy, edges, histtype="step", color=ORANGE, lw=1.5, label="one record copied in")
         ax.axvline(np.median(with_copy), color="black", ls=":", label="median of either")
@@ -149,7 +150,9 @@ def images_figure(rows: Mapping[str, np.ndarray], shape: Sequence[int]) -> Figur
             tiles = images.reshape(-1, *shape)
             if len(shape) == 3:
                 tiles = np.moveaxis(tiles, 1, -1)
-            ax.imshow(np.concatenate(list(tiles), axis=1).clip(0, 1), cmap="gray", vmin=0, vmax=1)
+            gap = np.ones((tiles.shape[1], 1, *tiles.shape[3:]), dtype=tiles.dtype)
+            parts = [part for tile in tiles for part in (tile, gap)][:-1]
+            ax.imshow(np.concatenate(parts, axis=1).clip(0, 1), cmap="gray", vmin=0, vmax=1)
             ax.set_ylabel(shortened(name, 12), rotation=0, ha="right", va="center")
             ax.set(xticks=[], yticks=[])
         return figure

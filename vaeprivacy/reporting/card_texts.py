@@ -1,6 +1,7 @@
 """What a privacy card says: the promise in words, limits, and what a verdict means."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from vaeprivacy.bounds import Indistinguishability
@@ -13,11 +14,16 @@ from vaeprivacy.whole_guarantee import WholeGuarantee
 
 LIMITS = (
     "To decide about single persons: no row belongs to anybody.",
-    "To look for somebody: a row that resembles a person was not made of that person's record.",
     "To count rare cases: groups of a few dozen records are mostly noise.",
     "As records to be protected by a further release: its promise would not be about persons.",
-    "To find relations that no pair of columns shows: the model knows columns, pairs of columns, and the label.",
 )
+OF_SAMPLES = "To look for somebody: a row that resembles a person was not made of that person's record."
+OF_EACH_RECORD = (
+    "To look for somebody: each row was made of one record and then changed by noise, so what it says of that person "
+    "may be false."
+)
+OF_TABLES = "To find relations that no pair of columns shows: the model knows columns, pairs of columns, and the label."
+OF_IMAGES = "To study fine detail: the model knows only coarse patterns of each class."
 FOR_OWNERS = (
     "It is with the owner: what is measured on private records tells something about them, and no budget paid for it. "
     "That this release was not withheld tells that no measurement was beyond the promise; that is not covered either."
@@ -34,27 +40,42 @@ DELETION = (
 )
 
 
-def promise_texts(guarantee: WholeGuarantee | Guarantee, *, unit: str, rows: int) -> dict[str, Any]:
-    """Return the promise in the book's sentence, and what it is about, a line each."""
+def limits(guarantee: WholeGuarantee | Guarantee, *, images: bool) -> list[str]:
+    """Return what a release must not be used for; a Guarantee is one of a row for each record."""
+    if isinstance(guarantee, Guarantee):
+        return [*LIMITS, OF_EACH_RECORD]
+    return [*LIMITS, OF_SAMPLES, OF_IMAGES if images else OF_TABLES]
+
+
+def promise_texts(
+    guarantee: WholeGuarantee | Guarantee, *, unit: str, rows: int, images: bool = False, leaks: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the promise in the book's sentence, and what it is about, a line each.
+
+    `leaks` are columns whose bounds or levels were read from the records.
+    """
+    row = "image" if images else "row"
     measure = promised_measure(guarantee)
-    leaks = tuple(getattr(guarantee, "not_covered", ()))
+    leaks = tuple(getattr(guarantee, "not_covered", leaks))
+    not_covered = ["what the sentence above leaves out"] if isinstance(guarantee, Guarantee) else []
+    not_covered += [f"{', '.join(leaks)}: bounds or levels were read from the records"] if leaks else []
     whole = isinstance(guarantee, WholeGuarantee) and not leaks
     facts = {
         "Protected": f"one row of each {unit!r}, drawn at random; the others were not used" if unit
-        else "one row; of a person with several rows each is protected by itself",
-        "Compared are": "two files with as many rows, all the same but one (replace-one); the number of rows is public",
-        "Covered": "everything that is published: columns, label, model, and whatever is made of them" if whole
+        else f"one {row}; of a person with several {row}s each is protected by itself",
+        "Compared are": f"two sets of as many {row}s, all the same but one (replace-one); their number is public",
+        "Covered": f"everything that is published: {row}s, labels, model, and whatever is made of them" if whole
         else "see the sentence above: not all of it",
-        "Not covered": "nothing of what is published" if whole else ", ".join(leaks) + ": bounds or levels were read "
-        "from the records" if leaks else "the sentence above says what is left out",
+        "Not covered": "; ".join(not_covered) or "nothing of what is published",
     }  # fmt: skip
     if measure.max_tpr(0.0) < 1:
+        given = "(given the bounds and levels that are not covered) " if leaks else ""
         facts["The best attack"] = (
-            f"that accuses 1% of others finds at most {100 * measure.max_tpr(0.01):.2g}% of the members; its AUC is at "
-            f"most {measure.max_auc():.3f} (0.5 is a guess)"
+            f"{given}that accuses 1% of others finds at most {100 * measure.max_tpr(0.01):.2g}% of the members; its "
+            f"AUC is at most {measure.max_auc():.3f} (0.5 is a guess)"
         )
     if rows < 1000:
-        facts["Few rows"] = f"with {rows:,} rows, noise that hides one hides much of what all have in common"
+        facts[f"Few {row}s"] = f"with {rows:,} {row}s, noise that hides one hides much of what all have in common"
     return {"sentence": str(guarantee), "facts": facts, **numbers_of(guarantee)}
 
 
