@@ -44,7 +44,7 @@ FORMED = {
     "own_records": 700,
     # Appendix
     "choosing_an_attack": 500,
-    "beyond_parts": 1500,
+    "beyond_parts": 1550,
     "moments_parts": 1200,
     "covering_parts": 900,
     "catalogue": 1600,
