@@ -101,10 +101,11 @@ def test_a_folder_of_images_is_written_and_read(folder):
         read_images(folder / "cat")
 
 
+@pytest.mark.parametrize("form", ["moments", "vae"])
 @pytest.mark.parametrize("shape", [(9, 12), (3, 9, 12), (9, 12, 3)])
-def test_synthetic_images_have_the_form_of_ones_own(shape, tmp_path):
+def test_synthetic_images_have_the_form_of_ones_own(shape, form, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (200, *shape), dtype=np.uint8)
-    made = ImageSynthesizer(epsilon=2, classes=["cat", "dog"], generator=seeded_generator(0, "fit"))
+    made = ImageSynthesizer(epsilon=2, classes=["cat", "dog"], form=form, generator=seeded_generator(0, "fit"))
     assert made.guarantee.whole_release().epsilon == pytest.approx(2)
     x, y = made.fit(images, np.array(["cat", "dog"] * 100)).sample(7)
     assert x.shape == (7, *shape) and x.dtype == np.uint8 and set(y) <= {"cat", "dog"} and made.releases == 1
@@ -113,6 +114,21 @@ def test_synthetic_images_have_the_form_of_ones_own(shape, tmp_path):
     same = [each.sample(7, generator=seeded_generator(0, "rows")) for each in (made, loaded)]
     assert np.array_equal(same[0][0], same[1][0]) and np.array_equal(same[0][1], same[1][1])
     assert loaded.guarantee == made.guarantee and loaded._seen.loaded
+    made.fit(images, np.array(["cat", "dog"] * 100))
+    assert made.releases == 2 and 2 < made.guarantee.whole_release().epsilon <= 4
+    with pytest.raises(ValueError, match="state both guarantees"):  # another form: promises of two kinds
+        made.set_params(form="vae" if form == "moments" else "moments").fit(images, ["cat", "dog"] * 100)
+
+
+def test_a_vae_learns_the_labels_with_the_images_and_there_is_no_framework_of_images():
+    images = np.zeros((2000, 4, 4), dtype=np.uint8)
+    images[::2, :2], images[1::2, 2:] = 255, 255  # cats are white above, dogs below
+    made = ImageSynthesizer(epsilon=30, classes=["cat", "dog"], form="vae", generator=seeded_generator(0, "fit"))
+    x, y = made.fit(images, ["cat", "dog"] * 1000).sample(500)
+    above = x[:, :2].mean(axis=(1, 2)) > x[:, 2:].mean(axis=(1, 2))
+    assert (above == (y == "cat")).mean() > 0.9 and 0.2 < above.mean() < 0.8
+    with pytest.raises(ValueError, match=r"form must be .*moments.*vae"):
+        ImageSynthesizer(epsilon=1, form="framework").fit(images)
 
 
 def test_images_that_are_none_are_refused():

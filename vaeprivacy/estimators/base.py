@@ -10,7 +10,9 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from vaeprivacy.bounds import Indistinguishability
 from vaeprivacy.checks import check_choice
+from vaeprivacy.estimators import framework
 from vaeprivacy.estimators.promise import OwnGuarantee, Seen
 from vaeprivacy.gaussian_bounds import GaussianIndistinguishability, Measure
 from vaeprivacy.guarantee import Guarantee
@@ -26,6 +28,7 @@ class OwnSynthesizer(BaseEstimator):
     epsilon: float
     delta: float
     form: str
+    forms = FORMS
     generator: torch.Generator | None
 
     @property
@@ -46,7 +49,10 @@ class OwnSynthesizer(BaseEstimator):
 
     @property
     def measure(self) -> Measure:
-        """What one fit promises."""
+        """What one fit promises; with ``form="framework"`` see `guarantee`."""
+        if self.form == "vae":
+            trainer = framework.dp_trainer(self.epsilon, self.delta)
+            return Indistinguishability(trainer.epsilon, trainer.delta)
         return GaussianIndistinguishability.for_epsilon(self.epsilon, delta=self.delta)
 
     @property
@@ -57,19 +63,36 @@ class OwnSynthesizer(BaseEstimator):
     def _whole_guarantee(self, how: str, **about: Any) -> OwnGuarantee:
         """Return the promise for everything that is published, for as many fits as are counted."""
         planned = not self.is_fitted
-        releases, spent = self.releases + planned, self._state.spent + planned * self.measure.mu**2
-        seeded = vars(self).get("seeded_", self.generator is not None)
-        measure = GaussianIndistinguishability(math.sqrt(spent))
-        return OwnGuarantee(measure, self.delta, how, seeded=seeded, releases=releases, **about)
+        about |= {"releases": self.releases + planned, "seeded": vars(self).get("seeded_", self.generator is not None)}
+        if self.form == "vae":
+            whole = self.measure.repeated(about["releases"])
+            return OwnGuarantee(whole, whole.delta, framework.HOW, **about)
+        spent = self._state.spent + planned * self.measure.mu**2
+        return OwnGuarantee(GaussianIndistinguishability(math.sqrt(spent)), self.delta, how, **about)
+
+    @property
+    def _kind(self) -> str:
+        """What releases are made by: their guarantees are of one kind."""
+        budget = f"with epsilon {self.epsilon:g}"
+        return {
+            "moments": "moments",
+            "framework": f"the framework {budget}",
+            "vae": f"a VAE {budget} and delta {self.delta:g}",
+        }[self.form]
 
     @property
     def is_fitted(self) -> bool:
         """Whether there is a model to draw from."""
         return "model_" in vars(self)
 
+    def _note(self, mark: tuple[int, int], *, new_records: bool) -> None:
+        """Count a fit to records with a fingerprint, and what it cost."""
+        spent = {"mu": self.measure.mu} if self.form == "moments" else {}
+        self._state.note(mark, self._kind, new_records=new_records, releases=self.form != "framework", **spent)
+
     def _check_settings(self) -> None:
         """Refuse settings that are impossible, before any work."""
-        check_choice(self.form, "form", FORMS)
+        check_choice(self.form, "form", self.forms)
         if self.generator is not None and not isinstance(self.generator, torch.Generator):
             raise TypeError(f"generator must be a torch.Generator or None, not {type(self.generator).__name__}.")
         _ = self.measure

@@ -93,6 +93,11 @@ def dp_trainer(epsilon: float, delta: float) -> DPSGDTrainer:
     return DPSGDTrainer(epsilon, delta, adjacency="replace")
 
 
+def fit_vae(x: torch.Tensor, *, epsilon: float, delta: float, generator: RandomSource) -> VAE:
+    """Train a VAE with DP-SGD on whole records in [0, 1], shape (n, features), labels included."""
+    return dp_trainer(epsilon, delta).fit(x, DP_SETTINGS, generator=generator)[0]
+
+
 @torch.no_grad()
 def sampled(vae: VAE, n: int, *, generator: RandomSource) -> torch.Tensor:
     """Return `n` samples of a VAE's prior, decoded, shape (n, features), values in [0, 1]."""

@@ -6,10 +6,12 @@ from typing import Self
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.utils.validation import check_is_fitted
+from torch.nn.functional import one_hot
 
 from vaeprivacy.arrays import Array
 from vaeprivacy.datasets import from_arrays
-from vaeprivacy.estimators import model_files
+from vaeprivacy.estimators import framework, model_files
 from vaeprivacy.estimators.base import LEAST_RECORDS, OwnSynthesizer
 from vaeprivacy.estimators.image_maps import image_map
 from vaeprivacy.estimators.promise import OwnGuarantee, fingerprint
@@ -17,7 +19,10 @@ from vaeprivacy.moments import HOW, fit_moments
 
 
 class ImageSynthesizer(OwnSynthesizer):
-    """Synthetic images with an (epsilon, delta) for everything that is published: noisy moments of low frequencies.
+    """Synthetic images with an (epsilon, delta) for everything that is published.
+
+    By default they are drawn from noisy moments of low frequencies. With ``form="vae"`` they are samples of a VAE that
+    is trained with DP-SGD on images with their labels, and covered as a whole, too.
 
     Parameters
     ----------
@@ -26,13 +31,15 @@ class ImageSynthesizer(OwnSynthesizer):
     classes : sequence of str or int, optional
         All labels that there may be: public. Without them those that occur are taken, and the guarantee says so.
     waves : int
-        Cosine waves down and across: more show more detail and need more images.
+        Cosine waves down and across, for ``form="moments"``: more show more detail and need more images.
+    form : {"moments", "vae"}
+        How synthetic images are made.
     generator : torch.Generator, optional
         A seeded one, for experiments. By default all noise is from the operating system's entropy.
 
     Attributes
     ----------
-    model_ : MomentModel
+    model_ : MomentModel or VAE
         All that was kept of the records.
     classes_ : numpy.ndarray
         The labels of the classes, shape (classes,).
@@ -40,7 +47,7 @@ class ImageSynthesizer(OwnSynthesizer):
         Height and width, or 3, height and width.
     """
 
-    form = "moments"
+    forms = ("moments", "vae")
 
     def __init__(
         self,
@@ -49,10 +56,11 @@ class ImageSynthesizer(OwnSynthesizer):
         delta: float = 1e-6,
         classes: Sequence[str | int] | None = None,
         waves: int = 14,
+        form: str = "moments",
         generator: torch.Generator | None = None,
     ) -> None:
         self.epsilon, self.delta, self.classes = epsilon, delta, classes
-        self.waves, self.generator = waves, generator
+        self.waves, self.form, self.generator = waves, form, generator
 
     @property
     def guarantee(self) -> OwnGuarantee:
@@ -67,7 +75,7 @@ class ImageSynthesizer(OwnSynthesizer):
         return () if self.classes is not None or unlabelled else ("label",)
 
     def fit(self, X: Array, y: Array | Sequence | None = None, *, new_records: bool = False) -> Self:  # noqa: N803
-        """Fit a normal distribution of low frequencies to each class; one fit is one release.
+        """Fit the model to images; one fit is one release, and all that is drawn from it is free.
 
         Parameters
         ----------
@@ -88,13 +96,17 @@ class ImageSynthesizer(OwnSynthesizer):
         x, shape, last = as_images(X)
         numbers, classes = self._labels(y, len(x))
         mark = fingerprint(pd.DataFrame(x.numpy()).assign(label=numbers.numpy()))
-        self._state.check(mark, self.form, new_records=new_records)
+        self._state.check(mark, self._kind, new_records=new_records)
         self._check_number(len(x))
         self._warn_if_loaded()
-        of_map = image_map(shape, waves=self.waves)
-        budget = {"epsilon": self.epsilon, "delta": self.delta, "n_classes": len(classes)}
-        self.model_ = fit_moments(of_map.transform(x), numbers, of_map, generator=self.source, **budget)
-        self._state.note(mark, self.form, new_records=new_records, releases=1, mu=self.measure.mu)
+        if self.form == "vae":  # of whole records: pixels and label
+            whole = torch.cat([x, one_hot(numbers, len(classes)).to(x)], dim=1)
+            self.model_ = framework.fit_vae(whole, epsilon=self.epsilon, delta=self.delta, generator=self.source)
+        else:
+            of_map = image_map(shape, waves=self.waves)
+            budget = {"epsilon": self.epsilon, "delta": self.delta, "n_classes": len(classes)}
+            self.model_ = fit_moments(of_map.transform(x), numbers, of_map, generator=self.source, **budget)
+        self._note(mark, new_records=new_records)
         self.classes_, self.image_shape_, self.channels_last_, self.labelled_ = classes, shape, last, y is not None
         self.seeded_, self.n_features_in_ = self.generator is not None, x.shape[1]
         return self
@@ -119,10 +131,18 @@ class ImageSynthesizer(OwnSynthesizer):
 
         This is the release: any number costs the same, and it may be repeated.
         """
-        self._check_form("moments", instead="call sample(n).")
-        made = self.model_.sample(n, generator=self.source if generator is None else generator)
-        images = (made.x * 255).round().to(torch.uint8).reshape(n, *self.image_shape_).numpy()
-        return np.moveaxis(images, 1, -1) if self.channels_last_ else images, self.classes_[made.y.numpy()]
+        check_is_fitted(self, "model_")
+        source = self.source if generator is None else generator
+        if self.form == "vae":
+            x, of_label = framework.sampled(self.model_, n, generator=source).tensor_split(
+                (self.n_features_in_,), dim=1
+            )
+            y = of_label.argmax(dim=1)
+        else:
+            made = self.model_.sample(n, generator=source)
+            x, y = made.x, made.y
+        images = (x * 255).round().to(torch.uint8).reshape(n, *self.image_shape_).numpy()
+        return np.moveaxis(images, 1, -1) if self.channels_last_ else images, self.classes_[y.numpy()]
 
     _write, _read = model_files.save_images, classmethod(model_files.load_images)
 

@@ -126,16 +126,25 @@ def model_of(arrays: dict[str, np.ndarray]) -> CopulaModel:
 
 def save_images(synthesizer: "ImageSynthesizer", path: Path) -> None:
     """Write a fitted synthesizer of images to a safetensors file, whole or not at all."""
-    model, of_map = synthesizer.model_, synthesizer.model_.feature_map
-    about = {
-        "settings": {name: getattr(synthesizer, name) for name in ("epsilon", "delta", "waves")},
+    tensors, about = IMAGE_PARTS[synthesizer.form](synthesizer.model_)
+    about |= {
+        "settings": {name: getattr(synthesizer, name) for name in ("epsilon", "delta", "waves", "form")},
         "given": synthesizer.classes is not None,
-        "unit": of_map.unit,
         "fitted": {name: getattr(synthesizer, name) for name in FITTED} | {"classes_": synthesizer.classes_.tolist()},
     }
-    tensors = {"centre": of_map.centre, "basis": of_map.basis, "means": model.means, "roots": model.roots}
-    tensors = {name: tensor.contiguous() for name, tensor in (tensors | {"counts": model.counts}).items()}
     _write_with_count(path, tensors, about, synthesizer._state)
+
+
+def _moment_parts(model: MomentModel) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Return the tensors of a model, by name, and the unit of its features."""
+    of_map = model.feature_map
+    tensors = {"centre": of_map.centre, "basis": of_map.basis, "means": model.means, "roots": model.roots}
+    tensors |= {"counts": model.counts}
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}, {"unit": of_map.unit}
+
+
+#: What takes a model of images apart, by the form of its synthesizer.
+IMAGE_PARTS = {"moments": _moment_parts, "vae": PARTS["vae"]}
 
 
 def load_images(kind: "type[ImageSynthesizer]", path: Path) -> "ImageSynthesizer":
@@ -151,13 +160,20 @@ def load_images(kind: "type[ImageSynthesizer]", path: Path) -> "ImageSynthesizer
         fitted = about["fitted"]
         classes, shape = np.array(fitted.pop("classes_")), tuple(fitted.pop("image_shape_"))
         synthesizer = kind(**about["settings"], classes=classes.tolist() if about["given"] else None)
-        of_map = FeatureMap("records", tensors.pop("centre"), tensors.pop("basis"), about["unit"], shape)
-        size, n_classes = of_map.basis.shape[1], len(classes)
-        shapes = {"means": (n_classes, size), "roots": (n_classes, size, size), "counts": (n_classes,)}
-        check_shapes(tensors, shapes, path)
-        if not all(tensor.isfinite().all() for tensor in tensors.values()):
-            raise ValueError("Some numbers are not finite.")
         vars(synthesizer).update(fitted, classes_=classes, image_shape_=shape, _seen=seen)
-        guarantee = WholeGuarantee(synthesizer.measure, synthesizer.delta, HOW, seeded=synthesizer.seeded_)
-        synthesizer.model_ = MomentModel(of_map, **tensors, guarantee=guarantee)
+        if synthesizer.form == "vae":
+            synthesizer.model_ = framework.vae_of(tensors, synthesizer.n_features_in_ + len(classes))
+        else:
+            of_map = FeatureMap("records", tensors.pop("centre"), tensors.pop("basis"), about["unit"], shape)
+            guarantee = WholeGuarantee(synthesizer.measure, synthesizer.delta, HOW, seeded=synthesizer.seeded_)
+            _check_moments(tensors, of_map.basis.shape[1], len(classes), path)
+            synthesizer.model_ = MomentModel(of_map, **tensors, guarantee=guarantee)
     return synthesizer
+
+
+def _check_moments(tensors: dict[str, torch.Tensor], size: int, n_classes: int, path: Path) -> None:
+    """Refuse moments whose shapes do not fit each other, or that are not finite."""
+    shapes = {"means": (n_classes, size), "roots": (n_classes, size, size), "counts": (n_classes,)}
+    check_shapes(tensors, shapes, path)
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise ValueError("Some numbers are not finite.")

@@ -162,7 +162,8 @@ def pixels(images: np.ndarray, labels: np.ndarray, *, label: str) -> pd.DataFram
 def as_known(synthesizer: TabularSynthesizer | ImageSynthesizer, label: str | None) -> Fitted:
     """Return a fitted synthesizer as measurements see it."""
     if isinstance(synthesizer, ImageSynthesizer):
-        return _KnownImages(synthesizer, label or "label")
+        of_images = _KnownImages(synthesizer, label or "label")
+        return of_images if synthesizer.form == "moments" else _KnownRows(of_images.sample)
     return _KnownTable(synthesizer) if synthesizer.form == "moments" else _KnownRows(synthesizer.sample)
 
 

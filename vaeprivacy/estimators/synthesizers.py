@@ -10,8 +10,6 @@ import pandas as pd
 import torch
 
 from vaeprivacy.arrays import Array
-from vaeprivacy.bounds import Indistinguishability
-from vaeprivacy.dp_sgd import DP_SETTINGS
 from vaeprivacy.estimators import framework, model_files
 from vaeprivacy.estimators.base import OwnSynthesizer
 from vaeprivacy.estimators.codec import Codec
@@ -20,7 +18,6 @@ from vaeprivacy.estimators.drafts import check_frame, draft_schema
 from vaeprivacy.estimators.promise import OwnGuarantee, fingerprint
 from vaeprivacy.estimators.schema import Schema
 from vaeprivacy.estimators.tables import Table, as_parts, class_starts, one_row_each
-from vaeprivacy.gaussian_bounds import Measure
 from vaeprivacy.guarantee import Guarantee
 from vaeprivacy.randomness import RandomSource, torch_generator, uniforms
 from vaeprivacy.synthesizer import Synthesizer
@@ -110,19 +107,7 @@ class TabularSynthesizer(OwnSynthesizer):
             return framework.promise(synthesizer, releases=self.releases, seeded=seeded)
         schema = vars(self).get("schema_", self.schema)
         about = {"unit": self.unit or "", "not_covered": ("all columns",) if schema is None else schema.leaks}
-        if self.form == "moments":
-            return self._whole_guarantee(HOW, **about)
-        releases, seeded = self.releases + (not self.is_fitted), vars(self).get("seeded_", self.generator is not None)
-        whole = self.measure.repeated(releases)
-        return OwnGuarantee(whole, whole.delta, framework.HOW, seeded=seeded, releases=releases, **about)
-
-    @property
-    def measure(self) -> Measure:
-        """What one fit promises; with ``form="framework"`` see `guarantee`."""
-        if self.form != "vae":
-            return super().measure
-        trainer = framework.dp_trainer(self.epsilon, self.delta)
-        return Indistinguishability(trainer.epsilon, trainer.delta)
+        return self._whole_guarantee(HOW, **about)
 
     def fit(self, X: Table, y: Array | Sequence | None = None, *, new_records: bool = False) -> Self:  # noqa: N803
         """Fit the model to records; one fit is one release, and all that is drawn from it is free.
@@ -154,24 +139,13 @@ class TabularSynthesizer(OwnSynthesizer):
         column = None if label is None else self._place(codec, label)
         forms = {"moments": self._fit_copula, "framework": self._fit_framework, "vae": self._fit_vae}
         self.model_ = forms[self.form](cells, codec, column)
-        spent = {"mu": self.measure.mu} if self.form == "moments" else {}
-        self._state.note(mark, self._kind, new_records=new_records, releases=self.form != "framework", **spent)
+        self._note(mark, new_records=new_records)
         self.codec_, self.schema_, self.label_place_ = codec, codec.schema, column
         self.feature_names_in_ = np.array(codec.schema.names, dtype=object)
         self.n_features_in_, self.seeded_ = len(self.feature_names_in_), self.generator is not None
         if self.schema is None:
             warnings.warn(DRAFTED, stacklevel=2)
         return self
-
-    @property
-    def _kind(self) -> str:
-        """What releases are made by: their guarantees are of one kind."""
-        budget = f"with epsilon {self.epsilon:g}"
-        return {
-            "moments": "moments",
-            "framework": f"the framework {budget}",
-            "vae": f"a VAE {budget} and delta {self.delta:g}",
-        }[self.form]
 
     def _encoded(self, x: Table, y: Array | Sequence | None) -> tuple[Codec, np.ndarray, tuple[int, int]]:
         """Return the codec of a table, its cells, and its fingerprint; one part is in memory at a time."""
@@ -239,7 +213,7 @@ class TabularSynthesizer(OwnSynthesizer):
             raise ValueError("form='vae' is trained with DP-SGD, by epsilon and delta: give no trainer.")
         self.class_starts_ = np.array([0, 1])  # the label is a column like others
         x = codec.to_unit(cells)
-        return framework.dp_trainer(self.epsilon, self.delta).fit(x, DP_SETTINGS, generator=self.source)[0]
+        return framework.fit_vae(x, epsilon=self.epsilon, delta=self.delta, generator=self.source)
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> pd.DataFrame:
         """Return `n` synthetic rows, with the columns, types, categories and order of the table of the fit.
