@@ -294,7 +294,8 @@ def test_a_finger_drags_a_code_and_a_tap_moves_the_output(tab) -> None:
     output = section.locator("button.output")
     place = output.get_attribute("aria-label")
     plane.tap(position={"x": 0.9 * box["width"], "y": 0.1 * box["height"]})
-    expect(output).not_to_have_attribute("aria-label", place, timeout=20_000)  # waits: a busy machine tells of the tap later
+    # A busy machine tells of the tap later.
+    expect(output).not_to_have_attribute("aria-label", place, timeout=20_000)
     assert place_of(output) == pytest.approx([4, 4], abs=0.06)
 
 
