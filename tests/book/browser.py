@@ -63,7 +63,7 @@ AXE = """async (theme) => (await axe.run(document, {
 # One template makes hundreds of entries of the API and the index, one rule colours all code, MathJax sets all formulas,
 # rows are like rows: axe would take minutes for all of them, so it looks at the first of each kind.
 THIN = """() => {
-  const kinds = { "dl.py": 10, ".toc-entry": 20, ".indextable li": 20, "tr": 20, "mjx-container": 10, "pre span": 60 }
+  const kinds = { "dl.py": 40, ".toc-entry": 40, ".indextable li": 40, "tr": 60, "mjx-container": 10, "pre span": 200 }
   for (const [kind, first] of Object.entries(kinds))
     [...document.querySelectorAll(kind)].slice(first).forEach((element) => element.remove())
 }"""

@@ -1,4 +1,4 @@
-"""A VAE for people's own tables: rows that are encoded, noised and decoded, or samples of one with DP-SGD."""
+"""A VAE for people's own records: rows that are encoded, noised and decoded, or samples of one with DP-SGD."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace

@@ -75,8 +75,8 @@ def outlying(points: np.ndarray, released: np.ndarray) -> np.ndarray:
 def _density(members: np.ndarray, others: np.ndarray, released: np.ndarray, subject: Subject) -> list[Measurement]:
     """Return the attack by densities; half of the held-out records are the adversary's own, and no candidates."""
     # In random order: in a file that is sorted, one half may be of another kind than the other.
-    order = np.random.default_rng(0)
-    own, candidates = np.array_split(others[order.permutation(len(others))], 2)
+    generator = np.random.default_rng(0)
+    own, candidates = np.array_split(generator.permutation(others), 2)
     if len(own) <= 8:
         return []
     population, release = (torch.from_numpy(each).double() for each in (own, released))
@@ -90,7 +90,7 @@ def _density(members: np.ndarray, others: np.ndarray, released: np.ndarray, subj
         return []
     scores = [
         attack.score(Candidates(x=torch.from_numpy(each).double(), y=torch.zeros(len(each), dtype=torch.int64))).numpy()
-        for each in (members[order.permutation(len(members))[: len(candidates)]], candidates)
+        for each in (generator.permutation(members)[: len(candidates)], candidates)
     ]
     weak = f"its own records are few ({len(own)})" if len(own) < 100 else ""
     return [of_scores(GROUP, "density of the release", DENSITY, *scores, subject.promised, weak=weak)]
