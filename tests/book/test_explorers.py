@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import explorer
@@ -293,9 +294,11 @@ def test_a_finger_drags_a_code_and_a_tap_moves_the_output(tab) -> None:
     assert section.locator(".finding").inner_text() != before
     output = section.locator("button.output")
     place = output.get_attribute("aria-label")
-    plane.tap(position={"x": 0.9 * box["width"], "y": 0.1 * box["height"]})
-    # A busy machine tells of the tap later.
-    expect(output).not_to_have_attribute("aria-label", place, timeout=20_000)
+    for _ in range(5):  # a busy machine may take a tap for a long press, which is no click
+        plane.tap(position={"x": 0.9 * box["width"], "y": 0.1 * box["height"]})
+        with suppress(AssertionError):
+            expect(output).not_to_have_attribute("aria-label", place)
+            break
     assert place_of(output) == pytest.approx([4, 4], abs=0.06)
 
 

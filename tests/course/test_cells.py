@@ -256,7 +256,8 @@ def test_students_see_what_is_noted_in_their_own_check(tmp_path):
 def test_what_a_process_says_of_itself_is_not_trusted(tmp_path):
     code = """
 import json, os
-open("answer-0.json", "w").write(json.dumps({"value": 5, "notes": {"a": 1}, "uses": [["vaeprivacy"], "numpy", 3]}))
+open("part", "w").write(json.dumps({"value": 5, "notes": {"a": 1}, "uses": [["vaeprivacy"], "numpy", 3]}))
+os.rename("part", "answer-0.json")  # whole, or the grader might find an empty file
 os._exit(0)
 """
     with Student([code], [], variant=Variant("a", "1"), noted=("vaeprivacy",)) as student:
