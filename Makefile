@@ -17,6 +17,8 @@ export OMP_NUM_THREADS := 1
 # reads these.)
 export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 1073741824
+# Some hundred processes import the package: compile it once, also where an environment says not to keep that.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: book idea test fuzz check-pages check-saved versions lock pdf notebooks pair picture pin changes serve benchmark benchmark-attacks benchmark-sweep benchmark-device benchmark-coursework benchmark-contest record-convolutional record-paper clean help
@@ -32,13 +34,14 @@ idea: $(INSTALLED) ## run the first chapter, the idea on one page, and show its 
 	$(BIN)/python tools/idea.py
 
 test: $(INSTALLED) ## run the tests
+	$(BIN)/python tools/ensure_data.py
 	$(BIN)/python -m pytest
 
 fuzz: $(INSTALLED) ## read 2,000 damaged files of each kind (a few minutes); the tests read 100
 	FUZZ=2000 $(BIN)/python -m pytest tests/fuzz
 
 check-pages: book ## build the book, then test its pages: links, anchors, pictures, nothing from other hosts
-	BUILT_PAGES=_build/book/_build/html $(BIN)/python -m pytest tests/book/test_pages.py tests/book/test_browser.py
+	$(BIN)/python -m pytest tests/book/test_pages.py tests/book/test_browser.py
 
 check-saved: $(INSTALLED) ## compute a part of each saved run anew and compare it with what was saved
 	$(BIN)/python tools/ensure_data.py

@@ -4,12 +4,15 @@ As on a GPU, an operation on tensors here and there fails, and so do random numb
 Apple's, there is no double precision. PyTorch's "meta" stands for the device: nothing else uses it.
 """
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
+from pytest import MonkeyPatch
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 ELSEWHERE = torch.device("meta")
@@ -37,6 +40,9 @@ class There(torch.Tensor):
         if force:
             return self.here.numpy(force=True)
         raise TypeError("Cannot convert a tensor of another device to NumPy: move it to the CPU first.")
+
+    def __repr__(self) -> str:
+        return repr(self.here)
 
     def tolist(self) -> Any:
         return self.here.tolist()
@@ -127,22 +133,58 @@ def elsewhere(monkeypatch: Any) -> Iterator[torch.device]:
         monkeypatch.setattr(module, "best_device", lambda: ELSEWHERE)
     # Adam's fused kernel asks for the name of the device, and there is no such kernel: the operation is done here.
     monkeypatch.setattr(sys.modules["torch.optim.adam"], "_device_dtype_check_for_fused", lambda *_, **__: None)
-    # The processes of a sweep know nothing of the pretence, and compute on the CPU.
-    outcomes, two = parallel.OnThisMachine.outcomes, parallel.OnThisMachine(2)
-    monkeypatch.setattr(
-        parallel.OnThisMachine, "outcomes", lambda on, each: outcomes(two if on.n_jobs == -1 else on, each)
-    )
     # PyTorch knows of no half precision on this device.
     for module in (classifiers, vae_training):
         monkeypatch.setattr(module, "autocast", lambda *_: nullcontext())
     # Derivatives of PyTorch's functions do not bear the pretence; they are for doubles, which are here.
     monkeypatch.setattr(likelihood, "_inverted", _here(likelihood._inverted))
-    caches = (pool.load_on_device, pool.trained_classifiers)
-    for cached in caches:
+    # The processes of a sweep would know nothing of the pretence: its runs are computed here, one by one.
+    outcomes = parallel.OnThisMachine.outcomes
+
+    def on_the_cpu(on: Any, pieces: Any) -> Any:
+        with _disable_current_modes(), MonkeyPatch.context() as here:
+            for module in (devices, pool):
+                here.setattr(module, "best_device", lambda: torch.device("cpu"))
+            with _nothing_cached(pool):
+                found = list(outcomes(parallel.OnThisMachine(1), pieces))
+        yield from found
+
+    monkeypatch.setattr(
+        parallel.OnThisMachine, "outcomes", lambda on, each: (on_the_cpu if on.n_jobs == -1 else outcomes)(on, each)
+    )
+    with _nothing_cached(pool), _Elsewhere():
+        yield ELSEWHERE
+
+
+@contextmanager
+def _nothing_cached(pool: Any) -> Iterator[None]:
+    """Forget before and after what a process remembers of pools, which is on one device."""
+    for cached in (pool.load_on_device, pool.trained_classifiers):
         cached.cache_clear()
     try:
-        with _Elsewhere():
-            yield ELSEWHERE
+        yield
     finally:
-        for cached in caches:
+        for cached in (pool.load_on_device, pool.trained_classifiers):
             cached.cache_clear()
+
+
+#: Where the kernel of a notebook writes on which devices its data sets are.
+NOTED = "devices.json"
+_kept: list[Any] = []  # an open context that nothing holds would be closed
+
+
+def pretend() -> None:
+    """Pretend as long as this kernel runs; after each cell, write on which devices the notebook's data sets are."""
+    from IPython import get_ipython
+
+    from vaeprivacy.datasets import Dataset
+
+    shell, pretence = get_ipython(), elsewhere(MonkeyPatch())
+    pretence.__enter__()
+    _kept.append(pretence)
+
+    def note(_: Any) -> None:
+        found = [value.x.device.type for value in shell.user_ns.values() if isinstance(value, Dataset)]
+        Path(NOTED).write_text(json.dumps(found), encoding="utf-8")
+
+    shell.events.register("post_run_cell", note)

@@ -12,14 +12,14 @@ from common import ROOT, known_parameters, note_hardware, profile_parameters
 LIMIT = 900  # seconds for one cell: one that hangs must not hide how the other notebooks fare
 
 
-def run_alone(source: Path, output: Path, folder: Path) -> None:
+def run_alone(source: Path, output: Path, folder: Path, *, kernel: str = "python3") -> None:
     """Run one notebook in a folder, with the profile "quick", and write it with its outputs."""
     papermill.execute_notebook(
         source,
         output,
         parameters=known_parameters(source, profile_parameters("quick")),
         resources={"metadata": {"path": str(folder)}},  # `cwd` would move this process, and all of its threads
-        kernel_name="python3",
+        kernel_name=kernel,
         progress_bar=False,
         execution_timeout=LIMIT,
     )

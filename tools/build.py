@@ -232,14 +232,26 @@ def run_sphinx(folder: Path) -> None:
     known.write_text(now)
 
 
+def pages_in(folder: Path) -> Path:
+    """Return where the pages of a book are that is built in a folder."""
+    return folder / "book" / "_build" / "html"
+
+
+def is_built(executed: Path, folder: Path) -> bool:
+    """Return whether neither what a book is made of nor its pages have changed since it was last built in a folder."""
+    stamp = folder / "contents.txt"
+    return stamp.exists() and stamp.read_text() == f"{contents(*SOURCES, executed)} {contents(pages_in(folder))}"
+
+
 def build(executed: Path, folder: Path) -> Path:
     """Build the book in a folder and return where its pages are; exit on any warning, and if a claim does not hold.
 
-    Nothing is done if neither what the book is made of nor its pages have changed since it was last built.
+    Nothing is done if that is what was built last.
     """
-    html, stamp, made_of = folder / "book" / "_build" / "html", folder / "contents.txt", contents(*SOURCES, executed)
-    if stamp.exists() and stamp.read_text() == f"{made_of} {contents(html)}":
+    html = pages_in(folder)
+    if is_built(executed, folder):
         return html
+    made_of = contents(*SOURCES, executed)
     from values import check, executed_results
 
     results = executed_results(executed)
@@ -248,7 +260,7 @@ def build(executed: Path, folder: Path) -> Path:
     run_sphinx(folder)
     offer_clean_downloads(html)
     drop_icon_script(html)
-    stamp.write_text(f"{made_of} {contents(html)}")
+    (folder / "contents.txt").write_text(f"{made_of} {contents(html)}")
     return html
 
 

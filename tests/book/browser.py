@@ -49,23 +49,36 @@ SET_THEME = """(theme) => {
   document.documentElement.dataset.theme = document.documentElement.dataset.mode = theme
 }"""
 
-# The dark theme changes colours only, so that only axe's rules on colours are asked about it.
-AXE = """async (theme) => (await axe.run(document, {
-  resultTypes: ["violations"],
-  preload: false,
-  ...(theme === "dark" ? { runOnly: ["color-contrast", "link-in-text-block"] } : {}),
-})).violations.flatMap((rule) =>
+COLOURS = ["color-contrast", "link-in-text-block"]  # the rules of axe on what the themes change
+AXE = """async (rules) => (await axe.run(document, { resultTypes: ["violations"], preload: false, ...rules }))
+  .violations.flatMap((rule) =>
   rule.nodes.map((node) => ({
     rule: rule.id, impact: node.impact ?? rule.impact, target: node.target.join(" "), html: node.html.slice(0, 160),
     why: [...node.any, ...node.all, ...node.none].map((check) => check.message).join(" ").slice(0, 300),
   })))"""
 
-# One template makes hundreds of entries of the API and the index, one rule colours all code, MathJax sets all formulas,
-# rows are like rows: axe would take minutes for all of them, so it looks at the first of each kind.
-THIN = """() => {
-  const kinds = { "dl.py": 40, ".toc-entry": 40, ".indextable li": 40, "tr": 60, "mjx-container": 10, "pre span": 200 }
-  for (const [kind, first] of Object.entries(kinds))
-    [...document.querySelectorAll(kind)].slice(first).forEach((element) => element.remove())
+# For the rules on colours, axe draws a map of the whole page, which takes seconds. What lies in elements of the same
+# names, classes and styles has the same colours: the first of each kind stays. (Rows stay, of which every second one is
+# grey.)
+FIRST_OF_EACH_KIND = """() => {
+  const look = (element) => [element.localName, ...["class", "style", "open"].map((name) => element.getAttribute(name)),
+    element.localName === "tr" ? element.rowIndex % 2 : ""].join()
+  const ways = new Map([[document.documentElement, ""]])
+  const way = (element) => {
+    if (!ways.has(element)) ways.set(element, `${way(element.parentElement)} ${look(element)}`)
+    return ways.get(element)
+  }
+  const firsts = new Map([...document.querySelectorAll("input, select")].map((element) => [element, element]))
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  while (texts.nextNode()) {
+    const element = texts.currentNode.parentElement
+    if (texts.currentNode.data.trim() && !firsts.has(way(element))) firsts.set(way(element), element)
+  }
+  const kept = new Set()
+  for (const element of firsts.values())
+    for (let up = element; up; up = up.parentElement) kept.add(up)
+  for (const element of document.body.querySelectorAll("*"))
+    if (!kept.has(element) && element.localName !== "tr") element.remove()
 }"""
 
 BUTTONS = """() => [...document.querySelectorAll(".article-header-buttons a[href]")].map((link) => link.href)"""
@@ -129,11 +142,13 @@ class Reader:
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 900})
                 facts.spilled[width] = page.evaluate(SPILLED)
-            page.evaluate(THIN)
             page.evaluate(self.axe)
+            others = page.evaluate(AXE, {"rules": {rule: {"enabled": False} for rule in COLOURS}})
+            page.evaluate(FIRST_OF_EACH_KIND)
             for theme in THEMES:
                 page.evaluate(SET_THEME, theme)
-                facts.findings[theme] = page.evaluate(AXE, theme)
+                facts.findings[theme] = page.evaluate(AXE, {"runOnly": COLOURS})
+            facts.findings["light"] += others  # which are the same in the dark
             facts.loaded_bytes = loaded
             page.evaluate("localStorage.clear()")
             self.known[path] = facts

@@ -7,16 +7,24 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from warm import warm_kernels
+from warm import ELSEWHERE, warm_kernels
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 from alone import run_alone  # noqa: E402 (found by the line above)
-from build import build  # noqa: E402
-from common import profile_parameters  # noqa: E402
+from build import build, is_built, pages_in  # noqa: E402
+from common import EXECUTED  # noqa: E402
 
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.md"))
-QUICK = profile_parameters("quick")
+
+
+def those_with(code: str) -> list[str]:
+    """Return the names of the notebooks in whose source some code stands."""
+    return [name for name in NOTEBOOKS if code in (ROOT / "notebooks" / f"{name}.md").read_text(encoding="utf-8")]
+
+
+#: They compute on the best device, which is the pretended one (elsewhere.py): what runs there runs on the CPU.
+COMPUTING = those_with("best_device()")
 
 
 @pytest.fixture(scope="session")
@@ -38,18 +46,24 @@ def executed(shared) -> Path:
 
 
 @pytest.fixture(scope="session")
-def html(request, shared) -> Path:
-    """Build the book from the notebooks that were run on the digits; a warning of Sphinx fails the tests.
+def book(request, shared) -> tuple[Path, Path]:
+    """Return the notebooks of a book, and where it is built: what `make book` has made, if nothing has changed since.
 
-    Or return the folder that BUILT_PAGES names: `make check-pages` tests the pages that are published.
+    Otherwise a book is built from the notebooks that were run on the digits; a warning of Sphinx fails the tests.
     """
-    if "BUILT_PAGES" in os.environ:
-        return Path(os.environ["BUILT_PAGES"]).resolve()
-    executed, done = request.getfixturevalue("executed"), shared / "built.done"
+    made = EXECUTED, ROOT / "_build"
     with FileLock(shared / "built.lock"):
-        if not done.exists():
-            done.write_text(str(build(executed, shared / "built")), encoding="utf-8")
-    return Path(done.read_text(encoding="utf-8"))
+        if is_built(*made):
+            return made
+        made = request.getfixturevalue("executed"), shared / "built"
+        build(*made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def html(book) -> Path:
+    """Return where the pages of the book are."""
+    return pages_in(book[1])
 
 
 def run_notebooks(output: Path) -> None:
@@ -64,7 +78,8 @@ def run_notebooks(output: Path) -> None:
             alone.mkdir(parents=True, exist_ok=True)
             if name in swept:
                 (alone / "runs").symlink_to(runs)
-            run_alone(source, output / f"{name}.ipynb", alone)
+            kernel = ELSEWHERE if name in COMPUTING else "python3"
+            run_alone(source, output / f"{name}.ipynb", alone, kernel=kernel)
 
     # A sweep stays in the notebook's process: others take longer to import the package than so few records to compute.
     # Only notebooks that hand functions of their own to processes get two.
@@ -82,8 +97,3 @@ def run_notebooks(output: Path) -> None:
             others = [[name] for name in NOTEBOOKS if name not in own + swept]
             with ThreadPoolExecutor(2) as pool:
                 list(pool.map(run, [swept, *others]))
-
-
-def those_with(code: str) -> list[str]:
-    """Return the names of the notebooks in whose source some code stands."""
-    return [name for name in NOTEBOOKS if code in (ROOT / "notebooks" / f"{name}.md").read_text(encoding="utf-8")]

@@ -139,6 +139,10 @@ FAULTS = {
     "wide": '<table class="planted"><tr><td style="min-width: 1000px">Wide</td></tr></table>',
     "pale": '<p style="color: #aaa">Planted</p>',
     "pale in the dark": "<style>[data-theme=dark] p { color: #555; background: #222 }</style><p>Planted</p>",
+    "the last of many is pale": 60 * "<p><b>Sound</b></p>" + '<p><b style="color: #aaa">Planted</b></p>',
+    "every second row is pale": "<style>tr:nth-child(even) { color: #aaa }</style><table>"
+    + "".join(f"<tr><td>{number}</td></tr>" for number in range(9))
+    + "</table>",
     "no alternative": '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=">',
     "heavy": '<script src="heavy.js"></script>',
 }
@@ -178,6 +182,8 @@ def refused(reader: Reader, name: str) -> dict[str, str]:
         ("wide", {"wide"}),
         ("pale", {"light", "dark"}),
         ("pale in the dark", {"dark"}),
+        ("the last of many is pale", {"light", "dark"}),
+        ("every second row is pale", {"light", "dark"}),
         ("no alternative", {"light"}),
         ("heavy", {"heavy"}),
     ],

@@ -1,36 +1,41 @@
-"""The notebooks compute on a device as they do on the CPU: run on a pretended one, in this process."""
+"""The notebooks compute on a device as they do on the CPU: those that compute were run on a pretended one."""
 
-import shutil
+import json
 
-import matplotlib
+import papermill
 import pytest
-from common import code_cells, known_parameters, read_source
-from conftest import NOTEBOOKS, QUICK, ROOT
-from elsewhere import elsewhere
-from IPython.core.interactiveshell import InteractiveShell
+from conftest import COMPUTING
+from elsewhere import ELSEWHERE, NOTED
+from nbformat.v4 import new_code_cell, new_notebook, writes
+from warm import ELSEWHERE as KERNEL
+from warm import warm_kernels
 
-from vaeprivacy.datasets import Dataset
-
-COMPUTING = [name for name in NOTEBOOKS if "best_device()" in (ROOT / "notebooks" / f"{name}.md").read_text("utf-8")]
+LOADED = 'from vaeprivacy import best_device, load\ndata = load("digits")'
 
 
 @pytest.mark.parametrize("name", COMPUTING)
-def test_the_notebook_runs_on_another_device(name, executed, tmp_path, monkeypatch):
-    # Processes of a sweep compute on the CPU: what they left when the notebook ran there need not be computed again.
-    shutil.copytree(executed.with_name("alone") / name, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TQDM_DISABLE", "1")
-    matplotlib.use("agg")
-    InteractiveShell.instance()  # without one, display() has nothing to update
-    rows = {path: path.read_text(encoding="utf-8") for path in tmp_path.glob("runs/results.jsonl")}
-    path = ROOT / "notebooks" / f"{name}.md"
-    parameters = known_parameters(path.with_suffix(".ipynb"), QUICK)
-    names = {"__name__": "__main__"}
-    with elsewhere(monkeypatch) as device:
-        for cell in code_cells(read_source(path)):
-            exec(compile(cell.source.replace("%pip", "#"), f"{name}.md", "exec"), names)
-            if "parameters" in cell.metadata.get("tags", []):
-                names |= parameters
-    devices = [data.x.device for data in names.values() if isinstance(data, Dataset)]
-    assert devices and set(devices) == {device}
-    assert rows == {path: path.read_text(encoding="utf-8") for path in rows}  # no run was computed again
+def test_the_notebook_runs_on_another_device(name, executed):
+    devices = json.loads((executed.with_name("alone") / name / NOTED).read_text(encoding="utf-8"))
+    assert devices and set(devices) == {ELSEWHERE.type}
+
+
+def devices_after(folder, *cells):
+    """Run a notebook of some cells on the pretended device; return on which devices its data sets are."""
+    path = folder / "small.ipynb"
+    path.write_text(writes(new_notebook(cells=[new_code_cell(cell) for cell in cells])), encoding="utf-8")
+    folder_of = {"metadata": {"path": str(folder)}}
+    with warm_kernels() as kernels, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(kernels))
+        papermill.execute_notebook(
+            path, path, kernel_name=KERNEL, language="python", resources=folder_of, progress_bar=False
+        )
+    return json.loads((folder / NOTED).read_text(encoding="utf-8"))
+
+
+def test_data_that_stay_on_the_cpu_are_noticed(tmp_path):
+    assert devices_after(tmp_path, LOADED, "there = data.to(best_device())") == ["cpu", ELSEWHERE.type]
+
+
+def test_a_notebook_that_mixes_devices_fails(tmp_path):
+    with pytest.raises(papermill.PapermillExecutionError, match="here and there"):
+        devices_after(tmp_path, LOADED, "data.to(best_device()).x + data.x")

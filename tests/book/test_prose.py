@@ -170,9 +170,8 @@ def test_nothing_is_taken_over_from_a_build_that_failed(small, capfd):
     times(tool.build(*small))
 
 
-@pytest.mark.skipif("BUILT_PAGES" in os.environ, reason="pages that are published are not built again")
-def test_nothing_of_our_book_is_built_again(html, executed, shared):
-    folder = shared / "built"
+def test_nothing_of_our_book_is_built_again(book, html, shared):
+    executed, folder = book
     with FileLock(shared / "built.lock"):
         first, laid_out = times(html), (folder / "stage").stat().st_mtime_ns
         assert tool.build(executed, folder) == html

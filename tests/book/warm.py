@@ -19,6 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
+ELSEWHERE = "elsewhere"  # the kernel whose device is the pretended one, and what it runs before the first cell
+PRETEND = f"import sys; sys.path.append({str(Path(__file__).parent.parent)!r}); import elsewhere; elsewhere.pretend()"
 IMPORTED = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
@@ -43,16 +45,16 @@ INLINE = "module://matplotlib_inline.backend_inline"  # as in any kernel; loaded
 def warm_kernels() -> Iterator[Path]:
     """Keep the process that forks as long as the context is open; yield what JUPYTER_PATH must be meanwhile.
 
-    Where forks of what has loaded so much are not safe, there is nothing at that place, and kernels are started anew.
+    Beside "python3" there is "elsewhere", whose device is the pretended one. Where forks of what has loaded so much are
+    not safe, kernels are started anew.
     """
     with TemporaryDirectory() as folder:
         if sys.platform != "linux":
+            write_kernels(Path(folder), [sys.executable, "-m", "ipykernel_launcher"])
             yield Path(folder)
             return
-        spec, address = Path(folder, "kernels", "python3", "kernel.json"), str(Path(folder, "socket"))
-        spec.parent.mkdir(parents=True)
-        argv = [sys.executable, "-S", "-E", __file__, address, "-f", "{connection_file}"]
-        spec.write_text(json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}), encoding="utf-8")
+        address = str(Path(folder, "socket"))
+        write_kernels(Path(folder), [sys.executable, "-S", "-E", __file__, address])
         with socket.socket(socket.AF_UNIX) as listening:
             listening.bind(address)
             listening.listen()
@@ -63,6 +65,15 @@ def warm_kernels() -> Iterator[Path]:
         finally:
             process.terminate()
             process.wait()
+
+
+def write_kernels(folder: Path, command: list[str]) -> None:
+    """Write for Jupyter how the kernels are started."""
+    for name, options in (("python3", []), (ELSEWHERE, [f"--IPKernelApp.exec_lines={PRETEND}"])):
+        spec = folder / "kernels" / name / "kernel.json"
+        spec.parent.mkdir(parents=True)
+        asked = {"argv": [*command, "-f", "{connection_file}", *options], "display_name": name, "language": "python"}
+        spec.write_text(json.dumps(asked), encoding="utf-8")
 
 
 def serve(listening: socket.socket) -> None:

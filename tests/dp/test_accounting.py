@@ -73,7 +73,8 @@ def test_a_plan_that_is_known_is_the_one_that_is_searched(
     same = made_with == dict(zip(PLANNED_WITH, installed_versions(PLANNED_WITH), strict=True))
     monkeypatch.setattr(accounting, "installed_versions", lambda names: [made_with[name] for name in names])
     found, known = dp_sgd_plan.__wrapped__(*plan), known_plans.__wrapped__()[plan]
-    assert found == known if same else found == pytest.approx(known, rel=0.01)
+    # Another processor rounds differently, other versions search differently.
+    assert found == pytest.approx(known, rel=1e-6 if same else 0.01)
 
 
 def test_a_known_plan_is_not_searched_unless_other_versions_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
