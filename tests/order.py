@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parent
-#: The first runs the notebooks and builds the book, which takes some minutes. Files that need neither keep the other
+#: The first runs the notebooks, which takes some minutes. Files that need neither them nor the book keep the other
 #: process busy meanwhile, so that it does not wait; then come long files that need them.
 FIRST = (
-    "book/test_pages.py",
+    "book/test_elsewhere.py",
     "experiments/test_sweeps.py",
     "experiments/test_runs.py",
     "test_golden.py",
@@ -29,7 +29,7 @@ FIRST = (
     "course/test_metric_privacy_assignment.py",
     "audit/test_distributions.py",
     "book/test_browser.py",
-    "book/test_elsewhere.py",
+    "book/test_pages.py",
     "book/test_prose.py",
     "book/test_explorers.py",
     "test_packaging.py",

@@ -94,7 +94,7 @@ def test_the_tests_run_from_the_unpacked_sdist(built: Path, files: list[str]) ->
     [folder] = built.glob("vaeprivacy-*/")
     assert [name for name in files if not (folder / name).is_file()] == []
     # All are collected, which imports them; two files are run.
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--assert=plain"]
     command += ["-k", "test_bounds.py or test_size.py"]
     environment = os.environ | {"PYTHONPATH": str(folder)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -6,7 +6,8 @@ import papermill
 import pytest
 from conftest import COMPUTING
 from elsewhere import ELSEWHERE, NOTED
-from nbformat.v4 import new_code_cell, new_notebook, writes
+from nbformat import write
+from nbformat.v4 import new_code_cell, new_notebook
 from warm import ELSEWHERE as KERNEL
 from warm import warm_kernels
 
@@ -19,23 +20,27 @@ def test_the_notebook_runs_on_another_device(name, executed):
     assert devices and set(devices) == {ELSEWHERE.type}
 
 
-def devices_after(folder, *cells):
-    """Run a notebook of some cells on the pretended device; return on which devices its data sets are."""
-    path = folder / "small.ipynb"
-    path.write_text(writes(new_notebook(cells=[new_code_cell(cell) for cell in cells])), encoding="utf-8")
-    folder_of = {"metadata": {"path": str(folder)}}
+@pytest.fixture(scope="module")
+def devices_after(tmp_path_factory):
+    """Return a function that runs cells on the pretended device and returns where their data sets are."""
     with warm_kernels() as kernels, pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PATH", str(kernels))
-        papermill.execute_notebook(
-            path, path, kernel_name=KERNEL, language="python", resources=folder_of, progress_bar=False
-        )
-    return json.loads((folder / NOTED).read_text(encoding="utf-8"))
+
+        def run(*cells):
+            folder = tmp_path_factory.mktemp("small")
+            path = folder / "small.ipynb"
+            write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
+            options = {"resources": {"metadata": {"path": str(folder)}}, "progress_bar": False}
+            papermill.execute_notebook(path, path, kernel_name=KERNEL, language="python", **options)
+            return json.loads((folder / NOTED).read_text(encoding="utf-8"))
+
+        yield run
 
 
-def test_data_that_stay_on_the_cpu_are_noticed(tmp_path):
-    assert devices_after(tmp_path, LOADED, "there = data.to(best_device())") == ["cpu", ELSEWHERE.type]
+def test_data_that_stay_on_the_cpu_are_noticed(devices_after):
+    assert devices_after(LOADED, "there = data.to(best_device())") == ["cpu", ELSEWHERE.type]
 
 
-def test_a_notebook_that_mixes_devices_fails(tmp_path):
+def test_a_notebook_that_mixes_devices_fails(devices_after):
     with pytest.raises(papermill.PapermillExecutionError, match="here and there"):
-        devices_after(tmp_path, LOADED, "data.to(best_device()).x + data.x")
+        devices_after(LOADED, "data.to(best_device()).x + data.x")

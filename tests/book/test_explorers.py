@@ -139,6 +139,8 @@ def page(request) -> str:
 def tab(browser, html, page) -> Iterator[Page]:
     """Open a page from the disk, as a reader who has downloaded the book; whatever fails on it fails the test."""
     context = browser.new_context(has_touch=True, viewport={"width": 390, "height": 800}, reduced_motion="reduce")
+    # Formulas take longer to be set than all that is tested here.
+    context.route("**/mathjax/**", lambda route: route.fulfill(body="", content_type="text/javascript"))
     tab, errors = context.new_page(), []
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)

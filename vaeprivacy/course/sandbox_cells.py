@@ -7,6 +7,7 @@ import __future__
 
 import ast
 import inspect
+import json
 import linecache
 import re
 from pathlib import Path
@@ -121,14 +122,33 @@ def read_submission(path: Path) -> tuple[list[str], list[str]]:
 
     It may take for ever on some files, and raise anything: a student's process does it, within its limits.
     """
-    import jupytext  # only here: few who run cells read them from a file
-
     text = path.read_text(encoding="utf-8-sig")
-    if path.suffix.lower() == ".ipynb":
-        cells = jupytext.reads(text, fmt="ipynb").cells
-    else:
-        cells = jupytext.reads(HEADER.sub(r"\1", text), fmt="py:percent").cells
+    is_notebook = path.suffix.lower() == ".ipynb"
+    cells = (is_notebook and cells_of_version_4(text)) or read_by_jupytext(text, is_notebook=is_notebook)
+    code = [source for kind, source in cells if kind == "code"]
+    return code, [source for kind, source in cells if kind != "code"]
+
+
+def cells_of_version_4(text: str) -> list[tuple[str, str]]:
+    """Return kinds and sources of the cells of a notebook in the format of today; nothing if it is anything else.
+
+    It is JSON, and jupytext is slower to import than most submissions are to run.
+    """
+    try:
+        notebook = json.loads(text)
+        cells = [(cell["cell_type"], cell["source"]) for cell in notebook["cells"]]
+        joined = [(kind, "".join(source)) for kind, source in cells]  # a text, or its lines
+        return joined if notebook["nbformat"] == 4 else []
+    except Exception:  # jupytext says what is wrong, or reads it all the same
+        return []
+
+
+def read_by_jupytext(text: str, *, is_notebook: bool) -> list[tuple[str, str]]:
+    """Return kinds and sources of the cells of a notebook in any format, or of a Python file."""
+    import jupytext
+
+    text, form = (text, "ipynb") if is_notebook else (HEADER.sub(r"\1", text), "py:percent")
+    cells = jupytext.reads(text, fmt=form).cells
     if not all(isinstance(cell.source, str) for cell in cells):
         raise ValueError("It does not say in which version of the format it is.")
-    code = [cell.source for cell in cells if cell.cell_type == "code"]
-    return code, [cell.source for cell in cells if cell.cell_type != "code"]
+    return [(cell.cell_type, cell.source) for cell in cells]
