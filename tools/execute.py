@@ -23,8 +23,9 @@ from common import (
     write_notebook,
 )
 
-# Longest time for one notebook, in minutes; only those that sweep over seeds take more than a few.
-LIMITS = {"epsilon_sweep": 40, "guarantee": 30, "defences": 40, "choosing_an_attack": 30}
+# Longest time for one notebook, in minutes; only those that sweep over seeds take more than a few, and the chapter on
+# GPUs on processors that cannot compute in bfloat16 themselves.
+LIMITS = {"epsilon_sweep": 40, "guarantee": 30, "defences": 40, "choosing_an_attack": 30, "gpu": 40}
 DEFAULT_LIMIT = 15
 LAPTOP = "laptop"  # the profile of the book's pages
 
