@@ -41,6 +41,13 @@ class There(torch.Tensor):
             return self.here.numpy(force=True)
         raise TypeError("Cannot convert a tensor of another device to NumPy: move it to the CPU first.")
 
+    # Of a list as index, PyTorch would make a tensor on the device, which holds nothing.
+    def __getitem__(self, index: Any) -> Any:
+        return super().__getitem__(_tensors_of_lists(index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        super().__setitem__(_tensors_of_lists(index), value)
+
     def __repr__(self) -> str:
         return repr(self.here)
 
@@ -100,6 +107,12 @@ def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value)([_mapped(function, each) for each in value])
     return function(value)
+
+
+def _tensors_of_lists(index: Any) -> Any:
+    if isinstance(index, tuple):
+        return tuple(map(_tensors_of_lists, index))
+    return torch.tensor(index) if isinstance(index, list) else index
 
 
 def _there(value: Any) -> Any:

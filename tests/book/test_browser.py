@@ -141,7 +141,7 @@ FAULTS = {
     "pale in the dark": "<style>[data-theme=dark] p { color: #555; background: #222 }</style><p>Planted</p>",
     "the last of many is pale": 60 * "<p><b>Sound</b></p>" + '<p><b style="color: #aaa">Planted</b></p>',
     "every second row is pale": "<style>tr:nth-child(even) { color: #aaa }</style><table>"
-    + "".join(f"<tr><td>{number}</td></tr>" for number in range(9))
+    + "".join(f"<tr><td>Row {number}</td></tr>" for number in range(9))
     + "</table>",
     "no alternative": '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=">',
     "heavy": '<script src="heavy.js"></script>',

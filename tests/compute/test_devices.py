@@ -112,6 +112,16 @@ def test_a_mixture_of_devices_is_refused_by_the_pretended_one_too(monkeypatch):
             torch.rand(3, device=device, generator=seeded())
 
 
+def test_lists_are_indices_there_as_here(monkeypatch):
+    here = torch.arange(12.0).reshape(4, 3)
+    with elsewhere(monkeypatch) as device:
+        there = here.to(device)
+        found = [there[[2, 0]], there[[3, 1], [0, 2]], there[:, [1]]]
+        there[[1]] = 0.0
+    assert [each.tolist() for each in found] == [here[[2, 0]].tolist(), [9.0, 5.0], here[:, [1]].tolist()]
+    assert there.tolist()[1] == [0.0, 0.0, 0.0]
+
+
 DEFENCES = [
     Framework(4.0, vae=TOLD, noise_aware=True, labels=RandomisedResponse(2.0, 10)),
     PriorSampling(vae=SMALL, trainer=PublicTrainer()),

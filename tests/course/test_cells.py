@@ -10,7 +10,7 @@ from course.answers import solution_of, variant_of
 from vaeprivacy.course.assignments import SOURCES, read_assignment, student_checks
 from vaeprivacy.course.grading import grade_submission
 from vaeprivacy.course.sandbox import Limits, Student
-from vaeprivacy.course.sandbox_cells import cells_of_version_4, read_by_jupytext
+from vaeprivacy.course.sandbox_cells import _cells_of_version_4, _read_by_jupytext
 from vaeprivacy.course.variants import Variant
 
 LEAK = "measure-a-leak"
@@ -278,8 +278,8 @@ NOW = {"cells": CELLS, "metadata": {"kernelspec": {"name": "x"}}, "nbformat": 4,
 @pytest.mark.parametrize("notebook", [NOW, NOW | {"nbformat_minor": 0}, NOW | {"more": 1, "metadata": {}}])
 def test_a_notebook_is_read_as_jupytext_reads_it(notebook):
     text = json.dumps(notebook)
-    found = cells_of_version_4(text)
-    assert found == read_by_jupytext(text, is_notebook=True) and len(found) == 3
+    found = _cells_of_version_4(text)
+    assert found == _read_by_jupytext(text, is_notebook=True) and len(found) == 3
 
 
 OLD = {"worksheets": [{"cells": [{"cell_type": "code", "input": "x = 1", "language": "python", "outputs": []}]}]}
@@ -298,4 +298,4 @@ OLD = {"worksheets": [{"cells": [{"cell_type": "code", "input": "x = 1", "langua
     ids=["words", "a list", "nested", "no version", "a number", "version 3"],
 )
 def test_what_is_no_notebook_of_today_is_left_to_jupytext(text):
-    assert cells_of_version_4(text) == []
+    assert _cells_of_version_4(text) == []

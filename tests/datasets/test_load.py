@@ -30,6 +30,12 @@ def look_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "FASHION_MNIST", replace(images.FASHION_MNIST, folders=(folder,)))
 
 
+@pytest.fixture(autouse=True)
+def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have an empty cache: that of this machine may hold the files already."""
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache" / name)
+
+
 @pytest.fixture
 def empty(tmp_path: Path) -> Path:
     """A folder without files."""

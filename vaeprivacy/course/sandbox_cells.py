@@ -124,12 +124,12 @@ def read_submission(path: Path) -> tuple[list[str], list[str]]:
     """
     text = path.read_text(encoding="utf-8-sig")
     is_notebook = path.suffix.lower() == ".ipynb"
-    cells = (is_notebook and cells_of_version_4(text)) or read_by_jupytext(text, is_notebook=is_notebook)
+    cells = (is_notebook and _cells_of_version_4(text)) or _read_by_jupytext(text, is_notebook=is_notebook)
     code = [source for kind, source in cells if kind == "code"]
     return code, [source for kind, source in cells if kind != "code"]
 
 
-def cells_of_version_4(text: str) -> list[tuple[str, str]]:
+def _cells_of_version_4(text: str) -> list[tuple[str, str]]:
     """Return kinds and sources of the cells of a notebook in the format of today; nothing if it is anything else.
 
     It is JSON, and jupytext is slower to import than most submissions are to run.
@@ -143,7 +143,7 @@ def cells_of_version_4(text: str) -> list[tuple[str, str]]:
         return []
 
 
-def read_by_jupytext(text: str, *, is_notebook: bool) -> list[tuple[str, str]]:
+def _read_by_jupytext(text: str, *, is_notebook: bool) -> list[tuple[str, str]]:
     """Return kinds and sources of the cells of a notebook in any format, or of a Python file."""
     import jupytext
 
