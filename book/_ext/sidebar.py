@@ -1,7 +1,7 @@
 """A Sphinx extension: the sidebar, which shows the titles of pages, is made of their titles alone.
 
 For the sidebar of each page, Sphinx copies the headings of all pages and the names in the API, and the theme then
-removes them: that is a third of the time of a build.
+removes them, which is slow in a book with an API.
 """
 
 from functools import cache

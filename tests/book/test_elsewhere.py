@@ -11,6 +11,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from warm import ELSEWHERE as KERNEL
 from warm import warm_kernels
 
+from vaeprivacy.compute.files import RESULTS, read_rows
+
 LOADED = 'from vaeprivacy import best_device, load\ndata = load("digits")'
 
 
@@ -18,6 +20,12 @@ LOADED = 'from vaeprivacy import best_device, load\ndata = load("digits")'
 def test_the_notebook_runs_on_another_device(name, executed):
     devices = json.loads((executed.with_name("alone") / name / NOTED).read_text(encoding="utf-8"))
     assert devices and set(devices) == {ELSEWHERE.type}
+
+
+def test_no_run_of_a_sweep_is_computed_twice(executed):
+    folder = executed.with_name("runs")
+    lines = (folder / RESULTS).read_text(encoding="utf-8").splitlines()
+    assert len([line for line in lines if line.startswith('{"row":')]) == len(read_rows(folder)) > 0
 
 
 @pytest.fixture(scope="module")

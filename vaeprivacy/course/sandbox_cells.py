@@ -124,7 +124,8 @@ def read_submission(path: Path) -> tuple[list[str], list[str]]:
     """
     text = path.read_text(encoding="utf-8-sig")
     is_notebook = path.suffix.lower() == ".ipynb"
-    cells = (is_notebook and _cells_of_version_4(text)) or _read_by_jupytext(text, is_notebook=is_notebook)
+    cells = _cells_of_version_4(text) if is_notebook else []
+    cells = cells or _read_by_jupytext(text, is_notebook=is_notebook)
     code = [source for kind, source in cells if kind == "code"]
     return code, [source for kind, source in cells if kind != "code"]
 
